@@ -1,0 +1,1 @@
+"""What every room speaks: money, ids, numbers, outcomes, states, errors. Imports nothing of topup."""

@@ -1,0 +1,80 @@
+"""Ids that sort by time, carry their lane, and cannot be guessed.
+
+An id is a prefix that names its kind, an underscore, and 26 letters of Crockford's base 32 (lower case): ten of the
+millisecond it was made, two of its lane, fourteen (70 bits) of chance. So an order's id is its payer's capability,
+and whoever holds an id knows in which lane the thing lives without asking.
+"""
+
+import os
+import re
+import time
+from hashlib import blake2b
+from typing import Final, NewType
+
+QuoteId = NewType("QuoteId", str)
+OrderId = NewType("OrderId", str)
+PaymentId = NewType("PaymentId", str)
+RefundId = NewType("RefundId", str)
+FulfilmentId = NewType("FulfilmentId", str)
+LineId = NewType("LineId", str)
+AccountId = NewType("AccountId", str)
+HoldId = NewType("HoldId", str)
+
+PREFIXES: Final = {
+    "quote": "quo",
+    "order": "ord",
+    "payment": "pay",
+    "refund": "ref",
+    "fulfilment": "ful",
+    "line": "lin",
+    "account": "acc",
+    "hold": "hol",
+    "work": "wrk",
+    "contact": "con",
+    "message": "msg",
+    "key": "key",
+    "event": "evt",
+}
+MAXIMUM_LANES: Final = 1024
+
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
+_VALUES: Final = {pair: value for value, pair in enumerate(_PAIRS)}
+_SHAPE: Final = re.compile(rf"([a-z]{{3}})_[{_ALPHABET}]{{26}}", re.ASCII)
+
+
+class InvalidId(ValueError):
+    """Not an id of that kind."""
+
+
+def new_id(kind: str, lane: int) -> str:
+    """A new id of `kind` (a key of PREFIXES) in `lane`, 0 up to MAXIMUM_LANES - 1."""
+    millisecond = time.time_ns() // 1_000_000
+    chance = int.from_bytes(os.urandom(9))
+    return (
+        f"{PREFIXES[kind]}_"
+        f"{_PAIRS[millisecond >> 40 & 1023]}{_PAIRS[millisecond >> 30 & 1023]}{_PAIRS[millisecond >> 20 & 1023]}"
+        f"{_PAIRS[millisecond >> 10 & 1023]}{_PAIRS[millisecond & 1023]}{_PAIRS[lane]}"
+        f"{_PAIRS[chance >> 60 & 1023]}{_PAIRS[chance >> 50 & 1023]}{_PAIRS[chance >> 40 & 1023]}"
+        f"{_PAIRS[chance >> 30 & 1023]}{_PAIRS[chance >> 20 & 1023]}{_PAIRS[chance >> 10 & 1023]}{_PAIRS[chance & 1023]}"
+    )
+
+
+def check_id(kind: str, text: str) -> str:
+    """`text` if it is an id of `kind`; raises InvalidId. Says nothing of whether the thing exists."""
+    shape = _SHAPE.fullmatch(text)
+    if shape is None or shape[1] != PREFIXES[kind]:
+        raise InvalidId(kind)
+    return text
+
+
+def lane_of(identifier: str) -> int:
+    """The lane an id carries; raises InvalidId where the text is no id."""
+    if _SHAPE.fullmatch(identifier) is None:
+        raise InvalidId(identifier[:3])
+    return _VALUES[identifier[14:16]]
+
+
+def lane_for(key: str, lanes: int) -> int:
+    """The lane of `lanes` that an immutable text (a line's seed, a number's E.164) always falls in."""
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest()) % lanes

@@ -1,0 +1,72 @@
+"""Phone numbers, parsed once at the edge (ITU-T E.164), however people write them."""
+
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import phonenumbers
+from phonenumbers import PhoneNumberFormat
+
+from topup.kernel.errors import Invalid
+
+_LONGEST_TEXT: Final = 64
+
+
+class InvalidNumber(Invalid):
+    """Not a number one can call: `number_missing`, `number_unreadable`, `number_impossible` (wrong length) or
+    `number_invalid` (no such range)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Msisdn:
+    """A number in E.164 (`+8613800138000`) and the ISO 3166 code of its country (`CN`)."""
+
+    e164: str
+    country: str
+
+    def grouped(self) -> str:
+        """The number as people of its country read it aloud: `138 0013 8000`."""
+        parsed = phonenumbers.parse(self.e164)
+        if self.country == "CN" and len(self.e164) == 14:  # noqa: PLR2004 - +86 and eleven digits
+            national = self.e164[3:]
+            return f"{national[:3]} {national[3:7]} {national[7:]}"
+        return phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL)
+
+    def masked(self) -> str:
+        """The number with its middle hidden, for pages a stranger may see: `138 **** 8000`."""
+        if self.country == "CN" and len(self.e164) == 14:  # noqa: PLR2004 - +86 and eleven digits
+            return f"{self.e164[3:6]} **** {self.e164[10:]}"
+        return f"{self.e164[:4]} **** {self.e164[-2:]}"
+
+
+def parse_msisdn(text: str, *, region: str = "CN") -> Msisdn:
+    """Read a number as people write it: spaces, dashes, full-width digits, +86, 0086, a leading 0.
+
+    `region` is the ISO 3166 code that a number without country code belongs to. Raises InvalidNumber.
+    """
+    if len(text) > _LONGEST_TEXT:
+        raise InvalidNumber("number_unreadable")
+    return _parse(text, region)
+
+
+@lru_cache(maxsize=65_536)
+def _parse(text: str, region: str) -> Msisdn:
+    plain = unicodedata.normalize("NFKC", text).strip()
+    if not plain:
+        raise InvalidNumber("number_missing")
+    # Letters would be read as a telephone keypad's digits, or dropped: neither is what the person meant.
+    if any(character.isalpha() for character in plain):
+        raise InvalidNumber("number_unreadable")
+    try:
+        parsed = phonenumbers.parse(plain, region)
+    except phonenumbers.NumberParseException:
+        raise InvalidNumber("number_unreadable") from None
+    if parsed.extension:
+        raise InvalidNumber("number_unreadable")
+    if not phonenumbers.is_possible_number(parsed):
+        raise InvalidNumber("number_impossible")
+    if not phonenumbers.is_valid_number(parsed):
+        raise InvalidNumber("number_invalid")
+    country = phonenumbers.region_code_for_number(parsed) or region
+    return Msisdn(phonenumbers.format_number(parsed, PhoneNumberFormat.E164), country)
