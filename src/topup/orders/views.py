@@ -1,0 +1,153 @@
+"""What channels are shown of numbers, quotes, orders and receipts: frozen facts, no rows, no behaviour."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from topup.kernel.ids import OrderId, PaymentId, QuoteId
+from topup.kernel.money import Money
+from topup.kernel.msisdn import Msisdn
+
+
+@dataclass(frozen=True, slots=True)
+class NumberView:
+    """A number and the carrier that serves it today. The same for numbers with and without a line: nobody learns
+    from it whether a number has an account."""
+
+    msisdn: Msisdn
+    carrier_id: str
+    carrier_names: Mapping[str, str]
+    """By language: `zh_Hans`, `zh_Hant`, `en`."""
+    currency: str
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteLine:
+    """One line of a price. `type` is face, product_fee, payment_fee, discount or tax; the label is a message id of the
+    catalogue `catalogue` with its parameters. Discounts are negative; a product fee is taken from the credit and so
+    does not add to the total."""
+
+    type: str
+    amount: Money
+    label: str
+    parameters: Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteGrant:
+    """What the line will get: `amount` in minor units of `asset`, until `usable_until` (None: no end), and why."""
+
+    index: int
+    asset: str
+    amount: int
+    kind: str
+    usable_until: datetime | None
+    rule: Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class MethodView:
+    """A way to pay this quote: its fee, the whole price with it, and why it is not offered (a message id of the
+    catalogue `problems`), or None when it is."""
+
+    method: str
+    fee: Money
+    total: Money
+    unavailable: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteView:
+    """A signed price. `total` is what is paid: with the fee of `payment_method` where one was named."""
+
+    id: QuoteId
+    msisdn: Msisdn
+    carrier_id: str
+    carrier_names: Mapping[str, str]
+    catalogue_version: int
+    product: str | None
+    face: Money
+    lines: tuple[QuoteLine, ...]
+    grants: tuple[QuoteGrant, ...]
+    payment_method: str | None
+    total: Money
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """A step of an order: the state it came to, when, and why (a message id of the catalogue `orders`)."""
+
+    state: str
+    at: datetime
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentView:
+    """An attempt to pay. `action` is what the payer does next: (`redirect`, url)."""
+
+    id: PaymentId
+    method: str
+    status: str
+    amount: Money
+    created_at: datetime
+    action: tuple[str, str] | None
+    refunded: Money
+    """What has gone back for certain."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """An order as its payer may see it. `next_step` is a message id of the catalogue `orders` that says what happens
+    now or whose turn it is; `who_must_act` is you, us, carrier, wait or None when there is nothing to do."""
+
+    id: OrderId
+    quote_id: QuoteId
+    status: str
+    msisdn: Msisdn
+    carrier_id: str
+    carrier_names: Mapping[str, str]
+    product: str | None
+    face: Money
+    total: Money
+    """What was paid; before payment, what the quote says."""
+    lines: tuple[QuoteLine, ...]
+    grants: tuple[QuoteGrant, ...]
+    timeline: tuple[TimelineEntry, ...]
+    payments: tuple[PaymentView, ...]
+    next_step: str
+    who_must_act: str | None
+    receipt_number: str | None
+    locale: str
+    zone: str
+    created_at: datetime
+    expires_at: datetime
+    final: bool
+    """Nothing more will happen by itself: a page need not ask again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptView:
+    """A receipt as it was signed. `verify_path` is what its QR leads to."""
+
+    number: str
+    order_id: OrderId
+    issued_at: datetime
+    body: Mapping[str, object]
+    verify_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedReceipt:
+    """What the public verify page shows: the number masked, and whether our signature holds and our books agree."""
+
+    genuine: bool
+    number: str | None
+    masked_msisdn: str | None
+    total: Money | None
+    issued_at: datetime | None
+    carrier_names: Mapping[str, str]
+    order_status: str | None

@@ -1,0 +1,17 @@
+-- What a person must decide, with the evidence.
+CREATE SCHEMA work;
+GRANT USAGE ON SCHEMA work TO topup_app;
+
+CREATE TABLE work.items (
+    lane       smallint NOT NULL,
+    id         text COLLATE "C" NOT NULL,
+    kind       text NOT NULL,
+    subject    text COLLATE "C" NOT NULL, -- the id of the order, payment, refund or fulfilment
+    evidence   jsonb NOT NULL,            -- facts, ids and codes; nothing personal
+    state      text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'decided')),
+    created_at timestamptz NOT NULL,
+    decided_at timestamptz,
+    PRIMARY KEY (lane, id),
+    UNIQUE (lane, kind, subject)          -- one thing to decide is listed once
+);
+GRANT SELECT, INSERT, UPDATE ON work.items TO topup_app;
