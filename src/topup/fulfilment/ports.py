@@ -112,7 +112,7 @@ class Carrier(Protocol):
         ...
 
     async def bill(self, day: date) -> list[CarrierBillLine]:
-        """Every delivery of that day."""
+        """Every delivery of that day by the carrier's clock. Raises CarrierBillUnavailable."""
         ...
 
     async def float_balance(self) -> Money:
@@ -122,6 +122,10 @@ class Carrier(Protocol):
     async def aclose(self) -> None:
         """Let go of connections."""
         ...
+
+
+class CarrierBillUnavailable(Exception):
+    """The day's bill could not be had now; ask later."""
 
 
 class FloatUnavailable(Exception):

@@ -4,7 +4,9 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -26,6 +28,8 @@ class Vector:
     headers: dict[str, str]
     body: bytes
     accepted: bool
+    at: datetime | None = None
+    """When it is received, for signatures that go stale; None where they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,9 @@ class Plug:
     vectors: Sequence[Vector] = field(default=())
     simulator: bool = False
     """A simulator's plugin: a production configuration refuses to start with it."""
+    example: Callable[[Path, str], BaseModel] | None = None
+    """(a directory for key files, the address to call) -> settings under which `vectors` hold: what the conformance
+    suite makes the plugin with."""
 
 
 def discover(package: str, *, third_party: Sequence[str] = ()) -> dict[str, Plug]:
