@@ -1,0 +1,228 @@
+"""Natural batching: what queued while the last flush ran goes to the database as one transaction. No timer.
+
+A flush under way is never cut short by a waiter who goes away. A flush that fails because of its data is bisected, so that
+one bad item cannot fail its neighbours: the culprit's waiter gets the error, and the item is parked. A flush that fails
+because the connection was lost fails all its waiters with `database_lost`: nobody knows whether it took hold, and each
+caller's idempotency key makes repeating it safe.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Generic, TypeVar
+
+import psycopg
+import structlog
+from psycopg import errors
+
+from topup.kernel.errors import Problem, Unavailable, WhoMustAct
+from topup.platform.crash import crash_label, crash_point
+from topup.platform.database import Connection, Database, HotConnection, begin, problem_of, rollback
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Operation = Callable[[Connection, Sequence[Item], datetime], Awaitable[Sequence[Result | Problem]]]
+"""(connection, items, now) -> one result or Problem per item, in order, inside the batcher's transaction."""
+
+CAP: Final = 256
+QUEUE_LIMIT: Final = 10_000
+WIDE_FROM: Final = 64
+"""Waiting items up to which one connection is quicker than two."""
+
+_COLLISIONS: Final = 3
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Entry(Generic[Item, Result]):
+    item: Item
+    waiter: asyncio.Future[Result]
+    number: int
+
+
+class Batcher(Generic[Item, Result]):
+    """One operation on lists, offered one item at a time.
+
+    `connections` above one need `key`: items of one key (their lane) modulo `connections` never run in two transactions
+    at once. `on_parked(item, error)` hears of each culprit.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        name: str,
+        operation: Operation[Item, Result],
+        cap: int = CAP,
+        queue_limit: int = QUEUE_LIMIT,
+        connections: int = 1,
+        key: Callable[[Item], int] | None = None,
+        on_parked: Callable[[Item, BaseException], None] | None = None,
+    ) -> None:
+        if connections > 1 and key is None:
+            raise ValueError("several connections need a key")
+        self.name = name
+        self._operation = operation
+        self._cap = cap
+        self._queue_limit = queue_limit
+        self._key = key or (lambda _item: 0)
+        self._on_parked = on_parked
+        self._connections: list[HotConnection] = [database.hot_connection() for _ in range(connections)]
+        self._queues: list[deque[_Entry[Item, Result]]] = [deque() for _ in range(connections)]
+        self._flights: dict[int, asyncio.Task[None]] = {}
+        self._flying = 0
+        self._narrow = False
+        self._submitted = 0
+        self._scheduled = False
+        self._closing = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._before_commit = crash_label(f"{name}.before_commit")
+        self._after_commit = crash_label(f"{name}.after_commit")
+
+    @property
+    def waiting(self) -> int:
+        """Items queued and not yet in a flush."""
+        return sum(map(len, self._queues))
+
+    async def submit(self, item: Item) -> Result:
+        """The item's result, once it is committed.
+
+        Raises the item's own Problem; Unavailable `overloaded` when the queue is full, `database_lost` when it is unknown
+        whether it took hold (repeat with the same key), `database_slow`, `database_disk_full`; or the error of the
+        database when the item itself is the cause.
+        """
+        if self._closing:
+            raise Unavailable("stopping", who=WhoMustAct.WAIT)
+        if self.waiting >= self._queue_limit:
+            raise Unavailable("overloaded", who=WhoMustAct.WAIT)
+        self._submitted += 1
+        waiter: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        entry = _Entry(item, waiter, self._submitted)
+        self._queues[self._key(item) % len(self._queues)].append(entry)
+        self._idle.clear()
+        self._schedule()
+        return await waiter
+
+    async def aclose(self) -> None:
+        """Take nothing more, finish what was taken, close the connections."""
+        self._closing = True
+        await self._idle.wait()
+        for connection in self._connections:
+            await connection.aclose()
+
+    def _schedule(self) -> None:
+        """Dispatch at the end of this turn of the loop, so that what arrives together leaves together."""
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._dispatch)
+
+    def _dispatch(self) -> None:
+        """Start what may start: all through one connection while little waits, else each key's through its own."""
+        self._scheduled = False
+        waiting = self.waiting
+        if not waiting:
+            if not self._flights:
+                self._idle.set()
+            return
+        if not self._flights and (len(self._queues) == 1 or waiting <= WIDE_FROM):
+            self._narrow = True
+            self._launch(0, self._gather())
+            return
+        if self._flights and (self._narrow or waiting + self._flying <= WIDE_FROM):
+            return
+        self._narrow = False
+        for index, queue in enumerate(self._queues):
+            if queue and index not in self._flights:
+                self._launch(index, [queue.popleft() for _ in range(min(len(queue), self._cap))])
+
+    def _gather(self) -> list[_Entry[Item, Result]]:
+        """The oldest entries of all queues, in the order of their arrival."""
+        gathered: list[_Entry[Item, Result]] = []
+        while len(gathered) < self._cap and (filled := [queue for queue in self._queues if queue]):
+            gathered.append(min(filled, key=lambda queue: queue[0].number).popleft())
+        return gathered
+
+    def _launch(self, index: int, entries: list[_Entry[Item, Result]]) -> None:
+        self._flying += len(entries)
+        self._flights[index] = asyncio.create_task(self._fly(index, entries), name=f"{self.name}-{index}")
+
+    async def _fly(self, index: int, entries: list[_Entry[Item, Result]]) -> None:
+        try:
+            await self._flush(self._connections[index], entries)
+        finally:
+            for entry in entries:
+                # Only if this task itself was cancelled or has a defect: nobody may wait for ever.
+                _fail(entry, Unavailable("database_lost", who=WhoMustAct.WAIT))
+            self._flying -= len(entries)
+            del self._flights[index]
+            self._schedule()
+
+    async def _flush(self, hot: HotConnection, entries: list[_Entry[Item, Result]]) -> None:
+        """Commit the entries together; where their data forbid it, in halves down to the culprit."""
+        try:
+            results = await self._transact(hot, [entry.item for entry in entries])
+        except Unavailable as problem:
+            for entry in entries:
+                _fail(entry, Unavailable(problem.code, who=problem.who_must_act, **problem.parameters))
+        except Exception as error:  # noqa: BLE001 - whatever an item's data provoke must not touch its neighbours
+            if len(entries) == 1:
+                self._park(entries[0], error)
+                return
+            middle = len(entries) // 2
+            await self._flush(hot, entries[:middle])
+            await self._flush(hot, entries[middle:])
+        else:
+            for entry, result in zip(entries, results, strict=True):
+                _settle(entry, result)
+
+    async def _transact(self, hot: HotConnection, items: list[Item]) -> Sequence[Result | Problem]:
+        """One transaction, repeated a few times when it only collided with another; raises Unavailable or the error."""
+        for _ in range(_COLLISIONS):
+            connection = await hot.get()
+            try:
+                return await self._once(hot, connection, items)
+            except (errors.SerializationFailure, errors.DeadlockDetected):
+                continue
+            except psycopg.Error as error:
+                problem = problem_of(error, connection)
+                if problem is None:
+                    raise
+                if problem.code == "database_lost":
+                    await hot.aclose()
+                raise problem from error
+        raise Unavailable("database_slow", who=WhoMustAct.WAIT)
+
+    async def _once(self, hot: HotConnection, connection: Connection, items: list[Item]) -> Sequence[Result | Problem]:
+        try:
+            now = await begin(connection)
+            results = await self._operation(connection, items, now + hot.clock_offset)
+            if len(results) != len(items):
+                raise RuntimeError(f"{self.name} gave {len(results)} results for {len(items)} items")
+            crash_point(self._before_commit)
+            await connection.execute("COMMIT", prepare=False)
+        except BaseException:
+            await rollback(connection)
+            raise
+        crash_point(self._after_commit)
+        return results
+
+    def _park(self, entry: _Entry[Item, Result], error: Exception) -> None:
+        _log.error("item_parked", batcher=self.name, error=type(error).__name__)
+        _fail(entry, error)
+        if self._on_parked is not None:
+            self._on_parked(entry.item, error)
+
+
+def _settle(entry: _Entry[Item, Result], result: Result | Problem) -> None:
+    if isinstance(result, Problem):
+        _fail(entry, result)
+    elif not entry.waiter.done():
+        entry.waiter.set_result(result)
+
+
+def _fail(entry: _Entry[Item, Result], error: BaseException) -> None:
+    if not entry.waiter.done():
+        entry.waiter.set_exception(error)

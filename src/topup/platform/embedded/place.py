@@ -1,0 +1,103 @@
+"""Where an embedded database lives.
+
+`<data_dir>/database` holds `gate.lock`, `use.lock`, `password` (ours, 0600), `cluster` and `socket` (the server's, 0700)
+and `server.log`. As root the server runs as a system user, which must be able to reach them: the data directory lets
+that user's group pass (0710), and where a directory above is closed to it (root's home) the place lies in
+`/var/lib/topup` instead, under a random name, and `<data_dir>/database` points there. No permission is widened above
+the data directory.
+"""
+
+import os
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from topup.kernel.errors import Unavailable
+from topup.platform.embedded.account import Account
+
+ELSEWHERE: Final = Path("/var/lib/topup")
+PORT: Final = 5432
+"""Part of the socket's file name only: nothing listens on the network."""
+
+_LONGEST_SOCKET: Final = 107
+"""`sun_path` of unix(7) less its closing zero, in bytes."""
+
+
+def prepare(data_dir: Path, account: Account) -> Path:
+    """The place of `data_dir`'s database, made where it does not exist; raises OSError as the file system does."""
+    pointer = data_dir / "database"
+    if pointer.is_symlink() or pointer.is_dir():
+        place = pointer.resolve()
+        if not place.is_dir():
+            raise Unavailable("database_moved", path=str(place))
+        return place
+    if not account.borrowed:
+        pointer.mkdir(mode=0o700)
+        return pointer
+    if account.may_enter(data_dir.resolve().parent):
+        os.chown(data_dir, -1, account.gid)
+        data_dir.chmod(0o710)
+        return _make(pointer, account)
+    ELSEWHERE.mkdir(mode=0o755, parents=True, exist_ok=True)
+    place = _make(ELSEWHERE / secrets.token_hex(6), account)
+    pointer.symlink_to(place)
+    return place
+
+
+def password(place: Path) -> str:
+    """The superuser's password, made at first use."""
+    file = place / "password"
+    if not file.exists():
+        descriptor, unfinished = tempfile.mkstemp(dir=place)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(secrets.token_urlsafe(32))
+            stream.flush()
+            os.fsync(descriptor)
+        Path(unfinished).rename(file)
+    return file.read_text()
+
+
+def socket_directory(place: Path, account: Account) -> Path:
+    """A directory for the server's socket, its alone, short enough for a socket's address.
+
+    Where the place's own path is too long, one with a random name under the run-time or temporary directory, which
+    `<place>/socket` points to. To be called inside the gate.
+    """
+    near = place / "socket"
+    if _fits(near):
+        near.mkdir(mode=0o700, exist_ok=True)
+        account.own(near)
+        return near
+    if near.is_symlink() and near.is_dir():
+        return near.readlink()
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    roots = [Path(runtime)] if runtime and not account.borrowed and Path(runtime).is_dir() else []
+    root = next((root for root in roots if _fits(root / "topup-12345678")), Path("/tmp"))  # noqa: S108 - mkdtemp's name is random and its mode 0700
+    short = Path(tempfile.mkdtemp(prefix="topup-", dir=root))
+    account.own(short)
+    near.unlink(missing_ok=True)
+    near.symlink_to(short)
+    return short
+
+
+def forget_socket(place: Path) -> None:
+    """Remove a socket directory that lies elsewhere, after the server stopped."""
+    near = place / "socket"
+    if near.is_symlink():
+        short = near.readlink()
+        near.unlink()
+        if short.is_dir():
+            for left in short.iterdir():
+                left.unlink()
+            short.rmdir()
+
+
+def _fits(directory: Path) -> bool:
+    return len(os.fsencode(directory / f".s.PGSQL.{PORT}.lock")) <= _LONGEST_SOCKET
+
+
+def _make(place: Path, account: Account) -> Path:
+    place.mkdir(mode=0o710)
+    os.chown(place, -1, account.gid)
+    return place

@@ -1,0 +1,262 @@
+"""The life of the embedded server: made, started, joined, left, stopped by the last who used it."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from topup.kernel.errors import Unavailable
+from topup.platform.embedded import binaries, place
+from topup.platform.embedded.account import Account, server_account
+from topup.platform.embedded.locks import Use, gate
+
+NAME: Final = "topup"
+"""Of the superuser and of the database."""
+
+SETTINGS: Final[Mapping[str, str]] = {
+    "listen_addresses": "''",
+    "unix_socket_permissions": "0700",
+    "max_connections": "100",
+    "shared_buffers": "'256MB'",
+    "max_wal_size": "'2GB'",
+    "min_wal_size": "'256MB'",
+    "wal_compression": "on",
+    "checkpoint_timeout": "'10min'",
+    "synchronous_commit": "on",
+    "fsync": "on",
+    "full_page_writes": "on",
+    "jit": "off",
+    "random_page_cost": "1.1",
+    "timezone": "'UTC'",
+    "log_timezone": "'UTC'",
+    "log_min_messages": "warning",
+    "log_line_prefix": "'%m [%p] '",
+    # A failed statement's values may be personal: the log keeps the message and drops the statement.
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length_on_error": "0",
+    "log_error_verbosity": "terse",
+}
+"""For a small machine (two cores), durable: what is acknowledged is on the disk."""
+
+_GATE_S: Final = 180.0
+_START_S: Final = 120
+_ATTEMPTS: Final = 5
+_CONNECT_S: Final = 10
+_NOBODY: Final = 2**22 + 1
+"""A process id above Linux's limit (PID_MAX_LIMIT, 2^22): no process ever has it."""
+
+
+class EmbeddedServer:
+    """A hold on the embedded PostgreSQL of one data directory; `url` connects as its superuser.
+
+    Whoever starts first starts the server, others join it, the last to `close` stops it. A process that is killed
+    leaves it running for the next one to join.
+    """
+
+    def __init__(self, *, url: str, home: Path, programs: Path, account: Account, use: Use) -> None:
+        self.url = url
+        """Holds the password: never printed."""
+        self.home = home
+        self.programs = programs
+        self._account = account
+        self._use: Use | None = use
+
+    @classmethod
+    def start(cls, data_dir: Path, *, programs: Path | None = None, settings: Mapping[str, str] | None = None) -> Self:
+        """Start or join the server of `data_dir`; `settings` are put over SETTINGS, `programs` is a `bin` directory.
+
+        Raises Unavailable: `database_busy`, `database_disk_full`, `database_broken`, `database_missing`.
+        """
+        account = server_account()
+        try:
+            home = place.prepare(data_dir, account)
+            chosen = programs or binaries.programs(home, account)
+            with gate(home, timeout_s=_GATE_S):
+                use = Use(home)
+                try:
+                    url = _Start(home, chosen, account, {**SETTINGS, **(settings or {})}).run()
+                except BaseException:
+                    use.drop()
+                    raise
+        except OSError as error:
+            raise _problem(data_dir, str(error)) from error
+        return cls(url=url, home=home, programs=chosen, account=account, use=use)
+
+    def close(self) -> None:
+        """Leave; the last one stops the server. Calling it again does nothing."""
+        use, self._use = self._use, None
+        if use is None:
+            return
+        with gate(self.home, timeout_s=_GATE_S):
+            if use.drop():
+                _control(
+                    self.programs, self._account, "stop", "-D", self.home / "cluster", "-m", "fast", "-w", "-t", "60"
+                )
+                place.forget_socket(self.home)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+
+class _Start:
+    """One start or join, inside the gate."""
+
+    def __init__(self, home: Path, programs: Path, account: Account, settings: Mapping[str, str]) -> None:
+        self.home = home
+        self.cluster = home / "cluster"
+        self.programs = programs
+        self.account = account
+        self.settings = settings
+
+    def run(self) -> str:
+        """Bring the server up and give its address; raises Unavailable."""
+        secret = place.password(self.home)
+        if not self.cluster.exists():
+            self._create(secret)
+        directory = place.socket_directory(self.home, self.account)
+        url = f"postgresql://{NAME}:{quote(secret)}@/{NAME}?host={quote(str(directory), safe='')}&port={place.PORT}"
+        if not self._running():
+            self._bring_up(directory)
+        self._greet(url)
+        return url
+
+    def _create(self, secret: str) -> None:
+        """Initdb under a temporary name, then rename: a cluster that has its name is whole."""
+        unfinished = self.home / "cluster.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
+        phrase = self.home / "password.initdb"
+        try:
+            phrase.touch(mode=0o600)
+            phrase.write_text(secret)
+            self.account.own(unfinished)
+            self.account.own(phrase)
+            answer = subprocess.run(  # noqa: S603 - our own program, no shell
+                [self.programs / "initdb", "-D", unfinished, "-U", NAME, f"--pwfile={phrase}", "-A", "scram-sha-256",
+                 "-E", "UTF8", "--locale=C", "--data-checksums"],
+                cwd="/", env=_environment(), capture_output=True, text=True, check=False, **self.account.process(),
+            )  # fmt: skip
+        finally:
+            phrase.unlink(missing_ok=True)
+        if answer.returncode:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise _problem(self.home, answer.stderr)
+        with (unfinished / "postgresql.conf").open("a") as configuration:
+            configuration.write("\ninclude_if_exists = '../topup.conf'\n")
+        unfinished.rename(self.cluster)
+        _sync(self.home)
+
+    def _running(self) -> bool:
+        """Whether a postmaster lives in the cluster.
+
+        A dead one whose process id lives on (as a zombie nobody reaps, or as another program after a reboot) would keep
+        PostgreSQL from starting: the id in its lock file is then replaced by one no process has, and PostgreSQL makes its
+        own check of the shared memory before it takes over.
+        """
+        file = self.cluster / "postmaster.pid"
+        try:
+            lines = file.read_text().split("\n")
+            process = int(lines[0])
+        except (FileNotFoundError, ValueError):
+            return False
+        if _is_postgres(process):
+            return True
+        file.write_text("\n".join([str(_NOBODY), *lines[1:]]))
+        return False
+
+    def _bring_up(self, directory: Path) -> None:
+        self._configure(directory)
+        log = self.home / "server.log"
+        log.touch(mode=0o600)
+        self.account.own(log)
+        begun = log.stat().st_size
+        for attempt in range(_ATTEMPTS):
+            answer = _control(
+                self.programs, self.account, "start", "-D", self.cluster, "-l", log, "-w", "-t", str(_START_S)
+            )
+            if answer.returncode == 0:
+                return
+            # Children of a killed postmaster need a moment to notice; until then its shared memory is in use.
+            time.sleep(0.1 * 2**attempt)
+        with log.open(errors="replace") as stream:
+            stream.seek(begun)
+            raise _problem(self.home, stream.read()[-8_192:])
+
+    def _configure(self, directory: Path) -> None:
+        lines = [f"{name} = {value}" for name, value in self.settings.items()]
+        lines += [f"unix_socket_directories = '{str(directory).replace(chr(39), chr(39) * 2)}'", f"port = {place.PORT}"]
+        # In our directory, not in the server's: root writes no file where another user could have put a link.
+        file = self.home / "topup.conf"
+        file.write_text("\n".join(lines) + "\n")
+        file.chmod(0o600)
+        self.account.own(file)
+
+    def _greet(self, url: str) -> None:
+        """Connect once, so that what we hand out is known to answer; make the database where it is missing."""
+        deadline = time.monotonic() + _CONNECT_S
+        while True:
+            try:
+                psycopg.connect(url, connect_timeout=_CONNECT_S).close()
+            except psycopg.OperationalError as error:
+                if "does not exist" in str(error) and "database" in str(error):
+                    self._create_database(url)
+                elif time.monotonic() > deadline:
+                    raise _problem(self.home, str(error)) from error
+                else:
+                    time.sleep(0.05)
+            else:
+                return
+
+    def _create_database(self, url: str) -> None:
+        with psycopg.connect(url, dbname="postgres", autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(NAME)))
+
+
+def _control(programs: Path, account: Account, *arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+    """Run pg_ctl; its output goes nowhere, for the server would inherit a pipe and keep it open."""
+    return subprocess.run(  # noqa: S603 - our own program, no shell
+        [programs / "pg_ctl", "-s", *arguments],
+        cwd="/", env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        check=False, **account.process(),
+    )  # fmt: skip
+
+
+def _environment() -> dict[str, str]:
+    """Ours without PG*: a PGPORT or PGDATA meant for another server must not reach this one. Messages in English."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
+    return {**kept, "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _is_postgres(process: int) -> bool:
+    try:
+        facts = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    name, state = facts[facts.index("(") + 1 : facts.rindex(")")], facts[facts.rindex(")") + 2]
+    return name == "postgres" and state not in "ZX"
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _problem(path: Path, said: str) -> Unavailable:
+    """What stderr or the log said, as one of our sentences."""
+    if "No space left on device" in said or "Disk quota exceeded" in said:
+        return Unavailable("database_disk_full", path=str(path))
+    return Unavailable("database_broken", path=str(path), log=str(path / "server.log"))
