@@ -16,7 +16,7 @@ CREATE TABLE people.api_keys (
     id         text COLLATE "C" PRIMARY KEY,
     label      text NOT NULL,
     role       text NOT NULL,
-    secret     bytea NOT NULL,            -- SHA-256 of a secret of 256 bits: nothing to guess, so nothing to slow down
+    secret     bytea NOT NULL UNIQUE,     -- SHA-256 of a secret of 256 bits: nothing to guess, so nothing to slow down
     created_at timestamptz NOT NULL,
     revoked_at timestamptz
 );

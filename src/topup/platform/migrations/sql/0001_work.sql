@@ -14,4 +14,5 @@ CREATE TABLE work.items (
     PRIMARY KEY (lane, id),
     UNIQUE (lane, kind, subject)          -- one thing to decide is listed once
 );
+CREATE INDEX items_open ON work.items (created_at, id) WHERE state = 'open';
 GRANT SELECT, INSERT, UPDATE ON work.items TO topup_app;
