@@ -1,6 +1,6 @@
 """PostgreSQL for tests: one cluster per test process, a migrated template in it, a fresh clone of that for each test.
 
-`postgres` is the embedded 18, or with TOPUP_TEST_POSTGRES=15 Debian's; `any_postgres` runs a test on each that is there.
+`postgres` is the embedded 18, or with TOPUP_TEST_POSTGRES=15 Debian's; `any_postgres` runs a test on each.
 """
 
 import itertools

@@ -1,9 +1,9 @@
 """Natural batching: what queued while the last flush ran goes to the database as one transaction. No timer.
 
-A flush under way is never cut short by a waiter who goes away. A flush that fails because of its data is bisected, so that
-one bad item cannot fail its neighbours: the culprit's waiter gets the error, and the item is parked. A flush that fails
-because the connection was lost fails all its waiters with `database_lost`: nobody knows whether it took hold, and each
-caller's idempotency key makes repeating it safe.
+A flush under way is never cut short by a waiter who goes away. A flush that fails because of its data is bisected, so
+that one bad item cannot fail its neighbours: the culprit's waiter gets the error, and the item is parked. A flush that
+fails because the connection was lost fails all its waiters with `database_lost`: nobody knows whether it took hold, and
+each caller's idempotency key makes repeating it safe.
 """
 
 import asyncio
@@ -90,9 +90,9 @@ class Batcher(Generic[Item, Result]):
     async def submit(self, item: Item) -> Result:
         """The item's result, once it is committed.
 
-        Raises the item's own Problem; Unavailable `overloaded` when the queue is full, `database_lost` when it is unknown
-        whether it took hold (repeat with the same key), `database_slow`, `database_disk_full`; or the error of the
-        database when the item itself is the cause.
+        Raises the item's own Problem; Unavailable `overloaded` when the queue is full, `database_lost` when it is
+        unknown whether it took hold (repeat with the same key), `database_slow`, `database_disk_full`, `stopping`; or
+        the error of the database when the item itself is the cause.
         """
         if self._closing:
             raise Unavailable("stopping", who=WhoMustAct.WAIT)
@@ -199,8 +199,7 @@ class Batcher(Generic[Item, Result]):
         try:
             now = await begin(connection)
             results = await self._operation(connection, items, now + hot.clock_offset)
-            if len(results) != len(items):
-                raise RuntimeError(f"{self.name} gave {len(results)} results for {len(items)} items")
+            self._check(results, items)
             crash_point(self._before_commit)
             await connection.execute("COMMIT", prepare=False)
         except BaseException:
@@ -208,6 +207,11 @@ class Batcher(Generic[Item, Result]):
             raise
         crash_point(self._after_commit)
         return results
+
+    def _check(self, results: Sequence[Result | Problem], items: list[Item]) -> None:
+        """Before the commit: an operation that lost count must not commit, for nobody knows whose result is whose."""
+        if len(results) != len(items):
+            raise RuntimeError(f"{self.name} gave {len(results)} results for {len(items)} items")
 
     def _park(self, entry: _Entry[Item, Result], error: Exception) -> None:
         _log.error("item_parked", batcher=self.name, error=type(error).__name__)

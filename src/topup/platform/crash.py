@@ -33,7 +33,7 @@ def arm(*, development: bool) -> None:
 
 
 def crash_point(label: str) -> None:
-    """Pass a declared label; the armed one kills the process at its n-th passing."""
+    """Pass a declared point; the armed label kills the process at its n-th passing."""
     if label != _Armed.label:
         return
     _Armed.remaining -= 1

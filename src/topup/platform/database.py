@@ -1,4 +1,4 @@
-"""The one way to PostgreSQL: a bounded pool, transactions that bring their time with them, and connections for batchers.
+"""The one way to PostgreSQL: a bounded pool, transactions that know their time, and connections for batchers.
 
 Only this file reads a clock, and it is the database's: `now` is read once per transaction and passed down.
 """
@@ -214,7 +214,7 @@ async def rollback(connection: Connection) -> None:
 
 
 def problem_of(error: psycopg.Error, connection: Connection) -> Unavailable | None:
-    """What of a database's error is nobody's data's fault: the connection, the disk, the time, a shutdown. Else None."""
+    """What of an error is no data's fault: the connection, the disk, the time, a shutdown. Else None."""
     if isinstance(error, errors.DiskFull):
         return Unavailable("database_disk_full", path="")
     if isinstance(error, errors.QueryCanceled | errors.LockNotAvailable):
@@ -229,14 +229,12 @@ def problem_of(error: psycopg.Error, connection: Connection) -> Unavailable | No
 
 def application_conninfo(url: str, *, statement_timeout_s: float) -> str:
     """`url` with what the application's connections carry: its role, no JIT, generic plans, a limit of time."""
-    given = conninfo_to_dict(url)
+    given = conninfo_to_dict(url).get("options") or ""
     options = (
-        f"-c role={APPLICATION_ROLE} -c jit=off -c plan_cache_mode=force_generic_plan "
+        f"{given} -c role={APPLICATION_ROLE} -c jit=off -c plan_cache_mode=force_generic_plan "
         f"-c statement_timeout={int(statement_timeout_s * 1000)} -c timezone=UTC"
     )
-    return make_conninfo(
-        **{**given, "options": f"{given.get('options') or ''} {options}".strip(), "application_name": "topup"}
-    )
+    return make_conninfo(url, options=options.strip(), application_name="topup")
 
 
 def unreachable(error: psycopg.OperationalError) -> Unavailable:

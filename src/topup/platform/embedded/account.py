@@ -3,6 +3,7 @@
 import os
 import pwd
 import stat
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,9 +24,18 @@ class Account:
     gid: int
     borrowed: bool
 
-    def process(self) -> dict[str, int | list[int]]:
-        """The arguments of `subprocess` that start a program as this user, with no group of ours."""
-        return {"user": self.uid, "group": self.gid, "extra_groups": []} if self.borrowed else {}
+    def run(self, program: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run a program of the server's as this user, with no group of ours, and wait for it; raises OSError."""
+        command = [str(program), *map(str, arguments)]
+        if self.borrowed:
+            return subprocess.run(  # noqa: S603 - our own program, no shell
+                command, cwd="/", env=_environment(), capture_output=True, text=True, errors="replace", check=False,
+                stdin=subprocess.DEVNULL, user=self.uid, group=self.gid, extra_groups=[],
+            )  # fmt: skip
+        return subprocess.run(  # noqa: S603 - the same
+            command, cwd="/", env=_environment(), capture_output=True, text=True, errors="replace", check=False,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
 
     def own(self, path: Path) -> None:
         """Make the file or directory this user's."""
@@ -46,7 +56,7 @@ class Account:
 
 
 def server_account() -> Account:
-    """Ourselves, or as root the first of SYSTEM_USERS that exists; raises Unavailable `database_broken`."""
+    """Ourselves, or as root the first of SYSTEM_USERS that exists; raises Unavailable `database_no_user`."""
     if os.geteuid() != _ROOT:
         return Account(os.geteuid(), os.getegid(), borrowed=False)
     for name in SYSTEM_USERS:
@@ -56,3 +66,9 @@ def server_account() -> Account:
             continue
         return Account(entry.pw_uid, entry.pw_gid, borrowed=True)
     raise Unavailable("database_no_user", users=list(SYSTEM_USERS))
+
+
+def _environment() -> dict[str, str]:
+    """Ours without PG*: a PGPORT or PGDATA meant for another server must not reach this one. Messages in English."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
+    return {**kept, "LC_ALL": "C", "TZ": "UTC"}

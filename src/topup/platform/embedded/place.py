@@ -1,10 +1,10 @@
 """Where an embedded database lives.
 
-`<data_dir>/database` holds `gate.lock`, `use.lock`, `password` (ours, 0600), `cluster` and `socket` (the server's, 0700)
-and `server.log`. As root the server runs as a system user, which must be able to reach them: the data directory lets
-that user's group pass (0710), and where a directory above is closed to it (root's home) the place lies in
-`/var/lib/topup` instead, under a random name, and `<data_dir>/database` points there. No permission is widened above
-the data directory.
+`<data_dir>/database` holds `gate.lock`, `use.lock`, `password` (ours, 0600), `topup.conf`, `server.log`, and the
+server's own `cluster` and `socket` (0700). As root the server runs as a system user, which must be able to reach them:
+the data directory lets that user's group pass (0710), and where a directory above is closed to it (root's home) the
+place lies in `/var/lib/topup` instead, under a random name, and `<data_dir>/database` points there. No permission is
+widened above the data directory.
 """
 
 import os

@@ -2,11 +2,9 @@
 
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 from urllib.parse import quote
 
@@ -97,15 +95,15 @@ class EmbeddedServer:
             return
         with gate(self.home, timeout_s=_GATE_S):
             if use.drop():
-                _control(
-                    self.programs, self._account, "stop", "-D", self.home / "cluster", "-m", "fast", "-w", "-t", "60"
+                self._account.run(
+                    self.programs / "pg_ctl", "stop", "-s", "-D", self.home / "cluster", "-m", "fast", "-w", "-t", "60"
                 )
                 place.forget_socket(self.home)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -142,10 +140,9 @@ class _Start:
             phrase.write_text(secret)
             self.account.own(unfinished)
             self.account.own(phrase)
-            answer = subprocess.run(  # noqa: S603 - our own program, no shell
-                [self.programs / "initdb", "-D", unfinished, "-U", NAME, f"--pwfile={phrase}", "-A", "scram-sha-256",
-                 "-E", "UTF8", "--locale=C", "--data-checksums"],
-                cwd="/", env=_environment(), capture_output=True, text=True, check=False, **self.account.process(),
+            answer = self.account.run(
+                self.programs / "initdb", "-D", unfinished, "-U", NAME, f"--pwfile={phrase}", "-A", "scram-sha-256",
+                "-E", "UTF8", "--locale=C", "--data-checksums",
             )  # fmt: skip
         finally:
             phrase.unlink(missing_ok=True)
@@ -161,8 +158,8 @@ class _Start:
         """Whether a postmaster lives in the cluster.
 
         A dead one whose process id lives on (as a zombie nobody reaps, or as another program after a reboot) would keep
-        PostgreSQL from starting: the id in its lock file is then replaced by one no process has, and PostgreSQL makes its
-        own check of the shared memory before it takes over.
+        PostgreSQL from starting: the id in its lock file is then replaced by one no process has, and PostgreSQL makes
+        its own check of the shared memory before it takes over.
         """
         file = self.cluster / "postmaster.pid"
         try:
@@ -182,8 +179,8 @@ class _Start:
         self.account.own(log)
         begun = log.stat().st_size
         for attempt in range(_ATTEMPTS):
-            answer = _control(
-                self.programs, self.account, "start", "-D", self.cluster, "-l", log, "-w", "-t", str(_START_S)
+            answer = self.account.run(
+                self.programs / "pg_ctl", "start", "-s", "-D", self.cluster, "-l", log, "-w", "-t", str(_START_S)
             )
             if answer.returncode == 0:
                 return
@@ -191,7 +188,7 @@ class _Start:
             time.sleep(0.1 * 2**attempt)
         with log.open(errors="replace") as stream:
             stream.seek(begun)
-            raise _problem(self.home, stream.read()[-8_192:])
+            raise _problem(self.home, answer.stderr + stream.read()[-8_192:])
 
     def _configure(self, directory: Path) -> None:
         lines = [f"{name} = {value}" for name, value in self.settings.items()]
@@ -221,21 +218,6 @@ class _Start:
     def _create_database(self, url: str) -> None:
         with psycopg.connect(url, dbname="postgres", autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(NAME)))
-
-
-def _control(programs: Path, account: Account, *arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
-    """Run pg_ctl; its output goes nowhere, for the server would inherit a pipe and keep it open."""
-    return subprocess.run(  # noqa: S603 - our own program, no shell
-        [programs / "pg_ctl", "-s", *arguments],
-        cwd="/", env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        check=False, **account.process(),
-    )  # fmt: skip
-
-
-def _environment() -> dict[str, str]:
-    """Ours without PG*: a PGPORT or PGDATA meant for another server must not reach this one. Messages in English."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
-    return {**kept, "LC_ALL": "C", "TZ": "UTC"}
 
 
 def _is_postgres(process: int) -> bool:

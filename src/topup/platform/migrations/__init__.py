@@ -1,9 +1,10 @@
 """The schema's history: one line of Alembic revisions that run SQL files, then SQL that may be run again.
 
-Promise: any number of processes may call `migrate` at the same time, on a new database, an old one or a current one; one
-does the work, the others wait and find it done. A database newer than the code is refused untouched.
+Promise: any number of processes may call `migrate` at the same time, on a new database, an old one or a current one;
+one does the work, the others wait and find it done. A database newer than the code is refused untouched.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,8 +34,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 def migrate(url: str) -> str:
     """Bring the database of `url` up to date as its owner and give its revision.
 
-    Raises Unavailable: `database_unreachable`, `database_too_old`, `database_roles_missing` (an administrator must run the
-    named statements), and Conflict `database_newer`.
+    Raises Unavailable: `database_unreachable`, `database_too_old`, `database_roles_missing` (an administrator must run
+    the named statements), and Conflict `database_newer`.
     """
     with _connect(url) as connection:
         if connection.info.server_version < OLDEST * 10_000:
@@ -166,10 +167,10 @@ def _repeat(connection: Connection, *, afresh: bool) -> None:
 
 
 def _changed(connection: Connection) -> list[tuple[str, Path]]:
-    try:
+    done: dict[str, str] = {}
+    # Without the table nothing was ever run: all of it is new.
+    with contextlib.suppress(errors.UndefinedTable):
         done = dict(connection.execute("SELECT path, fingerprint FROM public.topup_repeatable").fetchall())
-    except errors.UndefinedTable:
-        done = {}
     return [(path, file) for path, file in _named() if done.get(path) != _fingerprint(file)]
 
 
