@@ -51,10 +51,10 @@ class Batcher(Generic[Item, Result]):
 
     def __init__(
         self,
-        *,
         database: Database,
         name: str,
         operation: Operation[Item, Result],
+        *,
         cap: int = CAP,
         queue_limit: int = QUEUE_LIMIT,
         connections: int = 1,

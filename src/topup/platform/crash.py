@@ -33,7 +33,7 @@ def arm(*, development: bool) -> None:
 
 
 def crash_point(label: str) -> None:
-    """Pass a declared point; the armed label kills the process at its n-th passing."""
+    """Where the process may be made to end: the armed label kills the process at its n-th passing."""
     if label != _Armed.label:
         return
     _Armed.remaining -= 1

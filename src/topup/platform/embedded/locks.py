@@ -33,7 +33,7 @@ def _take(descriptor: int, timeout_s: float) -> None:
 
 
 class Use:
-    """A shared hold on the server of `place`: while one is held, nobody stops it. To be taken and dropped in the gate."""
+    """A shared hold on the server of `place`: while one is held, nobody stops it. Taken and dropped inside the gate."""
 
     def __init__(self, place: Path) -> None:
         self._descriptor = os.open(place / "use.lock", os.O_RDWR | os.O_CREAT, 0o600)
