@@ -6,6 +6,7 @@ less than the days they were promised, and the clocks' changes neither add nor t
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -39,10 +40,7 @@ def validity_of(rule: ValidityRule, zone: ZoneInfo, now: datetime) -> tuple[Vali
         return Validity(rule.policy, None, None, rule.ends, zone.key), {"id": "why_never_ends", "inputs": {}}
     local = now.astimezone(zone)
     last_day = local.date() + timedelta(days=rule.days)
-    if rule.ends == "midnight":
-        until = latest_instant(last_day + _ONE_DAY, _MIDNIGHT, zone)
-    else:
-        until = latest_instant(last_day, local.time(), zone)
+    until = _end_of(last_day, zone) if rule.ends == "midnight" else latest_instant(last_day, local.time(), zone)
     inputs = {
         "days": rule.days,
         "from": local.isoformat(timespec="seconds"),
@@ -51,6 +49,12 @@ def validity_of(rule: ValidityRule, zone: ZoneInfo, now: datetime) -> tuple[Vali
         "policy": rule.policy,
     }
     return Validity(rule.policy, until, rule.days, rule.ends, zone.key), {"id": f"why_{rule.ends}", "inputs": inputs}
+
+
+@lru_cache(maxsize=4096)
+def _end_of(day: date, zone: ZoneInfo) -> datetime:
+    """The end of a day, which all top-ups of a day with the same rule share."""
+    return latest_instant(day + _ONE_DAY, _MIDNIGHT, zone)
 
 
 def latest_instant(day: date, at: time, zone: ZoneInfo) -> datetime:
