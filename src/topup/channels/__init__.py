@@ -1,0 +1,1 @@
+"""Ways in and out: each speaks its own language to the same desk; none knows another."""

@@ -1,0 +1,311 @@
+"""Idempotency keys of callers: the same key and the same request give the same answer, whatever happened in between.
+
+A key is claimed in a commit of its own before the work begins, together with the id of what the work will create.
+The work stores its answer in its own transaction (`store_answers`), so there is no moment in which the thing exists
+and its answer does not. A claim whose work died may be claimed again after `LEASE_S`, with the same resource id, so
+that repeating the work finds what was made instead of making another. Keys live for `KEEP_DAYS`.
+
+The rules follow draft-ietf-httpapi-idempotency-key-header.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Final, Generic, TypeVar, cast
+
+from topup.kernel.errors import Conflict, Invalid, Problem, Unavailable
+from topup.kernel.ids import lane_for
+from topup.platform.arrays import columns
+from topup.platform.batching import Batcher
+from topup.platform.database import Connection, Database
+
+LEASE_S: Final = 30
+"""How long a claim without an answer is taken for running; afterwards its work is taken for dead."""
+KEEP_DAYS: Final = 7
+"""How long an answer is kept: a key that is older than this is a new key."""
+LONGEST_KEY: Final = 255
+
+_LEASE: Final = timedelta(seconds=LEASE_S)
+
+View = TypeVar("View")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to do the work of one key, until `LEASE_S` after `claimed_at`. `resource` is the id to create."""
+
+    lane: int
+    principal: str
+    route: str
+    key: str
+    resource: str
+    fingerprint: bytes
+    claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The answer that was given: it is given again."""
+
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answering(Generic[View]):
+    """What the work hands to `store_answers`: the claim, and how its result is said."""
+
+    claim: Claim
+    render: Callable[[View], tuple[int, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRequest:
+    """One request under a caller's key.
+
+    `route` is a template without ids; `content` is everything the answer depends on in a canonical spelling, path ids
+    included; `resource` is the id to create if the key is new.
+    """
+
+    principal: str
+    route: str
+    key: str
+    content: bytes
+    resource: str
+
+    def fingerprint(self) -> bytes:
+        """SHA-256 of the route and the content."""
+        return sha256(self.route.encode() + b"\0" + self.content).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class _LetGo:
+    claim: Claim
+    forget: bool
+
+
+_Row = tuple[int, str, str, str]
+
+
+def check_key(text: str | None) -> str:
+    """The key as it was sent.
+
+    Raises Invalid: `key_missing`, or `key_unreadable` unless it is 1 to 255 printable ASCII characters.
+    """
+    if not text:
+        raise Invalid("key_missing")
+    if len(text) > LONGEST_KEY or not text.isascii() or not text.isprintable():
+        raise Invalid("key_unreadable", longest=LONGEST_KEY)
+    return text
+
+
+class RequestKeys:
+    """The keys of one process. Claims that arrive together share one commit."""
+
+    def __init__(self, *, database: Database, lanes: int) -> None:
+        self._lanes = lanes
+        self._batcher: Batcher[KeyedRequest | _LetGo, Claim | Stored | None] = Batcher(
+            database=database, name="request_keys", operation=self._flush
+        )
+
+    async def claim(self, *, request: KeyedRequest) -> Claim | Stored:
+        """The claim to work under, or the stored answer.
+
+        Raises Conflict `request_running` while another request with this key is at work, Invalid `key_reused` when
+        the key was used for another request, and what the batcher raises when the database is away.
+        """
+        return cast("Claim | Stored", await self._batcher.submit(request))
+
+    async def release(self, claim: Claim) -> None:
+        """Forget the key: the work was refused and created nothing, so the key does not bind."""
+        await self._batcher.submit(_LetGo(claim, forget=True))
+
+    async def let_go(self, claim: Claim) -> None:
+        """End the lease: the work could not be done now, or nobody knows whether it was.
+
+        The next caller with this key runs it again under the same resource id.
+        """
+        await self._batcher.submit(_LetGo(claim, forget=False))
+
+    async def run(self, *, request: KeyedRequest, work: Callable[[Claim], Awaitable[View]]) -> View | Stored:
+        """Do `work` under a claim, or give the stored answer.
+
+        What the work raises is raised again, after the key was released (a refusal) or let go (anything else).
+        Raises what `claim` raises.
+        """
+        claimed = await self.claim(request=request)
+        if isinstance(claimed, Stored):
+            return claimed
+        try:
+            return await work(claimed)
+        except Exception as error:
+            refused = isinstance(error, Problem) and not isinstance(error, Unavailable)
+            # The caller must hear why the work failed. Where the database is away too, the lease ends the claim.
+            with suppress(Unavailable):
+                await (self.release(claimed) if refused else self.let_go(claimed))
+            raise
+
+    async def aclose(self) -> None:
+        """Finish what is under way, take nothing more."""
+        await self._batcher.aclose()
+
+    async def _flush(
+        self, connection: Connection, items: Sequence[KeyedRequest | _LetGo], now: datetime
+    ) -> list[Claim | Stored | Problem | None]:
+        """Keys that are given up first, then the claims; the answers in the order of `items`."""
+        given_up = [item for item in items if isinstance(item, _LetGo)]
+        if given_up:
+            await _give_up(connection, given_up)
+        wishes = [self._wish(item, now) for item in items if isinstance(item, KeyedRequest)]
+        answers = iter(await _claim(connection, wishes, now) if wishes else [])
+        return [None if isinstance(item, _LetGo) else next(answers) for item in items]
+
+    def _wish(self, request: KeyedRequest, now: datetime) -> Claim:
+        lane = lane_for(request.key, self._lanes)
+        return Claim(lane, request.principal, request.route, request.key, request.resource, request.fingerprint(), now)
+
+
+_STORE: Final = """
+INSERT INTO platform.request_keys AS held
+    (lane, principal, route, key, fingerprint, resource, claimed_at, status, body)
+SELECT * FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::text[],
+                     %s::timestamptz[], %s::smallint[], %s::bytea[])
+ON CONFLICT (lane, principal, route, key) DO UPDATE SET status = excluded.status, body = excluded.body
+    WHERE held.status IS NULL AND held.resource = excluded.resource
+"""
+
+
+async def store_answers(connection: Connection, answers: Sequence[tuple[Claim, int, bytes]]) -> None:
+    """Store (claim, HTTP status, body) inside the transaction of the work itself; the first answer of a key stays.
+
+    An upsert and not a joined UPDATE: it goes through the unique index whatever the planner thinks of a young table.
+    """
+    if not answers:
+        return
+    ordered = sorted(answers, key=lambda answer: _row(answer[0]))
+    await connection.execute(_STORE, columns((*_fields(claim), status, body) for claim, status, body in ordered))
+
+
+async def forget_old(connection: Connection, *, now: datetime, limit: int = 1000) -> int:
+    """Delete up to `limit` keys older than `KEEP_DAYS`; how many went."""
+    cursor = await connection.execute(
+        """
+        DELETE FROM platform.request_keys WHERE ctid IN (
+            SELECT ctid FROM platform.request_keys WHERE claimed_at < %s LIMIT %s FOR UPDATE SKIP LOCKED)
+        """,
+        (now - timedelta(days=KEEP_DAYS), limit),
+    )
+    return cursor.rowcount
+
+
+def _row(claim: Claim) -> _Row:
+    return (claim.lane, claim.principal, claim.route, claim.key)
+
+
+def _fields(claim: Claim) -> tuple[object, ...]:
+    return (*_row(claim), claim.fingerprint, claim.resource, claim.claimed_at)
+
+
+_CLAIM: Final = """
+INSERT INTO platform.request_keys (lane, principal, route, key, fingerprint, resource, claimed_at)
+SELECT * FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::text[], %s::timestamptz[])
+ON CONFLICT (lane, principal, route, key) DO NOTHING
+RETURNING lane, principal, route, key
+"""
+
+
+async def _claim(connection: Connection, wishes: Sequence[Claim], now: datetime) -> list[Claim | Stored | Problem]:
+    # Sorted, so that two processes never wait for each other's keys in a circle.
+    first = {_row(wish): wish for wish in reversed(wishes)}
+    cursor = await connection.execute(_CLAIM, columns(_fields(first[row]) for row in sorted(first)))
+    new = {cast("_Row", tuple(row)) for row in await cursor.fetchall()}
+    won = {row: first[row] for row in new}
+    if len(won) == len(wishes):
+        return list(wishes)
+    return await _settle_conflicts(connection, wishes, won, now)
+
+
+async def _settle_conflicts(
+    connection: Connection, wishes: Sequence[Claim], won: dict[_Row, Claim], now: datetime
+) -> list[Claim | Stored | Problem]:
+    held = await _held(connection, sorted({_row(wish) for wish in wishes}))
+    won |= await _revive(connection, wishes, held, now)
+    answers: list[Claim | Stored | Problem] = []
+    for wish in wishes:
+        # One wish of a key wins at most; its twins of the same flush see a request that runs.
+        claim = won.get(_row(wish))
+        if claim is not None and claim.fingerprint == wish.fingerprint:
+            answers.append(won.pop(_row(wish)))
+        else:
+            answers.append(_judge(wish, held.get(_row(wish))))
+    return answers
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    fingerprint: bytes
+    resource: str
+    claimed_at: datetime
+    status: int | None
+    body: bytes | None
+
+
+def _judge(wish: Claim, held: _Held | None) -> Stored | Problem:
+    if held is not None and held.fingerprint != wish.fingerprint:
+        return Invalid("key_reused")
+    if held is None or held.status is None:
+        # None: released between our look and theirs; the caller asks again and finds it free.
+        return Conflict("request_running")
+    return Stored(held.status, bytes(held.body or b""))
+
+
+async def _held(connection: Connection, rows: Sequence[_Row]) -> dict[_Row, _Held]:
+    """What stands under these keys. LATERAL and LIMIT 1, so that a young table cannot give a bad plan."""
+    cursor = await connection.execute(
+        """
+        SELECT asked.lane, asked.principal, asked.route, asked.key, found.*
+        FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::text[]) AS asked (lane, principal, route, key),
+        LATERAL (SELECT fingerprint, resource, claimed_at, status, body FROM platform.request_keys AS held
+                 WHERE held.lane = asked.lane AND held.principal = asked.principal
+                   AND held.route = asked.route AND held.key = asked.key LIMIT 1) AS found
+        """,
+        columns(rows),
+    )
+    return {(row[0], row[1], row[2], row[3]): _Held(*row[4:]) for row in await cursor.fetchall()}
+
+
+async def _revive(
+    connection: Connection, wishes: Sequence[Claim], held: dict[_Row, _Held], now: datetime
+) -> dict[_Row, Claim]:
+    """Claim again what was left by work that died: same request, no answer, and a lease that is over."""
+    claims: dict[_Row, Claim] = {}
+    for wish in wishes:
+        row, found = _row(wish), held.get(_row(wish))
+        dead = found is not None and found.status is None and abs(now - found.claimed_at) >= _LEASE
+        if found is None or not dead or found.fingerprint != wish.fingerprint or row in claims:
+            continue
+        cursor = await connection.execute(
+            """
+            UPDATE platform.request_keys SET claimed_at = %s
+            WHERE lane = %s AND principal = %s AND route = %s AND key = %s AND status IS NULL AND claimed_at = %s
+            """,
+            (now, *row, found.claimed_at),
+        )
+        if cursor.rowcount:
+            claims[row] = Claim(*row, found.resource, wish.fingerprint, now)
+    return claims
+
+
+async def _give_up(connection: Connection, items: Sequence[_LetGo]) -> None:
+    """Only the claim itself is given up: one that was claimed again meanwhile belongs to somebody else."""
+    mine = "lane = %s AND principal = %s AND route = %s AND key = %s AND status IS NULL AND claimed_at = %s"
+    for item in sorted(items, key=lambda item: _row(item.claim)):
+        place = (*_row(item.claim), item.claim.claimed_at)
+        if item.forget:
+            await connection.execute(f"DELETE FROM platform.request_keys WHERE {mine}", place)
+        else:
+            await connection.execute(
+                f"UPDATE platform.request_keys SET claimed_at = claimed_at - %s WHERE {mine}", (_LEASE, *place)
+            )
