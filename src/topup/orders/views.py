@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from topup.catalogue.storefront import Offer
 from topup.kernel.ids import OrderId, PaymentId, QuoteId
 from topup.kernel.money import Money
 from topup.kernel.msisdn import Msisdn
@@ -31,7 +33,8 @@ class QuoteLine:
     type: str
     amount: Money
     label: str
-    parameters: Mapping[str, str | int]
+    parameters: Mapping[str, str | Mapping[str, str]]
+    """Texts, or a text per language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ class QuoteGrant:
     amount: int
     kind: str
     usable_until: datetime | None
-    rule: Mapping[str, str | int]
+    rule: Mapping[str, Any]
+    """Why that date: `id`, a message id of the catalogue `catalogue`, and its `inputs`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class QuoteView:
     grants: tuple[QuoteGrant, ...]
     payment_method: str | None
     total: Money
+    zone: str
     created_at: datetime
     expires_at: datetime
 
@@ -136,7 +141,7 @@ class ReceiptView:
     number: str
     order_id: OrderId
     issued_at: datetime
-    body: Mapping[str, object]
+    body: ReceiptBody
     verify_path: str
 
 
@@ -151,3 +156,39 @@ class VerifiedReceipt:
     issued_at: datetime | None
     carrier_names: Mapping[str, str]
     order_status: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BucketView:
+    """One bucket of a line: `amount` minor units of `asset` that are there, `available` of them not promised, until
+    `usable_until` (None: no end), and why that date: `id` and inputs of the rule."""
+
+    id: str
+    asset: str
+    kind: str
+    amount: int
+    available: int
+    usable_until: datetime | None
+    rule: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceView:
+    """What a line has, bucket by bucket in the order of use; `credit` is the money that can be used now."""
+
+    msisdn: Msisdn
+    line_id: str
+    carrier_id: str
+    carrier_names: Mapping[str, str]
+    status: str
+    zone: str
+    credit: Money
+    buckets: tuple[BucketView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProductsView:
+    """A number, and everything on offer for it."""
+
+    number: NumberView
+    offers: tuple[Offer, ...]
