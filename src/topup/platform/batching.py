@@ -181,9 +181,9 @@ class Batcher(Generic[Item, Result]):
     async def _transact(self, hot: HotConnection, items: list[Item]) -> Sequence[Result | Problem]:
         """One transaction, repeated a few times when it only collided with another; raises Unavailable or the error."""
         for _ in range(_COLLISIONS):
-            connection = await hot.get()
+            connection, now = await self._begin(hot)
             try:
-                return await self._once(hot, connection, items)
+                return await self._once(connection, items, now)
             except (errors.SerializationFailure, errors.DeadlockDetected):
                 continue
             except psycopg.Error as error:
@@ -195,10 +195,23 @@ class Batcher(Generic[Item, Result]):
                 raise problem from error
         raise Unavailable("database_slow", who=WhoMustAct.WAIT)
 
-    async def _once(self, hot: HotConnection, connection: Connection, items: list[Item]) -> Sequence[Result | Problem]:
+    async def _begin(self, hot: HotConnection) -> tuple[Connection, datetime]:
+        """Nothing was done yet when BEGIN finds the connection lost: once more, on a new one."""
+        connection = await hot.get()
         try:
-            now = await begin(connection)
-            results = await self._operation(connection, items, now + hot.clock_offset)
+            return connection, await begin(connection) + hot.clock_offset
+        except psycopg.Error:
+            await hot.aclose()
+        connection = await hot.get()
+        try:
+            return connection, await begin(connection) + hot.clock_offset
+        except psycopg.Error as error:
+            await hot.aclose()
+            raise Unavailable("database_lost", who=WhoMustAct.WAIT) from error
+
+    async def _once(self, connection: Connection, items: list[Item], now: datetime) -> Sequence[Result | Problem]:
+        try:
+            results = await self._operation(connection, items, now)
             self._check(results, items)
             crash_point(self._before_commit)
             await connection.execute("COMMIT", prepare=False)

@@ -20,7 +20,7 @@ class _Armed:
 
 
 def crash_label(label: str) -> str:
-    """Declare a label where it is used, at import: `_PAID = crash_label("orders.paid.before_commit")`."""
+    """Declare `orders.paid.before_commit` and the like where it is used, at import, so that LABELS knows it."""
     LABELS.add(label)
     return label
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 import psycopg
 from psycopg import AsyncConnection, errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from topup.kernel.errors import Unavailable, WhoMustAct
 from topup.platform.embedded import EmbeddedServer
@@ -31,6 +31,8 @@ _BEGIN_READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT no
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 2.0
 _CONNECT_S: Final = 5
+_BEGINNINGS: Final = 3
+_SILENCE_MS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,43 +126,59 @@ class Database:
         Raises Unavailable: `overloaded` when no connection comes free in time, `database_lost` when the connection was
         lost (it is unknown whether a commit under way took hold), `database_slow`, `database_disk_full`.
         """
-        async with self._lend() as connection:
-            now = await begin(connection)
+        async with self._begun(_BEGIN) as transaction:
             try:
-                yield Transaction(connection, now + self.clock_offset)
+                yield transaction
             except BaseException:
-                await rollback(connection)
+                await rollback(transaction.connection)
                 raise
-            await connection.execute("COMMIT", prepare=False)
+            await transaction.connection.execute("COMMIT", prepare=False)
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """One snapshot to read from; writing in it is refused by the database. Raises as `transaction`."""
-        async with self._lend() as connection:
-            now = await begin(connection, _BEGIN_READ)
+        async with self._begun(_BEGIN_READ) as transaction:
             try:
-                yield Transaction(connection, now + self.clock_offset)
+                yield transaction
             finally:
-                await rollback(connection)
+                await rollback(transaction.connection)
 
     @contextlib.asynccontextmanager
-    async def _lend(self) -> AsyncIterator[Connection]:
+    async def _begun(self, statement: str) -> AsyncIterator[Transaction]:
+        """A pooled connection in a transaction that has begun; what the database raises becomes a Problem."""
+        connection, now = await self._begin(statement)
         try:
-            async with self._pool.connection() as connection:
-                try:
-                    yield connection
-                except psycopg.Error as error:
-                    problem = problem_of(error, connection)
-                    if problem is None:
-                        raise
-                    raise problem from error
-        except (PoolTimeout, PoolClosed) as error:
-            raise Unavailable("overloaded", who=WhoMustAct.WAIT) from error
-        except Unavailable as problem:
-            if problem.code == "database_lost":
+            yield Transaction(connection, now + self.clock_offset)
+        except psycopg.Error as error:
+            problem = problem_of(error, connection)
+            if problem is None:
+                raise
+            raise problem from error
+        finally:
+            await self._pool.putconn(connection)
+
+    async def _begin(self, statement: str) -> tuple[Connection, datetime]:
+        """Nothing was done yet when BEGIN finds the connection lost: another is tried, so that a restart goes unseen."""
+        for _ in range(_BEGINNINGS):
+            connection = await self._take()
+            try:
+                return connection, await begin(connection, statement)
+            except psycopg.Error:
+                await self._pool.putconn(connection)
                 # One loss usually means that all are lost: look at the idle ones before they are lent.
                 await self._pool.check()
-            raise
+            except BaseException:
+                await self._pool.putconn(connection)
+                raise
+        raise Unavailable("database_lost", who=WhoMustAct.WAIT)
+
+    async def _take(self) -> Connection:
+        try:
+            return await self._pool.getconn()
+        except PoolClosed as error:
+            raise Unavailable("stopping", who=WhoMustAct.WAIT) from error
+        except (PoolTimeout, TooManyRequests) as error:
+            raise Unavailable("overloaded", who=WhoMustAct.WAIT) from error
 
 
 class HotConnection:
@@ -228,13 +246,15 @@ def problem_of(error: psycopg.Error, connection: Connection) -> Unavailable | No
 
 
 def application_conninfo(url: str, *, statement_timeout_s: float) -> str:
-    """`url` with what the application's connections carry: its role, no JIT, generic plans, a limit of time."""
-    given = conninfo_to_dict(url).get("options") or ""
+    """`url` with what the application's connections carry: its role, no JIT, generic plans, limits of time."""
+    given = conninfo_to_dict(url)
     options = (
-        f"{given} -c role={APPLICATION_ROLE} -c jit=off -c plan_cache_mode=force_generic_plan "
+        f"{given.get('options') or ''} -c role={APPLICATION_ROLE} -c jit=off -c plan_cache_mode=force_generic_plan "
         f"-c statement_timeout={int(statement_timeout_s * 1000)} -c timezone=UTC"
     )
-    return make_conninfo(url, options=options.strip(), application_name="topup")
+    # A peer that vanished without a word is noticed in seconds, not in the kernel's quarter of an hour.
+    silence = given.get("tcp_user_timeout") or _SILENCE_MS
+    return make_conninfo(url, options=options.strip(), application_name="topup", tcp_user_timeout=silence)
 
 
 def unreachable(error: psycopg.OperationalError) -> Unavailable:

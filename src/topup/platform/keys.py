@@ -1,0 +1,216 @@
+"""Our keys: Ed25519 to sign with, by purpose, and AES-256-GCM to seal what is stored and personal.
+
+`<data_dir>/keys/<purpose>/` holds for each key its `<kid>.private` (0600) and `<kid>.public`, and in `current` the kid
+that signs now. Public keys are kept for ever, so that an old receipt verifies; a retired key's private half is removed.
+`<data_dir>/keys/data/` holds `<kid>.secret` files, all kept: what they sealed must open. Keys of different purposes are
+different keys, so a signature made for one purpose never verifies for another.
+"""
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_PURPOSE: Final = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
+_KID: Final = re.compile(r"[0-9a-f]{16}", re.ASCII)
+_DATA: Final = "data"
+_KID_BYTES: Final = 8
+_NONCE_BYTES: Final = 12
+_SECRET_BYTES: Final = 32
+_KEPT: Final = 1_024
+"""Public keys remembered per ring; a stranger who asks for kids that do not exist is not remembered at all."""
+
+
+class CannotOpen(ValueError):
+    """Not sealed by a key of this ring, sealed for something else, or changed since. Says nothing of the content."""
+
+
+class KeyRing:
+    """The keys under one directory (`<data_dir>/keys`), made at first use; safe between threads and processes."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._signers: dict[str, tuple[int, str, Ed25519PrivateKey]] = {}
+        self._verifiers: dict[tuple[str, str], Ed25519PublicKey] = {}
+        self._ciphers: dict[str, AESGCM] = {}
+        self._sealing: tuple[int, str] | None = None
+
+    def sign(self, purpose: str, message: bytes) -> tuple[str, bytes]:
+        """The kid of the purpose's current key and the signature (64 bytes) it makes."""
+        folder = self._folder(purpose)
+        stamp = _stamp(folder / "current") or self._ensure(purpose)
+        known = self._signers.get(purpose)
+        if known is None or known[0] != stamp:
+            known = self._read_signer(folder)
+            self._signers[purpose] = known
+        return known[1], known[2].sign(message)
+
+    def verify(self, purpose: str, kid: str, signature: bytes, message: bytes) -> bool:
+        """Whether a key of this purpose, current or retired, made the signature; False for all that is malformed."""
+        verifier = self._verifier(purpose, kid)
+        if verifier is None:
+            return False
+        try:
+            verifier.verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+    def rotate(self, purpose: str) -> str:
+        """Sign with a new key from now on and give its kid; processes that run notice at their next signature."""
+        folder = self._folder(purpose)
+        with self._alone(folder):
+            previous = _current(folder)
+            kid = self._make_signer(folder)
+            if previous is not None:
+                (folder / f"{previous}.private").unlink(missing_ok=True)
+            return kid
+
+    def public_keys(self, purpose: str) -> dict[str, bytes]:
+        """All public keys of a purpose by kid (32 raw bytes each), for others to verify with."""
+        self._ensure(purpose)
+        return {file.stem: file.read_bytes() for file in sorted(self._folder(purpose).glob("*.public"))}
+
+    def seal(self, plaintext: bytes, bound_to: str) -> bytes:
+        """Encrypt; the result opens only with the same `bound_to` (the id of what it belongs to)."""
+        folder = self._folder(_DATA)
+        stamp = _stamp(folder / "current") or self._ensure(_DATA)
+        if self._sealing is None or self._sealing[0] != stamp:
+            self._sealing = (stamp, folder.joinpath("current").read_text())
+        kid = self._sealing[1]
+        cipher = self._cipher(kid)
+        if cipher is None:
+            raise CannotOpen("the current data key is missing")
+        nonce = os.urandom(_NONCE_BYTES)
+        return bytes.fromhex(kid) + nonce + cipher.encrypt(nonce, plaintext, bound_to.encode())
+
+    def unseal(self, sealed: bytes, bound_to: str) -> bytes:
+        """What `seal` was given; raises CannotOpen."""
+        kid, rest = sealed[:_KID_BYTES].hex(), sealed[_KID_BYTES:]
+        cipher = self._cipher(kid)
+        if cipher is None:
+            raise CannotOpen("no such key")
+        try:
+            return cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], bound_to.encode())
+        except (InvalidTag, ValueError):
+            raise CannotOpen("changed, or sealed for something else") from None
+
+    def rotate_data_key(self) -> str:
+        """Seal with a new key from now on and give its kid; what older keys sealed still opens."""
+        folder = self._folder(_DATA)
+        with self._alone(folder):
+            return self._make_secret(folder)
+
+    def _folder(self, purpose: str) -> Path:
+        if _PURPOSE.fullmatch(purpose) is None:
+            raise ValueError(f"not a purpose of a key: {purpose!r}")
+        return self._directory / purpose
+
+    def _ensure(self, purpose: str) -> int:
+        """Make the purpose's first key unless it has one; of several processes one makes it. Gives its stamp."""
+        folder = self._folder(purpose)
+        if (stamp := _stamp(folder / "current")) is not None:
+            return stamp
+        with self._alone(folder):
+            if _current(folder) is None:
+                (self._make_secret if purpose == _DATA else self._make_signer)(folder)
+            stamp = _stamp(folder / "current")
+        if stamp is None:
+            raise FileNotFoundError(folder / "current")
+        return stamp
+
+    @contextmanager
+    def _alone(self, folder: Path) -> Iterator[None]:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _make_signer(self, folder: Path) -> str:
+        private = Ed25519PrivateKey.generate()
+        public = private.public_key().public_bytes_raw()
+        kid = sha256(public).hexdigest()[:16]
+        _write(folder / f"{kid}.public", public)
+        _write(folder / f"{kid}.private", private.private_bytes_raw())
+        _write(folder / "current", kid.encode())
+        return kid
+
+    def _make_secret(self, folder: Path) -> str:
+        kid = os.urandom(_KID_BYTES).hex()
+        _write(folder / f"{kid}.secret", os.urandom(_SECRET_BYTES))
+        _write(folder / "current", kid.encode())
+        return kid
+
+    def _read_signer(self, folder: Path) -> tuple[int, str, Ed25519PrivateKey]:
+        """Under the lock: a rotation removes the old private half just after it names the new one."""
+        with self._alone(folder):
+            kid = (folder / "current").read_text()
+            stamp = _stamp(folder / "current") or 0
+            return stamp, kid, Ed25519PrivateKey.from_private_bytes((folder / f"{kid}.private").read_bytes())
+
+    def _verifier(self, purpose: str, kid: str) -> Ed25519PublicKey | None:
+        known = self._verifiers.get((purpose, kid))
+        if known is None and _KID.fullmatch(kid):
+            raw = _read(self._folder(purpose) / f"{kid}.public")
+            if raw is not None:
+                known = Ed25519PublicKey.from_public_bytes(raw)
+                if len(self._verifiers) < _KEPT:
+                    self._verifiers[purpose, kid] = known
+        return known
+
+    def _cipher(self, kid: str) -> AESGCM | None:
+        known = self._ciphers.get(kid)
+        if known is None and _KID.fullmatch(kid):
+            raw = _read(self._folder(_DATA) / f"{kid}.secret")
+            if raw is not None:
+                known = self._ciphers[kid] = AESGCM(raw)
+        return known
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Write whole or not at all, durably, for our eyes only: under a name nobody reads, then renamed."""
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    unfinished.rename(file)
+    directory = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _read(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _current(folder: Path) -> str | None:
+    raw = _read(folder / "current")
+    return raw.decode() if raw is not None else None
+
+
+def _stamp(file: Path) -> int | None:
+    """What changes when the file is replaced: each replacement is another inode at another time."""
+    try:
+        facts = file.stat()
+    except FileNotFoundError:
+        return None
+    return hash((facts.st_mtime_ns, facts.st_ino)) or 1
