@@ -1,0 +1,169 @@
+"""Texts and figures in the reader's language: 简体 (the default), 繁體, English.
+
+Texts live in `topup/locale/<locale>/<domain>.po`, keyed by message id, with `{named}` parameters. All three languages
+are complete: `python -m tools.translations` says so, and here a missing text is a defect, never a bare id on a screen.
+"""
+
+from collections.abc import Mapping
+from copy import copy
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.core import UnknownLocaleError
+from babel.dates import format_date as babel_date
+from babel.dates import format_datetime as babel_datetime
+from babel.dates import format_time as babel_time
+from babel.lists import format_list
+from babel.messages.pofile import read_po
+from babel.numbers import NumberPattern, format_decimal
+
+from topup.kernel.money import Money, exponent
+
+LOCALES: Final = ("zh_Hans", "zh_Hant", "en")
+DEFAULT_LOCALE: Final = "zh_Hans"
+LOCALE_DIR: Final = Path(__file__).resolve().parent.parent / "locale"
+
+_LONGEST_HEADER: Final = 256
+_TRADITIONAL: Final = frozenset({"hant", "tw", "hk", "mo"})
+
+
+class MissingText(LookupError):
+    """No such message id in that domain and language, or a parameter of its sentence was not given."""
+
+
+@lru_cache(maxsize=128)
+def catalogue(locale: str, domain: str) -> Mapping[str, str]:
+    """Every text of a domain in one of LOCALES, by message id; raises MissingText for a domain that is none."""
+    path = LOCALE_DIR / locale / f"{domain}.po"
+    if locale not in LOCALES or not path.is_file():
+        raise MissingText(f"no texts {domain} in {locale}")
+    with path.open("rb") as file:
+        return {str(message.id): str(message.string) for message in read_po(file, locale=locale) if message.id}
+
+
+def has_text(domain: str, message_id: str) -> bool:
+    """Whether the domain exists and has that message."""
+    try:
+        return bool(catalogue(DEFAULT_LOCALE, domain).get(message_id))
+    except MissingText:
+        return False
+
+
+def translate(locale: str, domain: str, message_id: str, /, **parameters: object) -> str:
+    """The text in that language with its parameters filled in; lists become "a, b and c". Raises MissingText."""
+    text = catalogue(locale, domain).get(message_id)
+    if not text:
+        raise MissingText(f"{domain} has no {message_id} in {locale}")
+    if "{" not in text:
+        return text
+    try:
+        return text.format_map({name: _said(value, locale) for name, value in parameters.items()})
+    except KeyError as error:
+        raise MissingText(f"{domain}: {message_id} needs the parameter {error}") from error
+
+
+def _said(value: object, locale: str) -> str:
+    if isinstance(value, list | tuple):
+        return format_list([str(part) for part in value], locale=_babel(locale))
+    return format_money(value, locale) if isinstance(value, Money) else str(value)
+
+
+def negotiate(*, query: str | None = None, cookie: str | None = None, accept_language: str | None = None) -> str:
+    """The locale to speak: what the address asks for, else what was chosen before, else what the browser prefers.
+
+    What cannot be understood counts as not said; nothing said is DEFAULT_LOCALE (RFC 9110, 12.5.4).
+    """
+    for wish in (query, cookie):
+        known = locale_of_tag(wish) if wish else None
+        if known:
+            return known
+    if not accept_language or len(accept_language) > _LONGEST_HEADER:
+        return DEFAULT_LOCALE
+    return _preferred(accept_language)
+
+
+@lru_cache(maxsize=512)
+def _preferred(header: str) -> str:
+    best, best_quality = DEFAULT_LOCALE, 0.0
+    for part in header.split(","):
+        tag, _, weight = part.partition(";")
+        known = DEFAULT_LOCALE if tag.strip() == "*" else locale_of_tag(tag)
+        quality = _quality(weight)
+        if known and quality > best_quality:
+            best, best_quality = known, quality
+    return best
+
+
+def _quality(weight: str) -> float:
+    name, _, value = weight.strip().partition("=")
+    if not name:
+        return 1.0
+    try:
+        quality = float(value)
+    except ValueError:
+        return 0.0
+    return quality if name.strip() == "q" and 0 <= quality <= 1 else 0.0
+
+
+def locale_of_tag(tag: str) -> str | None:
+    """The one of LOCALES that a language tag (`zh-TW`, `zh_Hans`, `en-GB`) means, or None."""
+    parts = tag.strip().lower().replace("_", "-").split("-")
+    if parts[0] == "en":
+        return "en"
+    # BCP 47: Cantonese is written in traditional characters where no script is named.
+    if parts[0] not in {"zh", "yue"}:
+        return None
+    if "hans" in parts:
+        return "zh_Hans"
+    return "zh_Hant" if parts[0] == "yue" or _TRADITIONAL & set(parts) else "zh_Hans"
+
+
+def language_tag(locale: str) -> str:
+    """The tag for `lang` and Content-Language: `zh-Hans`, `zh-Hant`, `en`."""
+    return locale.replace("_", "-")
+
+
+@lru_cache(maxsize=16)
+def _babel(locale: str) -> Locale:
+    try:
+        return Locale.parse(locale)
+    except (ValueError, UnknownLocaleError) as error:
+        raise MissingText(f"no locale {locale}") from error
+
+
+def format_money(money: Money, locale: str) -> str:
+    """`¥48.50`, with every decimal ISO 4217 gives the currency."""
+    pattern = _money_pattern(locale, exponent(money.currency))
+    return str(pattern.apply(money.to_major(), _babel(locale), currency=money.currency, currency_digits=False))
+
+
+@lru_cache(maxsize=16)
+def _money_pattern(locale: str, digits: int) -> NumberPattern:
+    pattern: NumberPattern = copy(_babel(locale).currency_formats["standard"])
+    pattern.frac_prec = (digits, digits)
+    return pattern
+
+
+def format_number(value: int, locale: str) -> str:
+    """`1,234`, grouped as the language groups."""
+    return format_decimal(value, locale=_babel(locale))
+
+
+def format_date(value: date | datetime, locale: str, *, zone: str) -> str:
+    """The day, medium length, of an instant in an IANA zone (or of a date)."""
+    moved = value.astimezone(ZoneInfo(zone)) if isinstance(value, datetime) else value
+    return babel_date(moved, "medium", locale=_babel(locale))
+
+
+def format_time(value: datetime, locale: str, *, zone: str) -> str:
+    """Hours, minutes and seconds in an IANA zone."""
+    return babel_time(value.astimezone(ZoneInfo(zone)), "medium", locale=_babel(locale))
+
+
+def format_datetime(value: datetime, locale: str, *, zone: str) -> str:
+    """Day and time of day, medium length, in an IANA zone."""
+    return babel_datetime(value.astimezone(ZoneInfo(zone)), "medium", locale=_babel(locale))
