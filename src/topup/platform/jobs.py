@@ -118,7 +118,7 @@ class Supervisor:
             code = error.code if isinstance(error, Problem) else type(error).__name__
             report = _log.warning if isinstance(error, Problem) else _log.exception
             report("sweep_failed", sweep=sweep.name, error=code, failures=standing.failures)
-            return min(max(sweep.interval_s, 0.1) * 2 ** min(standing.failures, 10), LONGEST_PAUSE_S)
+            return min(max(sweep.interval_s, 0.1) * 2.0 ** min(standing.failures, 10), LONGEST_PAUSE_S)
         standing.failures = 0
         standing.handled += handled
         standing.last_success_s = time.monotonic()

@@ -1,1 +1,1 @@
-"""plugins/messengers"""
+"""Messengers: one module each, found by `platform.plugs.discover`."""

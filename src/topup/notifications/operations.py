@@ -1,0 +1,65 @@
+"""Writing messages down, inside the transaction that makes the news."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.types.json import Jsonb
+
+from topup.kernel.ids import new_id
+from topup.notifications.templates import TEMPLATES, Parameter, to_json
+from topup.platform.database import Connection
+
+_ENQUEUE = """
+INSERT INTO notifications.messages
+    (lane, id, key, address, sealed_for, locale, template, parameters, send_at, created_at)
+SELECT lane, id, key, address, sealed_for, locale, template, parameters, %(now)s, %(now)s
+FROM unnest(%(lanes)s::smallint[], %(ids)s::text[], %(keys)s::text[], %(addresses)s::bytea[], %(sealed_for)s::text[],
+            %(locales)s::text[], %(templates)s::text[], %(parameters)s::jsonb[])
+    AS wanted (lane, id, key, address, sealed_for, locale, template, parameters)
+ORDER BY lane, key
+ON CONFLICT (lane, key) DO NOTHING
+"""
+
+
+class UnknownTemplate(ValueError):
+    """No template of that name, or not with those parameters: a defect of the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One piece of news for one person.
+
+    `key` names the news (`order:…:delivered`): one message is sent for each. `sealed_address` opens with the key ring
+    and `sealed_for` (the contact's id). `template` and its parameters are those of `templates.TEMPLATES`.
+    """
+
+    lane: int
+    key: str
+    sealed_address: bytes
+    sealed_for: str
+    locale: str
+    template: str
+    parameters: Mapping[str, Parameter]
+
+    def __post_init__(self) -> None:
+        if TEMPLATES.get(self.template) != frozenset(self.parameters):
+            raise UnknownTemplate(self.template)
+
+
+async def enqueue(connection: Connection, news: Sequence[News], now: datetime) -> None:
+    """Write one message for each piece of news, due at once; news whose key is known adds nothing."""
+    if not news:
+        return
+    parameters = {
+        "now": now,
+        "lanes": [item.lane for item in news],
+        "ids": [new_id("message", item.lane) for item in news],
+        "keys": [item.key for item in news],
+        "addresses": [item.sealed_address for item in news],
+        "sealed_for": [item.sealed_for for item in news],
+        "locales": [item.locale for item in news],
+        "templates": [item.template for item in news],
+        "parameters": [Jsonb(to_json(item.parameters)) for item in news],
+    }
+    await connection.execute(_ENQUEUE, parameters)

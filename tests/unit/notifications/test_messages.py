@@ -1,0 +1,92 @@
+"""What becomes of a message after a try, and how it reads."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from topup.kernel.money import Money
+from topup.kernel.outcome import Accepted, Done, NotSent, Outcome, Reason, Refused, Reversed, Throttled, Unknown
+from topup.notifications.operations import News, UnknownTemplate
+from topup.notifications.states import MAXIMUM_TRIES, MESSAGE, MessageState, pause_after
+from topup.notifications.tasks import Taken, judge
+from topup.notifications.templates import TEMPLATES, LocalTime, render, to_json
+from topup.platform.i18n import LOCALES
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+AT = LocalTime(datetime(2026, 5, 1, 16, 30, tzinfo=UTC), "Asia/Shanghai")
+PARAMETERS = {
+    "number": "138 0013 8000",
+    "amount": Money(5000, "CNY"),
+    "paid": Money(5000, "CNY"),
+    "refunded": Money(5000, "CNY"),
+    "at": AT,
+    "receipt_number": "2026-03-17",
+    "order_url": "https://topup.example/orders/ord_1",
+}
+OUTCOMES = st.sampled_from(
+    [
+        Done("r"),
+        Accepted("r"),
+        Refused(Reason.USER, "c"),
+        Refused(Reason.ABSENT, "c"),
+        NotSent("d"),
+        Throttled(5),
+        Unknown("d"),
+        Reversed("r"),
+    ]
+)
+
+
+def taken(*, tries: int, unknowns: int) -> Taken:
+    return Taken(0, "msg_1", b"", "con_1", "en", "delivered", {}, tries, unknowns)
+
+
+@given(st.lists(OUTCOMES, min_size=1, max_size=30))
+def test_a_message_is_tried_a_bounded_number_of_times_and_resent_once_at_most_when_unknown(
+    outcomes: list[Outcome],
+) -> None:
+    tries = unknowns = 0
+    for outcome in outcomes:
+        tries += 1
+        result = judge(taken(tries=tries, unknowns=unknowns), outcome, NOW)
+        assert result.state in MESSAGE.allowed[MessageState.SENDING]
+        assert (result.send_at is None) == (result.state is not MessageState.WAITING)
+        unknowns = result.unknowns
+        if result.send_at is None:
+            break
+        assert result.send_at > NOW
+    assert tries <= MAXIMUM_TRIES
+    assert unknowns <= 2
+    if unknowns == 2:
+        assert result.state is MessageState.UNSURE
+
+
+def test_tries_are_spread_over_more_than_a_day() -> None:
+    pauses = [pause_after(tries) for tries in range(1, MAXIMUM_TRIES)]
+    assert pauses == sorted(pauses)
+    assert pauses[0] == timedelta(seconds=30)
+    assert sum(pauses, timedelta()) > timedelta(days=1) - timedelta(hours=6)
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_template_reads_in_every_language(template: str, locale: str) -> None:
+    stored = to_json({name: PARAMETERS[name] for name in TEMPLATES[template]})
+    subject, body = render(template, stored, locale)
+    assert "\n" not in subject
+    assert "{" not in subject + body
+    assert "https://topup.example/orders/ord_1" in body
+    assert "50.00" in subject + body
+
+
+def test_times_are_told_in_the_zone_of_the_line() -> None:
+    stored = to_json({name: PARAMETERS[name] for name in TEMPLATES["delivered"]})
+    assert "2, 2026, 12:30" in render("delivered", stored, "en")[1]
+
+
+def test_news_with_an_unknown_template_or_other_parameters_is_refused_at_once() -> None:
+    for template, parameters in (("invented", {}), ("delivered", {"number": "1"})):
+        with pytest.raises(UnknownTemplate):
+            News(0, "k", b"", "con_1", "en", template, parameters)
