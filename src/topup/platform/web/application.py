@@ -1,0 +1,70 @@
+"""The one ASGI application of a process, assembled from the channels' routers."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, cast
+
+from litestar import Litestar, Request, Response
+from litestar.response.base import ASGIResponse
+from litestar.types import ControllerRouterHandler
+
+from topup.platform.settings import Settings
+from topup.platform.web.edge import AnyRequest, App, Edge, request_id, request_locale
+from topup.platform.web.problems import MEDIA_TYPE, ProblemDocument, document_of, problem_of
+from topup.platform.web.settings import WebSettings
+
+Page = Callable[[AnyRequest, ProblemDocument], Response[Any]]
+"""How a web channel shows a problem to a person with a browser."""
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+_NO_PAGES = ("/api/", "/webhooks/", "/health/", "/metrics", "/sandbox/payments/")
+
+
+def application(
+    *,
+    routers: Sequence[ControllerRouterHandler],
+    settings: Settings,
+    web_settings: WebSettings,
+    problem_page: Page | None = None,
+    lifespan: Sequence[Lifespan] = (),
+) -> App:
+    """The ASGI application of these routers.
+
+    Whatever a handler raises is told as a problem document; to a browser, outside the API, as `problem_page` draws it.
+    """
+
+    def tell(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        return _tell(request, error, web_settings.body_limit_bytes, problem_page)
+
+    inner = Litestar(
+        list(routers),
+        exception_handlers={Exception: tell},
+        lifespan=list(lifespan),
+        request_max_body_size=web_settings.body_limit_bytes,
+        openapi_config=None,
+        logging_config=None,
+    )
+    https = settings.public_url.startswith("https://")
+    return Edge(cast("App", inner), trusted_proxies=settings.trusted_proxies, settings=web_settings, https=https)
+
+
+def _tell(request: AnyRequest, error: Exception, body_limit: int, page: Page | None) -> Response[Any]:
+    problem = problem_of(error, body_limit=body_limit)
+    document = document_of(problem, locale=request_locale(request), request_id=request_id(request))
+    if page is not None and _wants_page(request):
+        response = page(request, document)
+        response.status_code = document.status
+        response.headers.update(document.headers)
+        return response
+    return Response(document.to_json(), media_type=MEDIA_TYPE, status_code=document.status, headers=document.headers)
+
+
+def _wants_page(request: AnyRequest) -> bool:
+    path = request.scope["path"]
+    return "text/html" in request.headers.get("accept", "") and not path.startswith(_NO_PAGES)
+
+
+def answer(body: bytes, *, status: int = 200, media_type: str = "application/json", **headers: str) -> ASGIResponse:
+    """Bytes as they are: nothing is encoded or negotiated on the way."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return ASGIResponse(body=body, status_code=status, media_type=media_type, headers=named)

@@ -1,0 +1,53 @@
+"""Bodies, bounded in size and in time."""
+
+import asyncio
+from typing import Final
+
+from topup.kernel.errors import Invalid
+from topup.platform.web.edge import AnyRequest, web_settings
+
+_JSON: Final = "application/json"
+
+
+async def read_body(request: AnyRequest, *, expected: str | None = _JSON) -> bytes:
+    """The whole body.
+
+    `expected` is the media type it must have, or None for any. Raises Invalid: `body_type_unsupported`,
+    `body_too_large`, `body_too_slow`, or `request_malformed` when the caller went away in the middle.
+    """
+    if expected is not None and not _has_type(request.headers.get("content-type", ""), expected):
+        raise Invalid("body_type_unsupported", expected=expected)
+    settings = web_settings(request)
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and (
+        len(length) > len(str(settings.body_limit_bytes)) or int(length) > settings.body_limit_bytes
+    ):
+        raise Invalid("body_too_large", limit=settings.body_limit_bytes)
+    try:
+        async with asyncio.timeout(settings.body_timeout_s):
+            return await _gather(request, settings.body_limit_bytes)
+    except TimeoutError:
+        raise Invalid("body_too_slow") from None
+
+
+def _has_type(header: str, expected: str) -> bool:
+    media_type, _, parameters = header.partition(";")
+    if media_type.strip().lower() != expected:
+        return False
+    name, _, value = parameters.partition("=")
+    return name.strip().lower() != "charset" or value.strip().strip('"').lower() in {"utf-8", "utf8", "us-ascii"}
+
+
+async def _gather(request: AnyRequest, limit: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await request.receive()
+        if message["type"] != "http.request":
+            raise Invalid("request_malformed")
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise Invalid("body_too_large", limit=limit)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)

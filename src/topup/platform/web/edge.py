@@ -1,0 +1,177 @@
+"""The outermost layer of the application: gives each request its facts, and each answer its headers and its count."""
+
+import os
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import structlog
+from litestar import Request
+from litestar.connection import ASGIConnection
+
+from topup.platform.i18n import negotiate
+from topup.platform.metrics import request_answered
+from topup.platform.settings import Network
+from topup.platform.web.addresses import FORWARDING, NOBODY, client_of, is_loopback
+from topup.platform.web.limits import Limits
+from topup.platform.web.settings import WebSettings
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
+AnyRequest = Request[Any, Any, Any]
+
+LOCALE_COOKIE: Final = "lang"
+LOCALE_QUERY: Final = "lang"
+
+_FACTS: Final = "topup.facts"
+_SERVER_ERROR: Final = 500
+_UNMATCHED: Final = "unmatched"
+
+HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (b"cache-control", b"no-store"),
+)
+"""What an answer carries unless its handler said otherwise."""
+_HTTPS_ONLY: Final = (b"strict-transport-security", b"max-age=31536000")
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _House:
+    """What is the same for all requests."""
+
+    limits: Limits
+    trusted: tuple[Network, ...]
+    settings: WebSettings
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is known of one request before anybody looked at it."""
+
+    id: str
+    house: _House
+
+
+class Edge:
+    """An ASGI application around another one."""
+
+    def __init__(self, app: App, *, trusted_proxies: tuple[Network, ...], settings: WebSettings, https: bool) -> None:
+        self._app = app
+        self._house = _House(Limits(rates=settings.rates()), trusted_proxies, settings)
+        self._headers = (*HEADERS, _HTTPS_ONLY) if https else HEADERS
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (or the lifespan)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        facts = _Facts(os.urandom(10).hex(), self._house)
+        scope[_FACTS] = facts
+        status = _SERVER_ERROR
+
+        async def send_dressed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = self._dressed(message["headers"], facts)
+            await send(message)
+
+        started = time.perf_counter()
+        try:
+            await self._app(scope, receive, send_dressed)
+        finally:
+            self._note(scope, facts, status, time.perf_counter() - started)
+
+    def _dressed(self, headers: Any, facts: _Facts) -> list[tuple[bytes, bytes]]:
+        given = list(headers)
+        names = {name.lower() for name, _ in given}
+        given += [header for header in self._headers if header[0] not in names]
+        given.append((b"x-request-id", facts.id.encode()))
+        return given
+
+    def _note(self, scope: Scope, facts: _Facts, status: int, duration_s: float) -> None:
+        """Count every request; log only those that failed or were slow. Never a path: it may hold a number."""
+        route = scope.get("path_template") or _UNMATCHED
+        request_answered(route=route, method=scope["method"], status=status, duration_s=duration_s)
+        slow = duration_s > self._house.settings.slow_request_s and not _is_patient(scope)
+        if status < _SERVER_ERROR and not slow:
+            return
+        _log.warning(
+            "request_failed" if status >= _SERVER_ERROR else "request_slow",
+            route=route,
+            method=scope["method"],
+            status=status,
+            duration_ms=round(duration_s * 1000, 1),
+            request_id=facts.id,
+        )
+
+
+def _is_patient(scope: Scope) -> bool:
+    """Whether the handler says (`opt={"patient": True}`) that it waits for news on purpose."""
+    handler = scope.get("route_handler")
+    return bool(handler is not None and handler.opt.get("patient"))
+
+
+def _facts(connection: AnyConnection) -> _Facts:
+    return cast("_Facts", cast("Scope", connection.scope)[_FACTS])
+
+
+def request_id(connection: AnyConnection) -> str:
+    """The id of this request, which its answer and the log name: twenty hexadecimal digits."""
+    return _facts(connection).id
+
+
+def web_settings(connection: AnyConnection) -> WebSettings:
+    """The limits this process runs with."""
+    return _facts(connection).house.settings
+
+
+def client_address(connection: AnyConnection) -> str:
+    """The address of the caller; of a proxy only as far as the settings trust it."""
+    client = connection.scope.get("client")
+    forwarded = ",".join(connection.headers.getall("x-forwarded-for", []))
+    return client_of(client[0] if client else NOBODY, forwarded, _facts(connection).house.trusted)
+
+
+def is_local(connection: AnyConnection) -> bool:
+    """Whether the caller is on this machine.
+
+    A proxy on this machine that the settings do not name passes strangers on: where one left its mark, nobody is local
+    until it is trusted and says who asks.
+    """
+    client = connection.scope.get("client")
+    peer = client[0] if client else NOBODY
+    address = client_address(connection)
+    if not is_loopback(peer) or not is_loopback(address):
+        return False
+    passed_on = any(name.lower() in FORWARDING for name, _ in connection.scope["headers"])
+    return not passed_on or address != peer
+
+
+def limit(connection: AnyConnection, kind: str) -> None:
+    """Count this request against the caller's address: `number`, `quote`, `order`, `read` or `key`.
+
+    Raises Throttled `too_many_requests`.
+    """
+    _facts(connection).house.limits.check(kind=kind, address=client_address(connection), now_s=time.monotonic())
+
+
+def request_locale(connection: AnyConnection) -> str:
+    """The language to answer in: `?lang=`, else the cookie `lang`, else Accept-Language."""
+    query = connection.query_params.get(LOCALE_QUERY) if connection.scope["query_string"] else None
+    headers = connection.headers
+    cookie = connection.cookies.get(LOCALE_COOKIE) if "cookie" in headers else None
+    return negotiate(query=query, cookie=cookie, accept_language=headers.get("accept-language"))
