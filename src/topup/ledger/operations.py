@@ -1,0 +1,130 @@
+"""Posting: the one way in which anything in the ledger changes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from topup.kernel.errors import Conflict
+from topup.kernel.ids import HoldId, new_id
+from topup.ledger.items import Credit, Hold, InvalidItem, Item
+from topup.platform.batching import Batcher
+from topup.platform.database import Connection, Database
+
+MAXIMUM_ITEMS: Final = 8192
+"""Items in one call: their lanes stay locked until the caller commits."""
+
+_POST: Final = "SELECT * FROM ledger.post_many(%s::jsonb, %s)"
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Refusal(StrEnum):
+    """Why an item was refused; each is a sentence of the catalogue `ledger`."""
+
+    KEY_REUSED = "key_reused"
+    """The key belongs to another item."""
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    """The line's buckets hold less than asked, or it is promised already."""
+    BUCKET_FROZEN = "bucket_frozen"
+    """There would be enough, but its time has come; the next credit revives it."""
+    BALANCE_LIMIT = "balance_limit"
+    """The bucket would exceed kernel.money.MAXIMUM_AMOUNT."""
+    HOLD_UNKNOWN = "hold_unknown"
+    HOLD_NOT_OPEN = "hold_not_open"
+    """Settled or released before."""
+    SETTLE_EXCEEDS_HOLD = "settle_exceeds_hold"
+    BUCKET_UNKNOWN = "bucket_unknown"
+    BUCKET_CLOSED = "bucket_closed"
+    BUCKET_NOT_DUE = "bucket_not_due"
+    BUCKET_HELD = "bucket_held"
+    """All that is left of it is promised; expire it after the hold is closed."""
+
+
+class PostingRefused(Conflict):
+    """The item changed nothing and its key is free; `code` is a Refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One amount between two accounts: a house account's code, or a bucket's id.
+
+    A hold's leg has neither `sequence` nor `credit`: nothing has moved. `usable_until` is the end of the credited bucket.
+    """
+
+    debit: str
+    credit: str | None
+    amount: int
+    sequence: int | None
+    usable_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """An item that is in the ledger; `replayed` when it was there before. `hold_id` is that of a Hold."""
+
+    lane: int
+    key: str
+    replayed: bool
+    legs: tuple[Leg, ...]
+    hold_id: HoldId | None = None
+
+
+async def post(connection: Connection, items: Sequence[Item], now: datetime) -> list[Posted | PostingRefused]:
+    """Post `items`, each by itself, in one call over any number of lanes; one answer per item, in order.
+
+    It runs in the caller's transaction and keeps the lanes locked until that ends: make it the last statement. Items of
+    one lane take effect in the order given. Raises the database's error, and nothing has happened, where an item is one
+    that no caller may make (of a lane this installation lacks).
+    """
+    if not items:
+        return []
+    if len(items) > MAXIMUM_ITEMS:
+        raise InvalidItem(f"at most {MAXIMUM_ITEMS} items in one call")
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(_POST, (_document(items), now), prepare=True)
+    return _answers(items, await cursor.fetchall())
+
+
+def post_batcher(database: Database, *, connections: int = 1) -> Batcher[Item, Posted]:
+    """A batcher of `post` for callers with one item each; `submit` gives Posted or raises PostingRefused."""
+    return Batcher(
+        database=database, name="ledger.post", operation=post, connections=connections, key=lambda item: item.lane
+    )
+
+
+def _document(items: Sequence[Item]) -> str:
+    """The items as the posting function reads them (the type `ledger.item`)."""
+    entries = b",".join([_entry(n, item) for n, item in enumerate(items)])
+    return f"[{entries.decode()}]"
+
+
+def _entry(n: int, item: Item) -> bytes:
+    """One item, with its fingerprint, and an id for what it may open (which is no part of what was asked)."""
+    body = _encode(item)
+    kind = item.KIND.encode()
+    fingerprint = blake2b(kind + body, digest_size=16).hexdigest().encode()
+    opens = "account" if isinstance(item, Credit) else "hold" if isinstance(item, Hold) else None
+    fresh = b'"new_id":"%b",' % new_id(opens, item.lane).encode() if opens else b""
+    return b'{"n":%d,"kind":"%b","fingerprint":"\\\\x%b",%b%b' % (n, kind, fingerprint, fresh, body[1:])
+
+
+def _answers(items: Sequence[Item], rows: list[tuple[Any, ...]]) -> list[Posted | PostingRefused]:
+    """One answer per item from its rows, one per leg; rows of one item are together."""
+    answers: list[Posted | PostingRefused | None] = [None] * len(items)
+    for n, code, replayed, leg, sequence, debit, credit, amount, usable_until, hold_id in rows:
+        item = items[n]
+        if code != "posted":
+            answers[n] = PostingRefused(code)
+            continue
+        legs = () if leg is None else (Leg(debit, credit, amount, sequence, usable_until),)
+        earlier = answers[n]
+        before = earlier.legs if isinstance(earlier, Posted) else ()
+        answers[n] = Posted(item.lane, item.key, replayed, before + legs, hold_id)
+    found = [answer for answer in answers if answer is not None]
+    if len(found) != len(items):
+        raise RuntimeError(f"the ledger answered {len(found)} of {len(items)} items")
+    return found

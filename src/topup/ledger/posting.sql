@@ -1,0 +1,454 @@
+-- The posting function: the only writer of the ledger. Repeatable: an upgrade runs this file anew whenever it changed.
+--
+-- `ledger.post_many(items, now)` takes items of many lanes in one call; `ledger.post(lane, items, now)` those of one, so
+-- that a distributed PostgreSQL can route it to that lane's shard. Both are the one body `ledger.post_items`.
+--
+-- First the heads of all lanes concerned are locked, lowest lane first, so that two calls never wait for each other in a
+-- circle; nothing else writes buckets or holds, so no other row is locked. Then each item in turn, by lane and then as
+-- given: is its key known? may it be done? then do it. What is refused changes nothing and leaves its key free. No
+-- savepoint: a refusal is found before the first write of its item. An exception (an item of an unknown lane, an
+-- overflow) undoes the whole call.
+--
+-- Transfers, heads and house accounts are written once, at the end: a statement for one row costs more than the row, and
+-- house accounts, which every item touches, then get the sum of what the call appended.
+
+SET ROLE topup_ledger;
+
+DO $$
+BEGIN
+    IF to_regtype('ledger.effect') IS NULL THEN
+        -- What an item does: the amounts that move, or that a hold promises (`hold_id`). Refused: only `code`.
+        CREATE TYPE ledger.effect AS (
+            code text, line_id text, asset text, debits text[], credits text[], amounts bigint[],
+            usable_until timestamptz, hold_id text
+        );
+        -- One leg of the answer to the item `n`.
+        CREATE TYPE ledger.answer AS (
+            n integer, code text, replayed boolean, leg smallint, sequence bigint, debit text, credit text,
+            amount bigint, usable_until timestamptz, hold_id text
+        );
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION ledger.micros(instant timestamptz) RETURNS bigint
+LANGUAGE sql STABLE AS $$
+    SELECT (extract(epoch FROM instant) * 1000000)::bigint
+$$;
+
+CREATE OR REPLACE FUNCTION ledger.days_later(instant timestamptz, days integer, zone text) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT (instant AT TIME ZONE zone + make_interval(days => days)) AT TIME ZONE zone
+$$;
+
+CREATE OR REPLACE FUNCTION ledger.forfeit_of(spec ledger.bucket_spec, until timestamptz) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE spec.at_end
+        WHEN 'forfeit' THEN until
+        ELSE ledger.days_later(until, spec.grace_days, spec.zone)
+    END
+$$;
+
+-- The end of a bucket after a credit joins it.
+CREATE OR REPLACE FUNCTION ledger.end_after(
+    spec ledger.bucket_spec, present timestamptz, at timestamptz
+) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+        WHEN present IS NULL OR spec.usable_until IS NULL THEN NULL
+        WHEN present <= at THEN spec.usable_until
+        WHEN spec.policy = 'extend' THEN ledger.days_later(present, spec.days, spec.zone)
+        ELSE greatest(present, spec.usable_until)
+    END
+$$;
+
+-- A house account gives to a bucket of a line. It joins the newest bucket that is the same in everything that matters for
+-- its use: with `separate` one with the very same end, else one that still runs or that is frozen and revives. Where there
+-- is none, one is opened.
+CREATE OR REPLACE FUNCTION ledger.do_credit(item ledger.item, at timestamptz, sequence bigint) RETURNS ledger.effect
+LANGUAGE plpgsql AS $$
+DECLARE
+    spec ledger.bucket_spec := item.bucket;
+    until timestamptz := spec.usable_until;
+    forfeit timestamptz := until;
+    target text;
+    present timestamptz;
+BEGIN
+    IF spec.at_end = 'freeze' THEN
+        forfeit := ledger.forfeit_of(spec, until);
+    END IF;
+    SELECT b.id, b.usable_until INTO target, present
+    FROM ledger.buckets AS b
+    WHERE b.lane = item.lane AND b.line_id = item.line_id AND b.closed_at IS NULL
+        AND b.asset = item.asset AND b.kind = spec.kind AND b.scope = spec.scope AND b.priority = spec.priority
+        AND b.policy = spec.policy AND b.at_end = spec.at_end
+        AND CASE
+            WHEN spec.policy = 'separate' THEN
+                b.usable_until IS NOT DISTINCT FROM until AND b.forfeit_at IS NOT DISTINCT FROM forfeit
+            ELSE
+                b.usable_until IS NULL OR b.usable_until > at
+                OR (b.at_end = 'freeze' AND (b.forfeit_at IS NULL OR b.forfeit_at > at))
+        END
+    ORDER BY b.opened_sequence DESC
+    LIMIT 1;
+    IF target IS NULL THEN
+        target := item.new_id;
+        INSERT INTO ledger.buckets (lane, id, line_id, asset, kind, scope, priority, policy, at_end, source, rule,
+            balance, usable_until, forfeit_at, opened_at, opened_sequence)
+        VALUES (item.lane, target, item.line_id, item.asset, spec.kind, spec.scope, spec.priority, spec.policy,
+            spec.at_end, spec.source, spec.rule, item.amount, until, forfeit, at, sequence);
+    ELSE
+        IF spec.policy <> 'separate' THEN
+            until := ledger.end_after(spec, present, at);
+        END IF;
+        IF until IS NOT DISTINCT FROM present THEN
+            UPDATE ledger.buckets AS b
+            SET balance = b.balance + item.amount
+            WHERE b.lane = item.lane AND b.id = target AND b.balance <= 9007199254740991 - item.amount;
+        ELSE
+            UPDATE ledger.buckets AS b
+            SET balance = b.balance + item.amount, usable_until = until, forfeit_at = ledger.forfeit_of(spec, until),
+                rule = spec.rule || jsonb_build_object('extended_from', present)
+            WHERE b.lane = item.lane AND b.id = target AND b.balance <= 9007199254740991 - item.amount;
+        END IF;
+        IF NOT FOUND THEN
+            RETURN ROW('balance_limit', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::ledger.effect;
+        END IF;
+    END IF;
+    RETURN ROW('posted', item.line_id, item.asset, ARRAY[item.from_code], ARRAY[target], ARRAY[item.amount], until,
+        NULL)::ledger.effect;
+END
+$$;
+
+-- Which buckets would give `item.amount`, and how much each, in the declared order of use: priority, soonest end,
+-- oldest. A bucket whose end has come gives nothing. Reads only.
+CREATE OR REPLACE FUNCTION ledger.take_in_order(item ledger.item, at timestamptz) RETURNS ledger.effect
+LANGUAGE plpgsql AS $$
+DECLARE
+    bucket record;
+    effect ledger.effect;
+    missing bigint := item.amount;
+    frozen numeric := 0;
+BEGIN
+    FOR bucket IN
+        SELECT b.id, b.balance - b.held AS available, b.usable_until > at IS NOT FALSE AS usable
+        FROM ledger.buckets AS b
+        WHERE b.lane = item.lane AND b.line_id = item.line_id AND b.closed_at IS NULL AND b.asset = item.asset
+            AND b.balance > b.held
+            AND (b.usable_until IS NULL OR b.usable_until > at
+                OR (b.at_end = 'freeze' AND (b.forfeit_at IS NULL OR b.forfeit_at > at)))
+            AND (item.kinds IS NULL OR b.kind = ANY (item.kinds))
+            AND (item.scopes IS NULL OR b.scope = ANY (item.scopes))
+            AND (item.bucket_id IS NULL OR b.id = item.bucket_id)
+        ORDER BY usable DESC, b.priority, b.usable_until NULLS LAST, b.opened_sequence
+    LOOP
+        IF bucket.usable THEN
+            effect.debits := effect.debits || bucket.id;
+            effect.credits := effect.credits || item.to_code;
+            effect.amounts := effect.amounts || least(bucket.available, missing);
+            missing := missing - least(bucket.available, missing);
+            EXIT WHEN missing = 0;
+        ELSE
+            frozen := frozen + bucket.available;
+        END IF;
+    END LOOP;
+    effect.code := CASE
+        WHEN missing = 0 THEN 'posted'
+        WHEN frozen >= missing THEN 'bucket_frozen'
+        ELSE 'insufficient_funds'
+    END;
+    effect.line_id := item.line_id;
+    effect.asset := item.asset;
+    RETURN effect;
+END
+$$;
+
+-- A line's buckets give to a house account, all or nothing.
+CREATE OR REPLACE FUNCTION ledger.do_debit(item ledger.item, at timestamptz) RETURNS ledger.effect
+LANGUAGE plpgsql AS $$
+DECLARE
+    effect ledger.effect := ledger.take_in_order(item, at);
+BEGIN
+    IF effect.code = 'posted' THEN
+        UPDATE ledger.buckets AS b
+        SET balance = b.balance - part.amount
+        FROM unnest(effect.debits, effect.amounts) AS part (id, amount)
+        WHERE b.lane = item.lane AND b.id = part.id;
+    END IF;
+    RETURN effect;
+END
+$$;
+
+-- Bind the key of an operation that may leave no transfer.
+CREATE OR REPLACE FUNCTION ledger.bind(item ledger.item, subject text, at timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO ledger.bound_keys (lane, key, fingerprint, kind, subject, created_at)
+    VALUES (item.lane, item.key, item.fingerprint, item.kind, subject, at);
+END
+$$;
+
+-- Promise an amount of a line's buckets, all or nothing.
+CREATE OR REPLACE FUNCTION ledger.do_hold(item ledger.item, at timestamptz) RETURNS ledger.effect
+LANGUAGE plpgsql AS $$
+DECLARE
+    effect ledger.effect := ledger.take_in_order(item, at);
+BEGIN
+    IF effect.code = 'posted' THEN
+        UPDATE ledger.buckets AS b
+        SET held = b.held + part.amount
+        FROM unnest(effect.debits, effect.amounts) AS part (id, amount)
+        WHERE b.lane = item.lane AND b.id = part.id;
+        INSERT INTO ledger.holds (lane, id, line_id, asset, amount, state, purpose, reference, expires_at, created_at)
+        VALUES (item.lane, item.new_id, item.line_id, item.asset, item.amount, 'open', item.purpose, item.reference,
+            item.expires_at, at);
+        INSERT INTO ledger.hold_parts (lane, hold_id, part, bucket_id, amount)
+        SELECT item.lane, item.new_id, part.n - 1, part.id, part.amount
+        FROM unnest(effect.debits, effect.amounts) WITH ORDINALITY AS part (id, amount, n);
+        PERFORM ledger.bind(item, item.new_id, at);
+        effect.hold_id := item.new_id;
+    END IF;
+    RETURN effect;
+END
+$$;
+
+-- Take `taken` of a hold (nothing for a release) in the hold's order, and give the rest back.
+CREATE OR REPLACE FUNCTION ledger.do_close(item ledger.item, at timestamptz, taken bigint) RETURNS ledger.effect
+LANGUAGE plpgsql AS $$
+DECLARE
+    effect ledger.effect;
+    hold ledger.holds;
+    part ledger.hold_parts;
+    missing bigint := taken;
+    take bigint;
+BEGIN
+    SELECT * INTO hold FROM ledger.holds AS h WHERE h.lane = item.lane AND h.id = item.hold_id;
+    effect.code := CASE
+        WHEN hold.id IS NULL THEN 'hold_unknown'
+        WHEN hold.state <> 'open' THEN 'hold_not_open'
+        WHEN taken > hold.amount THEN 'settle_exceeds_hold'
+        ELSE 'posted'
+    END;
+    IF effect.code <> 'posted' THEN
+        RETURN effect;
+    END IF;
+    effect.line_id := hold.line_id;
+    effect.asset := hold.asset;
+    FOR part IN
+        SELECT * FROM ledger.hold_parts AS p WHERE p.lane = item.lane AND p.hold_id = item.hold_id ORDER BY p.part
+    LOOP
+        take := least(part.amount, missing);
+        missing := missing - take;
+        UPDATE ledger.buckets AS b SET balance = b.balance - take, held = b.held - part.amount
+        WHERE b.lane = item.lane AND b.id = part.bucket_id;
+        IF take > 0 THEN
+            effect.debits := effect.debits || part.bucket_id;
+            effect.credits := effect.credits || item.to_code;
+            effect.amounts := effect.amounts || take;
+        END IF;
+    END LOOP;
+    UPDATE ledger.holds AS h
+    SET state = CASE WHEN taken > 0 THEN 'settled' ELSE 'released' END::ledger.hold_state, settled = taken,
+        closed_at = at
+    WHERE h.lane = item.lane AND h.id = item.hold_id;
+    PERFORM ledger.bind(item, item.hold_id, at);
+    RETURN effect;
+END
+$$;
+
+-- Forfeit what a bucket still has when its time has come, and close it once nothing of it is held.
+CREATE OR REPLACE FUNCTION ledger.do_expire(item ledger.item, at timestamptz) RETURNS ledger.effect
+LANGUAGE plpgsql AS $$
+DECLARE
+    effect ledger.effect;
+    bucket ledger.buckets;
+BEGIN
+    SELECT * INTO bucket FROM ledger.buckets AS b WHERE b.lane = item.lane AND b.id = item.bucket_id;
+    effect.code := CASE
+        WHEN bucket.id IS NULL THEN 'bucket_unknown'
+        WHEN bucket.closed_at IS NOT NULL THEN 'bucket_closed'
+        WHEN bucket.forfeit_at > at IS NOT FALSE THEN 'bucket_not_due'
+        WHEN bucket.held > 0 AND bucket.held = bucket.balance THEN 'bucket_held'
+        ELSE 'posted'
+    END;
+    IF effect.code <> 'posted' THEN
+        RETURN effect;
+    END IF;
+    UPDATE ledger.buckets AS b
+    SET balance = b.held, closed_at = CASE WHEN b.held = 0 THEN at END
+    WHERE b.lane = item.lane AND b.id = item.bucket_id;
+    PERFORM ledger.bind(item, item.bucket_id, at);
+    IF bucket.balance > bucket.held THEN
+        effect.debits := ARRAY[item.bucket_id];
+        effect.credits := ARRAY[item.to_code];
+        effect.amounts := ARRAY[bucket.balance - bucket.held];
+    END IF;
+    effect.line_id := bucket.line_id;
+    effect.asset := bucket.asset;
+    RETURN effect;
+END
+$$;
+
+-- The legs of a posting, as first answered: its transfers, or the parts of a hold; one row of nulls if it has none.
+CREATE OR REPLACE FUNCTION ledger.replay(item ledger.item) RETURNS SETOF ledger.answer
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY
+        SELECT item.n, 'posted', TRUE, t.leg, t.sequence, t.debit, t.credit, t.amount, t.usable_until, NULL
+        FROM ledger.transfers AS t
+        WHERE t.lane = item.lane AND t.key = item.key
+        ORDER BY t.leg;
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+        SELECT item.n, 'posted', TRUE, p.part, NULL::bigint, p.bucket_id, NULL, p.amount, NULL::timestamptz,
+            CASE WHEN k.kind = 'hold' THEN k.subject END
+        FROM ledger.bound_keys AS k
+        LEFT JOIN ledger.hold_parts AS p ON k.kind = 'hold' AND p.lane = k.lane AND p.hold_id = k.subject
+        WHERE k.lane = item.lane AND k.key = item.key
+        ORDER BY p.part;
+END
+$$;
+
+-- Write transfers, and add them to the house accounts.
+CREATE OR REPLACE FUNCTION ledger.append(pending ledger.transfers[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO ledger.transfers SELECT * FROM unnest(pending);
+    INSERT INTO ledger.house_accounts AS a (lane, code, asset, balance)
+    SELECT t.lane, moved.account, t.asset, sum(moved.amount)::bigint
+    FROM unnest(pending) AS t
+    CROSS JOIN LATERAL (VALUES (t.debit, -t.amount), (t.credit, t.amount)) AS moved (account, amount)
+    WHERE NOT starts_with(moved.account, 'acc_')
+    GROUP BY t.lane, moved.account, t.asset
+    ON CONFLICT (lane, code, asset) DO UPDATE SET balance = a.balance + excluded.balance;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION ledger.post_items(only_lane smallint, items jsonb, at timestamptz)
+RETURNS SETOF ledger.answer
+LANGUAGE plpgsql AS $$
+DECLARE
+    lanes smallint[];
+    sequences bigint[];
+    hashes bytea[];
+    repeated text[];
+    place integer := 0;
+    item ledger.item;
+    effect ledger.effect;
+    known bytea;
+    sequence bigint;
+    hash bytea;
+    at_micros text := ledger.micros(at);
+    until_micros text;
+    pending ledger.transfers[];
+BEGIN
+    SELECT array_agg(l.lane), array_agg(l.head_sequence), array_agg(l.head_hash) INTO lanes, sequences, hashes
+    FROM (
+        SELECT * FROM ledger.lanes
+        WHERE lane = ANY (ARRAY(SELECT DISTINCT (i ->> 'lane')::smallint FROM jsonb_array_elements(items) AS i))
+            AND (only_lane IS NULL OR lane = only_lane)
+        ORDER BY lane
+        FOR UPDATE
+    ) AS l;
+    repeated := ARRAY(SELECT i ->> 'key' FROM jsonb_array_elements(items) AS i GROUP BY 1 HAVING count(*) > 1);
+    FOR item IN SELECT * FROM jsonb_populate_recordset(NULL::ledger.item, items) AS i ORDER BY i.lane, i.n LOOP
+        IF place = 0 OR lanes[place] <> item.lane THEN
+            IF place > 0 THEN
+                sequences[place] := sequence;
+                hashes[place] := hash;
+            END IF;
+            place := array_position(lanes, item.lane);
+            IF place IS NULL THEN
+                RAISE EXCEPTION 'no such lane here' USING ERRCODE = 'foreign_key_violation';
+            END IF;
+            sequence := sequences[place];
+            hash := hashes[place];
+        END IF;
+        IF pending IS NOT NULL AND item.key = ANY (repeated) THEN
+            -- The lookup must find what this very call did under the key.
+            PERFORM ledger.append(pending);
+            pending := NULL;
+        END IF;
+        known := coalesce(
+            (SELECT t.fingerprint FROM ledger.transfers AS t WHERE t.lane = item.lane AND t.key = item.key LIMIT 1),
+            (SELECT k.fingerprint FROM ledger.bound_keys AS k WHERE k.lane = item.lane AND k.key = item.key LIMIT 1)
+        );
+        IF known = item.fingerprint THEN
+            RETURN QUERY SELECT * FROM ledger.replay(item);
+            CONTINUE;
+        END IF;
+        effect := CASE
+            WHEN known IS NOT NULL THEN ROW('key_reused', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::ledger.effect
+            WHEN item.kind = 'credit' THEN ledger.do_credit(item, at, sequence + 1)
+            WHEN item.kind = 'transfer' THEN ROW('posted', NULL, item.asset, ARRAY[item.debit_code],
+                ARRAY[item.credit_code], ARRAY[item.amount], NULL, NULL)::ledger.effect
+            WHEN item.kind = 'debit' THEN ledger.do_debit(item, at)
+            WHEN item.kind = 'hold' THEN ledger.do_hold(item, at)
+            WHEN item.kind = 'settle' THEN ledger.do_close(item, at, item.amount)
+            WHEN item.kind = 'release' THEN ledger.do_close(item, at, 0)
+            WHEN item.kind = 'expire' THEN ledger.do_expire(item, at)
+        END;
+        IF effect.code <> 'posted' OR effect.debits IS NULL THEN
+            RETURN NEXT ROW(item.n, effect.code, FALSE, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::ledger.answer;
+            CONTINUE;
+        END IF;
+        until_micros := coalesce(ledger.micros(effect.usable_until)::text, '-');
+        FOR i IN 1 .. cardinality(effect.debits) LOOP
+            IF effect.hold_id IS NOT NULL THEN
+                RETURN NEXT ROW(item.n, 'posted', FALSE, i - 1, NULL, effect.debits[i], NULL, effect.amounts[i], NULL,
+                    effect.hold_id)::ledger.answer;
+                CONTINUE;
+            END IF;
+            sequence := sequence + 1;
+            hash := sha256(hash || convert_to(concat_ws('|',
+                item.lane, sequence, i - 1, effect.amounts[i], at_micros, until_micros, encode(item.fingerprint, 'hex'),
+                length(effect.asset), length(effect.debits[i]), length(effect.credits[i]),
+                coalesce(length(effect.line_id), -1), length(item.key), length(item.purpose), length(item.reference),
+                effect.asset, effect.debits[i], effect.credits[i], coalesce(effect.line_id, ''), item.key, item.purpose,
+                item.reference
+            ), 'UTF8'));
+            pending := array_append(pending, ROW(item.lane, sequence, item.key, i - 1, item.fingerprint, effect.debits[i],
+                effect.credits[i], effect.asset, effect.amounts[i], effect.line_id, item.purpose, item.reference,
+                effect.usable_until, at, hash)::ledger.transfers);
+            RETURN NEXT ROW(item.n, 'posted', FALSE, i - 1, sequence, effect.debits[i], effect.credits[i],
+                effect.amounts[i], effect.usable_until, NULL)::ledger.answer;
+        END LOOP;
+    END LOOP;
+    IF place > 0 THEN
+        sequences[place] := sequence;
+        hashes[place] := hash;
+        PERFORM ledger.append(pending);
+        UPDATE ledger.lanes AS l
+        SET head_sequence = h.sequence, head_hash = h.hash
+        FROM unnest(lanes, sequences, hashes) AS h (lane, sequence, hash)
+        WHERE l.lane = h.lane AND l.head_sequence <> h.sequence;
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION ledger.post_many(items jsonb, now timestamptz) RETURNS SETOF ledger.answer
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET jit = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM ledger.post_items(NULL, items, now);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION ledger.post(lane smallint, items jsonb, now timestamptz) RETURNS SETOF ledger.answer
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET jit = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM ledger.post_items(lane, items, now);
+END
+$$;
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.post_many(jsonb, timestamptz), ledger.post(smallint, jsonb, timestamptz) TO topup_app;
+
+RESET ROLE;

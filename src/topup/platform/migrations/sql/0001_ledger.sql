@@ -1,0 +1,163 @@
+-- The ledger: accounts, buckets, holds and the transfers between them.
+--
+-- Every table begins with its lane. Only the functions of ledger/posting.sql write here: they belong to topup_ledger
+-- and run as topup_ledger; topup_app reads, and may execute them.
+
+CREATE SCHEMA ledger AUTHORIZATION topup_ledger;
+SET ROLE topup_ledger;
+
+CREATE TYPE ledger.policy AS ENUM ('separate', 'extend', 'longest');
+CREATE TYPE ledger.at_end AS ENUM ('forfeit', 'freeze');
+CREATE TYPE ledger.hold_state AS ENUM ('open', 'settled', 'released');
+
+-- The head of each lane's chain. Locking a lane's row is what gives a caller the right to write in that lane, so it is
+-- also the only lock on buckets and holds.
+CREATE TABLE ledger.lanes (
+    lane smallint PRIMARY KEY CHECK (lane BETWEEN 0 AND 1023),
+    head_sequence bigint NOT NULL DEFAULT 0 CHECK (head_sequence >= 0),
+    head_hash bytea NOT NULL CHECK (length(head_hash) = 32)
+) WITH (fillfactor = 20);
+
+INSERT INTO ledger.lanes (lane, head_hash)
+SELECT lane, sha256(convert_to('topup ledger lane ' || lane, 'UTF8')) FROM generate_series(0, 15) AS lane;
+
+-- Our own accounts, by code: suspense, sales, fees, expired, issued, clearing:<method>, payable:<carrier>. They open on
+-- first use, once per lane, and may go negative: the sum of all balances of an asset is always zero.
+CREATE TABLE ledger.house_accounts (
+    lane smallint NOT NULL,
+    code text COLLATE "C" NOT NULL CHECK (code <> '' AND NOT starts_with(code, 'acc_')),
+    asset text COLLATE "C" NOT NULL CHECK (asset <> ''),
+    balance bigint NOT NULL,
+    PRIMARY KEY (lane, code, asset)
+) WITH (fillfactor = 50);
+
+-- What a line has: a balance of one asset, of one kind, with one end. The floor is the only check: each costs every posting
+-- a parse of its expression. invariants.py checks the rest.
+CREATE TABLE ledger.buckets (
+    lane smallint NOT NULL,
+    id text COLLATE "C" NOT NULL,
+    line_id text COLLATE "C" NOT NULL,
+    asset text COLLATE "C" NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    scope text COLLATE "C" NOT NULL,
+    priority smallint NOT NULL,
+    policy ledger.policy NOT NULL,
+    at_end ledger.at_end NOT NULL,
+    source text COLLATE "C" NOT NULL,
+    rule jsonb NOT NULL,
+    balance bigint NOT NULL,
+    held bigint NOT NULL DEFAULT 0,
+    usable_until timestamptz,
+    forfeit_at timestamptz,
+    opened_at timestamptz NOT NULL,
+    opened_sequence bigint NOT NULL,
+    closed_at timestamptz,
+    PRIMARY KEY (lane, id),
+    CONSTRAINT floor CHECK (balance >= held AND held >= 0)
+) WITH (fillfactor = 60);
+
+-- None of the indexes holds a column that a credit or debit changes, so that these stay within their page.
+CREATE INDEX buckets_of_line ON ledger.buckets (lane, line_id) WHERE closed_at IS NULL;
+CREATE INDEX buckets_due ON ledger.buckets (forfeit_at) WHERE closed_at IS NULL AND forfeit_at IS NOT NULL;
+
+-- One amount of one asset from one account to one other. Never edited; a correction is a new transfer. `debit` and
+-- `credit` are a house account's code or a bucket's id. A key with several legs (a debit from three buckets) has a row
+-- each. `usable_until` is the end of the credited bucket as this transfer left it. `hash` covers the whole row and the
+-- hash before it; ledger/chain.py says how. The accounts are no foreign keys: that check costs more than the
+-- row, and the posting function has the accounts in hand under the lane's lock; the audit looks for orphans.
+CREATE TABLE ledger.transfers (
+    lane smallint NOT NULL,
+    sequence bigint NOT NULL CHECK (sequence > 0),
+    key text COLLATE "C" NOT NULL CHECK (key <> ''),
+    leg smallint NOT NULL CHECK (leg >= 0),
+    fingerprint bytea NOT NULL,
+    debit text COLLATE "C" NOT NULL,
+    credit text COLLATE "C" NOT NULL,
+    asset text COLLATE "C" NOT NULL,
+    amount bigint NOT NULL CHECK (amount > 0 AND amount <= 9007199254740991),
+    line_id text COLLATE "C",
+    purpose text COLLATE "C" NOT NULL,
+    reference text COLLATE "C" NOT NULL,
+    usable_until timestamptz,
+    created_at timestamptz NOT NULL,
+    hash bytea NOT NULL,
+    PRIMARY KEY (lane, sequence),
+    CONSTRAINT key_once UNIQUE (lane, key, leg),
+    CONSTRAINT two_accounts CHECK (debit <> credit)
+);
+
+CREATE INDEX transfers_of_line ON ledger.transfers (lane, line_id, sequence) WHERE line_id IS NOT NULL;
+CREATE INDEX transfers_by_reference ON ledger.transfers (lane, reference, sequence);
+
+-- The keys of operations that may leave no transfer of their own (hold, settle, release, expire), so that one key means
+-- one thing among all of them.
+CREATE TABLE ledger.bound_keys (
+    lane smallint NOT NULL,
+    key text COLLATE "C" NOT NULL CHECK (key <> ''),
+    fingerprint bytea NOT NULL,
+    kind text COLLATE "C" NOT NULL CHECK (kind IN ('hold', 'settle', 'release', 'expire')),
+    subject text COLLATE "C" NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (lane, key)
+);
+
+-- Money promised. The clock alone changes nothing: a hold past `expires_at` still stands until it is released.
+CREATE TABLE ledger.holds (
+    lane smallint NOT NULL,
+    id text COLLATE "C" NOT NULL CHECK (starts_with(id, 'hol_')),
+    line_id text COLLATE "C" NOT NULL,
+    asset text COLLATE "C" NOT NULL,
+    amount bigint NOT NULL CHECK (amount > 0),
+    settled bigint NOT NULL DEFAULT 0 CHECK (settled BETWEEN 0 AND amount),
+    state ledger.hold_state NOT NULL,
+    purpose text COLLATE "C" NOT NULL,
+    reference text COLLATE "C" NOT NULL,
+    expires_at timestamptz NOT NULL,
+    created_at timestamptz NOT NULL,
+    closed_at timestamptz,
+    PRIMARY KEY (lane, id),
+    CONSTRAINT closed_with_its_state CHECK ((state = 'open') = (closed_at IS NULL)),
+    CONSTRAINT only_settled_takes CHECK ((state = 'settled') = (settled > 0))
+) WITH (fillfactor = 80);
+
+CREATE INDEX holds_of_line ON ledger.holds (lane, line_id) WHERE state = 'open';
+CREATE INDEX holds_due ON ledger.holds (expires_at) WHERE state = 'open';
+
+-- Which buckets a hold spans, in the order it takes from them.
+CREATE TABLE ledger.hold_parts (
+    lane smallint NOT NULL,
+    hold_id text COLLATE "C" NOT NULL,
+    part smallint NOT NULL CHECK (part >= 0),
+    bucket_id text COLLATE "C" NOT NULL,
+    amount bigint NOT NULL CHECK (amount > 0),
+    PRIMARY KEY (lane, hold_id, part),
+    FOREIGN KEY (lane, hold_id) REFERENCES ledger.holds,
+    FOREIGN KEY (lane, bucket_id) REFERENCES ledger.buckets
+);
+
+-- The roles leave the functions' owner the right to edit transfers; this takes it from everyone but a superuser who
+-- turns the trigger off, and then the audit shows it.
+CREATE FUNCTION ledger.refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION 'transfers are never changed: a correction is a new transfer' USING ERRCODE = 'restrict_violation';
+END
+$$;
+CREATE TRIGGER transfers_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.transfers
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+-- What a caller asks for, as the posting function reads it from JSON. Each kind uses some of the fields.
+CREATE TYPE ledger.bucket_spec AS (
+    kind text, scope text, priority smallint, policy ledger.policy, at_end ledger.at_end, source text,
+    rule jsonb,
+    usable_until timestamptz, days integer, zone text, grace_days integer
+);
+CREATE TYPE ledger.item AS (
+    n integer, kind text, lane smallint, key text, fingerprint bytea, debit_code text, credit_code text, from_code text,
+    to_code text, line_id text, asset text, amount bigint, purpose text, reference text, bucket ledger.bucket_spec,
+    new_id text, kinds text[], scopes text[], bucket_id text, hold_id text, expires_at timestamptz
+);
+
+GRANT USAGE ON SCHEMA ledger TO topup_app;
+GRANT SELECT ON ALL TABLES IN SCHEMA ledger TO topup_app;
+
+RESET ROLE;
