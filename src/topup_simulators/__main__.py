@@ -1,0 +1,69 @@
+"""`python -m topup_simulators gateway|carrier …`: one simulator, in a process of its own."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from topup_simulators.carrier.simulator import Carrier
+from topup_simulators.gateway.simulator import Gateway
+from topup_simulators.process import Simulator, live
+
+
+def main(words: Sequence[str]) -> int:
+    """Run what the command line asks for; gives the exit code."""
+    wanted = _parser().parse_args(words)
+    return asyncio.run(live(_make(wanted), port=wanted.port, stay=wanted.stay))
+
+
+def _make(wanted: argparse.Namespace) -> Simulator:
+    if wanted.kind == "gateway":
+        return Gateway(
+            state_directory=wanted.state_dir,
+            merchant_id=wanted.merchant_id,
+            merchant_public_key=wanted.merchant_public_key,
+            time_factor=wanted.time_factor,
+            resend_factor=wanted.resend_factor,
+        )
+    return Carrier(
+        state_directory=wanted.state_dir,
+        currency=wanted.currency,
+        float_minor=wanted.float_minor,
+        time_factor=wanted.time_factor,
+        resend_factor=wanted.resend_factor,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--port", type=int, default=0, help="on 127.0.0.1; 0 lets the system choose (default)")
+    shared.add_argument("--state-dir", type=Path, required=True, help="where keys and store live")
+    shared.add_argument("--time-factor", type=_factor, default=1.0, help="stretches every delay (default 1)")
+    shared.add_argument(
+        "--resend-factor",
+        type=_factor,
+        default=1 / 60,
+        help="stretches the hours over which events are resent (default 1/60)",
+    )
+    shared.add_argument("--stay", action="store_true", help="do not end with the standard input or the parent")
+    parser = argparse.ArgumentParser(prog="topup_simulators", description="What stands in for the outside world.")
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    gateway = kinds.add_parser("gateway", parents=[shared], help="a payment gateway with a pay page")
+    gateway.add_argument("--merchant-id", default="demo", help="who the merchant is (default demo)")
+    gateway.add_argument("--merchant-public-key", type=Path, required=True, help="its Ed25519 public key, PEM")
+    carrier = kinds.add_parser("carrier", parents=[shared], help="a carrier of another country")
+    carrier.add_argument("--currency", default="SGD", help="of the float (default SGD)")
+    carrier.add_argument("--float-minor", type=int, default=100_000_000, help="the float at the first start")
+    return parser
+
+
+def _factor(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1000:  # noqa: PLR2004 - a thousand times slower is a day for a minute and a half
+        raise argparse.ArgumentTypeError("a factor is between 0 and 1000")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
