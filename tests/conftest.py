@@ -1,3 +1,3 @@
 """Fixtures for all tests. Each lives in a module of tests/support, named in `pytest_plugins`."""
 
-pytest_plugins = ["tests.support.sockets", "tests.support.database"]
+pytest_plugins = ["tests.support.sockets", "tests.support.database", "tests.support.properties"]

@@ -1,6 +1,7 @@
 """The JSON Schema of a carrier's file, for editors that check and complete TOML while one types."""
 
 import json
+import sys
 
 from topup.catalogue.form import CARRIER
 from topup.catalogue.shapes import Schema
@@ -18,3 +19,7 @@ def carrier_schema() -> Schema:
 def carrier_schema_text() -> str:
     """The schema as it lies in docs/guides/carrier.schema.json."""
     return json.dumps(carrier_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(carrier_schema_text())

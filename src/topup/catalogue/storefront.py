@@ -10,12 +10,12 @@ from topup.kernel.money import Money
 
 _DATA_UNITS: Final = (
     (2**40, "TB"),
-    (2**30, "GB"),
-    (2**20, "MB"),
-    (2**10, "KB"),
     (10**12, "TB"),
+    (2**30, "GB"),
     (10**9, "GB"),
+    (2**20, "MB"),
     (10**6, "MB"),
+    (2**10, "KB"),
     (10**3, "KB"),
 )
 _HALVES: Final = 2
