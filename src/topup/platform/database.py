@@ -158,7 +158,7 @@ class Database:
             await self._pool.putconn(connection)
 
     async def _begin(self, statement: str) -> tuple[Connection, datetime]:
-        """Nothing was done yet when BEGIN finds the connection lost: another is tried, so that a restart goes unseen."""
+        """Nothing was done yet when BEGIN finds the connection lost: another is tried, and a restart goes unseen."""
         for _ in range(_BEGINNINGS):
             connection = await self._take()
             try:

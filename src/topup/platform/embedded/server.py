@@ -48,6 +48,9 @@ _GATE_S: Final = 180.0
 _START_S: Final = 120
 _ATTEMPTS: Final = 5
 _CONNECT_S: Final = 10
+_SAID: Final = 8_192
+_INHERITED: Final = "shared memory block"
+"""PostgreSQL's word for a killed server whose children are still there: the one failure to start that passes."""
 _NOBODY: Final = 2**22 + 1
 """A process id above Linux's limit (PID_MAX_LIMIT, 2^22): no process ever has it."""
 
@@ -174,21 +177,27 @@ class _Start:
 
     def _bring_up(self, directory: Path) -> None:
         self._configure(directory)
+        for left in directory.iterdir():
+            # Of a postmaster that died: we are alone in the gate, the directory is this server's only, and none lives.
+            left.unlink()
         log = self.home / "server.log"
         log.touch(mode=0o600)
         self.account.own(log)
         begun = log.stat().st_size
+        said = ""
         for attempt in range(_ATTEMPTS):
             answer = self.account.run(
                 self.programs / "pg_ctl", "start", "-s", "-D", self.cluster, "-l", log, "-w", "-t", str(_START_S)
             )
             if answer.returncode == 0:
                 return
+            said = answer.stderr + _end_of(log, since=begun)
+            if _INHERITED not in said:
+                break
             # Children of a killed postmaster need a moment to notice; until then its shared memory is in use.
             time.sleep(0.1 * 2**attempt)
-        with log.open(errors="replace") as stream:
-            stream.seek(begun)
-            raise _problem(self.home, answer.stderr + stream.read()[-8_192:])
+            begun = log.stat().st_size
+        raise _problem(self.home, said)
 
     def _configure(self, directory: Path) -> None:
         lines = [f"{name} = {value}" for name, value in self.settings.items()]
@@ -218,6 +227,12 @@ class _Start:
     def _create_database(self, url: str) -> None:
         with psycopg.connect(url, dbname="postgres", autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(NAME)))
+
+
+def _end_of(log: Path, *, since: int) -> str:
+    with log.open(errors="replace") as stream:
+        stream.seek(max(since, log.stat().st_size - _SAID))
+        return stream.read()
 
 
 def _is_postgres(process: int) -> bool:
