@@ -89,7 +89,7 @@ class Limits:
 
 
 class Carrier(Protocol):
-    """What a plugin's `make(settings)` gives. Outcomes as in `kernel.outcome`; methods raise only CarrierUnsupported."""
+    """What a plugin's `make` gives. Outcomes as in `kernel.outcome`; methods raise only CarrierUnsupported."""
 
     name: str
     capabilities: frozenset[CarrierCapability]

@@ -51,21 +51,21 @@ def new_id(kind: str, lane: int) -> str:
     """A new id of `kind` (a key of PREFIXES) in `lane`, 0 up to MAXIMUM_LANES - 1."""
     millisecond = time.time_ns() // 1_000_000
     chance = int.from_bytes(os.urandom(9))
-    return (
-        f"{PREFIXES[kind]}_"
-        f"{_PAIRS[millisecond >> 40 & 1023]}{_PAIRS[millisecond >> 30 & 1023]}{_PAIRS[millisecond >> 20 & 1023]}"
-        f"{_PAIRS[millisecond >> 10 & 1023]}{_PAIRS[millisecond & 1023]}{_PAIRS[lane]}"
-        f"{_PAIRS[chance >> 60 & 1023]}{_PAIRS[chance >> 50 & 1023]}{_PAIRS[chance >> 40 & 1023]}"
-        f"{_PAIRS[chance >> 30 & 1023]}{_PAIRS[chance >> 20 & 1023]}{_PAIRS[chance >> 10 & 1023]}{_PAIRS[chance & 1023]}"
-    )
+    digits = (millisecond << 10 | lane) << 70 | chance >> 2
+    return f"{PREFIXES[kind]}_{''.join([_PAIRS[digits >> shift & 1023] for shift in range(120, -10, -10)])}"
 
 
 def check_id(kind: str, text: str) -> str:
     """`text` if it is an id of `kind`; raises InvalidId. Says nothing of whether the thing exists."""
-    shape = _SHAPE.fullmatch(text)
-    if shape is None or shape[1] != PREFIXES[kind]:
+    if not is_id(kind, text):
         raise InvalidId(kind)
     return text
+
+
+def is_id(kind: str, text: str) -> bool:
+    """Whether `text` is an id of `kind`."""
+    shape = _SHAPE.fullmatch(text)
+    return shape is not None and shape[1] == PREFIXES[kind]
 
 
 def lane_of(identifier: str) -> int:

@@ -15,7 +15,8 @@ _LONGEST_TEXT: Final = 64
 
 class InvalidNumber(Invalid):
     """Not a number one can call: `number_missing`, `number_unreadable`, `number_impossible` (wrong length) or
-    `number_invalid` (no such range)."""
+    `number_invalid` (no such range).
+    """
 
 
 @dataclass(frozen=True, slots=True)

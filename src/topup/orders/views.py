@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from topup.catalogue.storefront import Offer
 from topup.kernel.ids import OrderId, PaymentId, QuoteId
 from topup.kernel.money import Money
@@ -14,7 +16,8 @@ from topup.kernel.msisdn import Msisdn
 @dataclass(frozen=True, slots=True)
 class NumberView:
     """A number and the carrier that serves it today. The same for numbers with and without a line: nobody learns
-    from it whether a number has an account."""
+    from it whether a number has an account.
+    """
 
     msisdn: Msisdn
     carrier_id: str
@@ -28,7 +31,8 @@ class NumberView:
 class QuoteLine:
     """One line of a price. `type` is face, product_fee, payment_fee, discount or tax; the label is a message id of the
     catalogue `catalogue` with its parameters. Discounts are negative; a product fee is taken from the credit and so
-    does not add to the total."""
+    does not add to the total.
+    """
 
     type: str
     amount: Money
@@ -53,7 +57,8 @@ class QuoteGrant:
 @dataclass(frozen=True, slots=True)
 class MethodView:
     """A way to pay this quote: its fee, the whole price with it, and why it is not offered (a message id of the
-    catalogue `problems`), or None when it is."""
+    catalogue `problems`), or None when it is.
+    """
 
     method: str
     fee: Money
@@ -107,7 +112,8 @@ class PaymentView:
 @dataclass(frozen=True, slots=True)
 class OrderView:
     """An order as its payer may see it. `next_step` is a message id of the catalogue `orders` that says what happens
-    now or whose turn it is; `who_must_act` is you, us, carrier, wait or None when there is nothing to do."""
+    now or whose turn it is; `who_must_act` is you, us, carrier, wait or None when there is nothing to do.
+    """
 
     id: OrderId
     quote_id: QuoteId
@@ -132,6 +138,46 @@ class OrderView:
     expires_at: datetime
     final: bool
     """Nothing more will happen by itself: a page need not ask again."""
+
+
+class ReceiptLine(msgspec.Struct, frozen=True):
+    """A line of the price that was paid."""
+
+    type: str
+    amount_minor: int
+    label: str
+    parameters: dict[str, Any]
+
+
+class ReceiptGrant(msgspec.Struct, frozen=True):
+    """What was credited."""
+
+    asset: str
+    amount: int
+    kind: str
+    usable_until: datetime | None
+
+
+class ReceiptBody(msgspec.Struct, frozen=True):
+    """A receipt. Stored for ever, so fields are only ever added, with defaults."""
+
+    number: str
+    order_id: str
+    msisdn: str
+    country: str
+    carrier_id: str
+    carrier_names: dict[str, str]
+    product: str | None
+    currency: str
+    lines: list[ReceiptLine]
+    grants: list[ReceiptGrant]
+    total_minor: int
+    method: str
+    payment_id: str
+    payment_reference: str
+    paid_at: datetime
+    delivered_at: datetime
+    zone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +207,8 @@ class VerifiedReceipt:
 @dataclass(frozen=True, slots=True)
 class BucketView:
     """One bucket of a line: `amount` minor units of `asset` that are there, `available` of them not promised, until
-    `usable_until` (None: no end), and why that date: `id` and inputs of the rule."""
+    `usable_until` (None: no end), and why that date: `id` and inputs of the rule.
+    """
 
     id: str
     asset: str

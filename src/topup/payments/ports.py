@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from topup.kernel.ids import PaymentId, RefundId
 from topup.kernel.money import Money
@@ -74,7 +74,8 @@ class PaymentStanding(StrEnum):
 @dataclass(frozen=True, slots=True)
 class PaymentFact:
     """One verified fact about a payment. For PAID, `amount` is what was really paid and `paid_at` when, by the
-    gateway's clock; `reference` is the gateway's id of that one payment: a payer who pays twice makes two."""
+    gateway's clock; `reference` is the gateway's id of that one payment: a payer who pays twice makes two.
+    """
 
     payment_id: PaymentId
     standing: PaymentStanding
@@ -165,7 +166,7 @@ class Gateway(Protocol):
         ...
 
     def parse_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> VerifiedEvent:
-        """The facts of an event, after verifying every signed byte; header names are lower case. Raises EventRejected."""
+        """The facts of an event, every signed byte verified; header names are lower case. Raises EventRejected."""
         ...
 
     def acknowledge(self) -> tuple[int, str, bytes]:
@@ -178,6 +179,15 @@ class Gateway(Protocol):
 
     async def aclose(self) -> None:
         """Let go of connections."""
+        ...
+
+
+@runtime_checkable
+class Demonstration(Protocol):
+    """What only a simulator's plugin can do: act as the payer, for a demonstration without a browser."""
+
+    async def sandbox_outcome(self, request: PaymentRequest, outcome: str) -> Outcome:
+        """Have the simulated payer `pay`, `decline`, pay `late`, pay `twice`, or stay `silent` about having paid."""
         ...
 
 

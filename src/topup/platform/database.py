@@ -5,6 +5,7 @@ Only this file reads a clock, and it is the database's: `now` is read once per t
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,6 +32,7 @@ _BEGIN_READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT no
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 2.0
 _CONNECT_S: Final = 5
+_SEEN_FOR_S: Final = 10.0
 _BEGINNINGS: Final = 3
 _SILENCE_MS: Final = 10_000
 
@@ -53,6 +55,7 @@ class Database:
         """Added to the database's time; tests move it."""
         self._conninfo = application_conninfo(url, statement_timeout_s=settings.statement_timeout_s)
         self._wait_s = settings.pool_wait_s
+        self._seen: tuple[datetime, float] | None = None
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             self._conninfo,
             kwargs={"autocommit": True, "prepare_threshold": 2},
@@ -114,6 +117,15 @@ class Database:
             await connection.close()
             raise too_old(connection.info.server_version)
         return connection
+
+    async def roughly_now(self) -> datetime:
+        """The database's time to within the drift of ten seconds of this machine's clock, usually without asking it:
+        for freshness windows of messages from outside, never for what is written."""
+        if self._seen is None or time.monotonic() - self._seen[1] > _SEEN_FOR_S:
+            async with self.read() as transaction:
+                self._seen = (transaction.now - self.clock_offset, time.monotonic())
+        at, monotonic = self._seen
+        return at + timedelta(seconds=time.monotonic() - monotonic) + self.clock_offset
 
     def hot_connection(self) -> "HotConnection":
         """A connection that a batcher keeps for itself and that comes back after a loss."""

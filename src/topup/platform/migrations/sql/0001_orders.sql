@@ -23,6 +23,7 @@ CREATE TABLE orders.orders (
     face_minor      bigint NOT NULL,
     state           text NOT NULL,
     state_since     timestamptz NOT NULL,
+    steps           smallint NOT NULL,    -- rows of its history
     created_at      timestamptz NOT NULL,
     expires_at      timestamptz NOT NULL, -- unpaid until then, it expires
     closed_at       timestamptz,          -- when it expired or was cancelled

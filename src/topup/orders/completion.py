@@ -1,0 +1,88 @@
+"""Delivered: the receipt is numbered and signed, the payer is told, and the ledger is posted, last of all."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from topup.kernel.money import Money
+from topup.ledger import Item, PostingRefused, post
+from topup.orders import operations
+from topup.orders.news import Told, tell
+from topup.orders.queries import Order
+from topup.orders.quotes import StoredQuote
+from topup.orders.receipts import Paid, receipt_number, receipt_year, sign, write
+from topup.platform.database import Connection
+from topup.platform.keys import KeyRing
+
+
+class LedgerRefused(RuntimeError):
+    """The ledger refused what an order is about: nothing of the order may take hold. A person must look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """An order that is delivered now, and how it was paid."""
+
+    order: Order
+    quote: StoredQuote
+    paid: Paid
+
+
+async def complete(
+    connection: Connection,
+    completed: Sequence[Completed],
+    items: Sequence[Item],
+    now: datetime,
+    *,
+    keys: KeyRing,
+    public_url: str,
+) -> None:
+    """Issue receipts, tell payers, post the ledger. Raises LedgerRefused, and then the transaction must not commit.
+
+    The ledger's call is the last of the transaction, so that its lanes are held for the commit only.
+    """
+    numbers = await _issue(connection, completed, now, keys)
+    news = [
+        Told(
+            order=one.order,
+            news="delivered",
+            public_url=public_url,
+            money=Money(one.quote.total_minor(one.paid.method), one.quote.currency),
+            zone=one.quote.zone,
+            receipt=numbers[one.order.id],
+        )
+        for one in completed
+    ]
+    await tell(connection, news, now)
+    await post_all(connection, items, now)
+
+
+async def post_all(connection: Connection, items: Sequence[Item], now: datetime) -> None:
+    """Post items that cannot be refused; raises LedgerRefused when one is."""
+    if not items:
+        return
+    for item, answer in zip(items, await post(connection, items, now), strict=True):
+        if isinstance(answer, PostingRefused):
+            raise LedgerRefused(f"{item.key}: {answer.code}")
+
+
+async def _issue(
+    connection: Connection, completed: Sequence[Completed], now: datetime, keys: KeyRing
+) -> dict[str, str]:
+    if not completed:
+        return {}
+    places = [(one.order.lane, receipt_year(now, one.quote.zone)) for one in completed]
+    following = await operations.take_receipt_numbers(connection, Counter(places))
+    rows = []
+    numbers: dict[str, str] = {}
+    for one, (lane, year) in zip(completed, places, strict=True):
+        number = following[lane, year]
+        following[lane, year] += 1
+        shown = receipt_number(lane=lane, year=year, number=number)
+        body = write(number=shown, order=one.order, quote=one.quote, paid=one.paid, now=now)
+        kid, signature = sign(body, now, keys)
+        rows.append((lane, str(one.order.id), year, number, body, kid, signature))
+        numbers[one.order.id] = shown
+    await operations.issue(connection, rows, now)
+    return numbers

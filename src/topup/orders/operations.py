@@ -1,0 +1,173 @@
+"""Writing orders. One function changes the state of an order, and writes its history with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from topup.kernel.ids import PaymentId
+from topup.orders.queries import Order, Place
+from topup.orders.states import ORDER, Cause, OrderState
+from topup.platform.arrays import columns
+from topup.platform.database import Connection
+
+
+class ForbiddenStep(RuntimeError):
+    """A path that the table of transitions does not have: a defect of ours, never of the caller's data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """The states an order goes through now, with the cause of each; and the payment it keeps from now on."""
+
+    lane: int
+    id: str
+    path: tuple[tuple[OrderState, Cause], ...]
+    kept: PaymentId | None = None
+
+
+async def advance(connection: Connection, moves: Sequence[Move], now: datetime) -> set[str]:
+    """Move orders along the table of transitions; the ids that moved. An order that is not in a state from which its
+    path begins stays as it is. Raises ForbiddenStep for a path the table does not have.
+    """
+    moved: set[str] = set()
+    for path in dict.fromkeys(move.path for move in moves):
+        _check(path)
+        group = [move for move in moves if move.path == path]
+        last = path[-1][0]
+        cursor = await connection.execute(
+            "UPDATE orders.orders o SET state = %s, state_since = %s, steps = o.steps + %s,"
+            " kept_payment_id = coalesce(u.kept, o.kept_payment_id),"
+            " closed_at = CASE WHEN %s THEN least(%s, o.expires_at) ELSE o.closed_at END"
+            " FROM unnest(%s::smallint[], %s::text[], %s::text[]) AS u (lane, id, kept)"
+            " WHERE o.lane = u.lane AND o.id = u.id AND o.state = ANY (%s) RETURNING o.lane, o.id, o.steps",
+            (
+                last.value,
+                now,
+                len(path),
+                last in {OrderState.EXPIRED, OrderState.CANCELLED},
+                now,
+                *columns((move.lane, move.id, move.kept) for move in group),
+                [source.value for source in ORDER.sources(path[0][0])],
+            ),
+        )
+        stepped = await cursor.fetchall()
+        await remember(
+            connection,
+            [
+                (lane, identifier, steps - len(path) + index, state, cause)
+                for lane, identifier, steps in stepped
+                for index, (state, cause) in enumerate(path, 1)
+            ],
+            now,
+        )
+        moved |= {identifier for _, identifier, _ in stepped}
+    return moved
+
+
+def _check(path: tuple[tuple[OrderState, Cause], ...]) -> None:
+    for (before, _), (after, _) in pairwise(path):
+        if not ORDER.permits(before, after):
+            raise ForbiddenStep(f"{before} -> {after}")
+
+
+async def remember(
+    connection: Connection, steps: Sequence[tuple[int, str, int, OrderState, Cause]], now: datetime
+) -> None:
+    """Write history rows: lane, order, number of the step, state, cause."""
+    if steps:
+        await connection.execute(
+            "INSERT INTO orders.history (lane, order_id, step, state, cause, at)"
+            " SELECT u.*, %s FROM unnest(%s::smallint[], %s::text[], %s::smallint[], %s::text[], %s::text[]) AS u",
+            (now, *columns((lane, order, step, state.value, cause.value) for lane, order, step, state, cause in steps)),
+        )
+
+
+async def store_quotes(connection: Connection, quotes: Sequence[tuple[int, str, str, str, bytes, datetime]]) -> None:
+    """Store signed quotes: lane, id, body, key id, signature, end."""
+    await connection.execute(
+        "INSERT INTO orders.quotes (lane, id, body, kid, signature, expires_at) SELECT * FROM"
+        " unnest(%s::smallint[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::timestamptz[])",
+        columns(quotes),
+    )
+
+
+async def create(connection: Connection, orders: Sequence[tuple[Order, str]], now: datetime) -> None:
+    """Write new orders, each with its channel, and the first step of their history."""
+    if not orders:
+        return
+    await connection.execute(
+        "INSERT INTO orders.orders (lane, id, quote_id, msisdn, carrier_id, currency, face_minor, expires_at,"
+        " contact_id, locale, channel, state, state_since, steps, created_at)"
+        " SELECT u.*, 'awaiting_payment', %s, 1, %s FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::text[],"
+        " %s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::text[], %s::text[], %s::text[]) AS u",
+        (
+            now,
+            now,
+            *columns(
+                (
+                    o.lane,
+                    o.id,
+                    o.quote_id,
+                    o.msisdn,
+                    o.carrier_id,
+                    o.currency,
+                    o.face_minor,
+                    o.expires_at,
+                    o.contact_id,
+                    o.locale,
+                    channel,
+                )
+                for o, channel in orders
+            ),
+        ),
+    )
+    steps = [(o.lane, str(o.id), 1, OrderState.AWAITING_PAYMENT, Cause.ORDERED) for o, _ in orders]
+    await remember(connection, steps, now)
+
+
+async def due_to_expire(connection: Connection, limit: int, now: datetime) -> list[Place]:
+    """Lock up to `limit` orders that were not paid in time and that nobody else is at."""
+    cursor = await connection.execute(
+        "SELECT lane, id FROM orders.orders WHERE state = 'awaiting_payment' AND expires_at <= %s"
+        " ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED",
+        (now, limit),
+    )
+    return [(lane, identifier) for lane, identifier in await cursor.fetchall()]
+
+
+async def lock_numbers(connection: Connection, numbers: Sequence[str]) -> None:
+    """Hold these numbers until the transaction ends, so that two orders of one number see each other."""
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(k) FROM"
+        " (SELECT DISTINCT hashtextextended(n, 7) AS k FROM unnest(%s::text[]) AS n ORDER BY 1) AS keys",
+        (list(numbers),),
+    )
+
+
+async def take_receipt_numbers(
+    connection: Connection, wanted: dict[tuple[int, int], int]
+) -> dict[tuple[int, int], int]:
+    """Take that many numbers for each (lane, year); the first of each block. Gapless: the counter moves with the
+    transaction that issues, and waits for whoever is issuing.
+    """
+    ordered = sorted(wanted)
+    cursor = await connection.execute(
+        "INSERT INTO orders.receipt_counters AS c (lane, year, last)"
+        " SELECT * FROM unnest(%s::smallint[], %s::smallint[], %s::int[])"
+        " ON CONFLICT (lane, year) DO UPDATE SET last = c.last + excluded.last RETURNING lane, year, last",
+        ([lane for lane, _ in ordered], [year for _, year in ordered], [wanted[place] for place in ordered]),
+    )
+    return {(lane, year): last - wanted[lane, year] + 1 for lane, year, last in await cursor.fetchall()}
+
+
+async def issue(
+    connection: Connection, receipts: Sequence[tuple[int, str, int, int, str, str, bytes]], now: datetime
+) -> None:
+    """Store signed receipts: lane, order, year, number, body, key id, signature."""
+    await connection.execute(
+        "INSERT INTO orders.receipts (lane, order_id, year, number, body, kid, signature, issued_at)"
+        " SELECT u.*, %s FROM unnest(%s::smallint[], %s::text[], %s::smallint[], %s::int[], %s::text[], %s::text[],"
+        " %s::bytea[]) AS u",
+        (now, *columns(receipts)),
+    )

@@ -1,0 +1,231 @@
+"""Making quotes and orders, many at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from topup.catalogue.pricing import price
+from topup.catalogue.queries import CatalogueCache, Snapshot
+from topup.kernel.errors import Conflict, Invalid, NotFound, Problem
+from topup.kernel.ids import OrderId, QuoteId, lane_of, new_id
+from topup.kernel.money import Money
+from topup.kernel.msisdn import Msisdn
+from topup.lines.queries import Route, route
+from topup.orders import operations, queries
+from topup.orders.presentation import new_order_view, order_views
+from topup.orders.queries import Order, QuoteRow, place_of
+from topup.orders.quotes import StoredQuote, compose, opened, sign
+from topup.orders.states import OrderState
+from topup.orders.views import OrderView, QuoteView
+from topup.people.operations import SealedContact, add_contacts
+from topup.platform.database import Connection
+from topup.platform.keys import KeyRing
+from topup.platform.request_keys import Answering, Claim, store_answers
+
+PAYABLE_FOR: Final = timedelta(minutes=15)
+"""How long an order waits for its payment."""
+
+DUPLICATE: Final = "duplicate"
+LARGE_AMOUNT: Final = "large_amount"
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteWanted:
+    """A price asked for: a product or an amount of credit for a number."""
+
+    msisdn: Msisdn
+    product: str | None
+    amount: Money | None
+    method: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderWanted:
+    """An order to be made from a quote, under an id that its caller's key decided."""
+
+    order_id: OrderId
+    quote_id: str
+    contact: SealedContact | None
+    confirmations: frozenset[str]
+    locale: str
+    channel: str
+    answer: Answering[OrderView] | None
+
+
+class Ordering:
+    """Quotes and orders of this installation; `methods` are the ways to pay it has."""
+
+    def __init__(
+        self, *, catalogue: CatalogueCache, keys: KeyRing, lanes: int, methods: frozenset[str], networks: frozenset[str]
+    ) -> None:
+        self._catalogue = catalogue
+        self._keys = keys
+        self._lanes = lanes
+        self._methods = methods
+        self._networks = networks
+
+    async def quote(
+        self, connection: Connection, wanted: Sequence[QuoteWanted], now: datetime
+    ) -> list[QuoteView | Problem]:
+        """Price, sign and store. Refusals: number_not_served, number_cannot_be_topped_up, method_unknown, and those of
+        `catalogue.pricing.price`.
+        """
+        snapshot = await self._catalogue.current(connection)
+        routes = await route(connection, [item.msisdn for item in wanted], snapshot, lanes=self._lanes)
+        rows = []
+        answers: list[QuoteView | Problem] = []
+        for item, way in zip(wanted, routes, strict=True):
+            try:
+                quote = self._compose(item, way, snapshot, now)
+            except Problem as problem:
+                answers.append(problem)
+                continue
+            body, kid, signature = sign(quote, self._keys)
+            rows.append((way.lane, quote.id, body, kid, signature, quote.expires_at))
+            answers.append(quote.view())
+        if rows:
+            await operations.store_quotes(connection, rows)
+        return answers
+
+    def _compose(self, item: QuoteWanted, way: Route, snapshot: Snapshot, now: datetime) -> StoredQuote:
+        carrier = snapshot.carrier(way.carrier_id) if way.carrier_id else None
+        if carrier is None or (not carrier.is_own_network and carrier.plugin not in self._networks):
+            raise Invalid("number_not_served")
+        if not _can_be_topped_up(way, opens=carrier.document.opens_lines_on_first_credit, own=carrier.is_own_network):
+            raise Invalid("number_cannot_be_topped_up")
+        if item.method is not None and item.method not in self._methods:
+            raise Invalid("method_unknown")
+        return compose(
+            quote_id=QuoteId(new_id("quote", way.lane)),
+            msisdn=item.msisdn,
+            carrier=carrier,
+            priced=price(carrier, product=item.product, amount=item.amount, now=now),
+            line_id=way.line.id if way.line else None,
+            product=item.product,
+            method=item.method,
+            now=now,
+        )
+
+    async def order(
+        self, connection: Connection, wanted: Sequence[OrderWanted], now: datetime
+    ) -> list[OrderView | Problem]:
+        """Make orders. Refusals: quote_unknown, quote_altered, quote_expired, quote_used, carrier_changed,
+        number_cannot_be_topped_up, confirmation_needed. An order that its key made before is given again.
+        """
+        places = [place_of("quote", item.quote_id) for item in wanted]
+        rows = await queries.quotes(connection, places)
+        quotes = {row.id: _opened(row, self._keys, now) for row in rows.values()}
+        good = {identifier: quote for identifier, quote in quotes.items() if isinstance(quote, StoredQuote)}
+        await operations.lock_numbers(connection, [quote.msisdn for quote in good.values()])
+        used = await queries.of_quotes(connection, places)
+        repeated = await order_views(
+            connection,
+            [(lane_of(item.order_id), item.order_id) for item in wanted if used.get(item.quote_id) == item.order_id],
+        )
+        routes = await self._routes(connection, good)
+        earlier = await _earlier(connection, good, rows, now)
+        made: list[tuple[Order, str]] = []
+        contacts: list[SealedContact] = []
+        answers: list[OrderView | Problem] = []
+        for item in wanted:
+            quote = quotes.get(item.quote_id) or NotFound("quote_unknown")
+            if isinstance(quote, StoredQuote) and item.quote_id not in used:
+                refusal = _refusal(quote, routes[quote.id], item, earlier, now)
+                if refusal is None:
+                    order = _order(item, quote, rows[quote.id].lane, now)
+                    made.append((order, item.channel))
+                    contacts += [item.contact] if item.contact else []
+                    used[quote.id] = order.id
+                    earlier[_topup(quote)] = now
+                    answers.append(new_order_view(order, quote))
+                else:
+                    answers.append(refusal)
+            elif item.quote_id not in used:
+                answers.append(quote if isinstance(quote, Problem) else NotFound("quote_unknown"))
+            else:
+                answers.append(repeated.get(item.order_id) or Conflict("quote_used"))
+        await add_contacts(connection, contacts, now)
+        await operations.create(connection, made, now)
+        await store_answers(connection, _stored(wanted, answers))
+        return answers
+
+    async def _routes(self, connection: Connection, quotes: Mapping[str, StoredQuote]) -> dict[str, Route]:
+        if not quotes:
+            return {}
+        snapshot = await self._catalogue.current(connection)
+        numbers = [Msisdn(quote.msisdn, quote.country) for quote in quotes.values()]
+        found = await route(connection, numbers, snapshot, lanes=self._lanes)
+        return dict(zip(quotes, found, strict=True))
+
+
+def _can_be_topped_up(way: Route, *, opens: bool, own: bool) -> bool:
+    """Nonexistent, barred and recycled numbers are refused alike."""
+    return not way.barred and (way.line is not None or opens or not own)
+
+
+def _opened(row: QuoteRow, keys: KeyRing, now: datetime) -> StoredQuote | Problem:
+    try:
+        quote = opened(row.body, row.kid, row.signature, keys)
+    except Problem as problem:
+        return problem
+    return Conflict("quote_expired") if now >= quote.expires_at else quote
+
+
+def _topup(quote: StoredQuote) -> tuple[str, int, str]:
+    return quote.msisdn, quote.face_minor, quote.currency
+
+
+async def _earlier(
+    connection: Connection, quotes: Mapping[str, StoredQuote], rows: Mapping[str, QuoteRow], now: datetime
+) -> dict[tuple[str, int, str], datetime]:
+    wanted = [
+        (rows[identifier].lane, *_topup(quote), now - timedelta(seconds=quote.duplicate_window_s))
+        for identifier, quote in quotes.items()
+    ]
+    return await queries.recent(connection, wanted) if wanted else {}
+
+
+def _refusal(
+    quote: StoredQuote, way: Route, item: OrderWanted, earlier: Mapping[tuple[str, int, str], datetime], now: datetime
+) -> Problem | None:
+    if way.carrier_id != quote.carrier_id:
+        return Conflict("carrier_changed")
+    line = way.line.id if way.line else None
+    if way.barred or (quote.line_id is not None and line != quote.line_id):
+        return Invalid("number_cannot_be_topped_up")
+    before = earlier.get(_topup(quote))
+    asked = [DUPLICATE] if before is not None else []
+    asked += [LARGE_AMOUNT] if quote.large_amount else []
+    missing = [confirmation for confirmation in asked if confirmation not in item.confirmations]
+    if not missing:
+        return None
+    minutes = max(1, int((now - before).total_seconds() // 60)) if before else 0
+    return Conflict("confirmation_needed", confirmations=missing, minutes=minutes)
+
+
+def _order(item: OrderWanted, quote: StoredQuote, lane: int, now: datetime) -> Order:
+    return Order(
+        lane=lane,
+        id=item.order_id,
+        quote_id=QuoteId(quote.id),
+        msisdn=quote.msisdn,
+        carrier_id=quote.carrier_id,
+        currency=quote.currency,
+        face_minor=quote.face_minor,
+        state=OrderState.AWAITING_PAYMENT,
+        created_at=now,
+        expires_at=now + PAYABLE_FOR,
+        closed_at=None,
+        kept_payment_id=None,
+        contact_id=item.contact.id if item.contact else None,
+        locale=item.locale,
+    )
+
+
+def _stored(wanted: Sequence[OrderWanted], answers: Sequence[OrderView | Problem]) -> list[tuple[Claim, int, bytes]]:
+    return [
+        (item.answer.claim, *item.answer.render(answer))
+        for item, answer in zip(wanted, answers, strict=True)
+        if item.answer is not None and not isinstance(answer, Problem)
+    ]

@@ -1,0 +1,279 @@
+"""Calls to gateways and carriers: what is due is taken in a commit, the call is made outside any transaction, the
+answer is written in another. Whatever dies in between is taken up again by asking.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final, TypeVar
+
+import structlog
+
+from topup.fulfilment import operations as fulfilment
+from topup.fulfilment.operations import Due
+from topup.fulfilment.ports import Carrier, Delivery
+from topup.fulfilment.queries import Attempt, attempts
+from topup.kernel.errors import Problem
+from topup.kernel.ids import FulfilmentId, PaymentId, is_id, lane_of
+from topup.kernel.money import Money
+from topup.kernel.outcome import Done, Outcome, Reason, Refused, Unknown
+from topup.orders import queries
+from topup.orders.concluding import Heard
+from topup.orders.queries import Order
+from topup.orders.refunding import RefundHeard
+from topup.orders.settlement import Settled, Told
+from topup.orders.states import OrderState
+from topup.payments import operations as payments
+from topup.payments import queries as paid
+from topup.payments.ports import BillUnavailable, Capability, Gateway, PaymentFact, PaymentStanding, RefundRequest
+from topup.payments.queries import Payment, Refund
+from topup.payments.states import HORIZON, PaymentState, RefundState, ask_after
+from topup.platform.crash import crash_label, crash_point
+from topup.platform.database import Connection, Database
+from topup.work.operations import Decision, list_for_person
+
+CALLS: Final = 32
+"""Calls to the outside under way at once, of one kind."""
+_BILL_PAGE: Final = 500
+
+_log: Final = structlog.get_logger(__name__)
+
+_TAKEN = crash_label("delivery.taken")
+_BEFORE_SUBMIT = crash_label("delivery.before_submit")
+_AFTER_SUBMIT = crash_label("delivery.after_submit")
+_AFTER_DELIVERY_QUERY = crash_label("delivery.after_query")
+_REFUNDS_TAKEN = crash_label("refund.taken")
+_BEFORE_REFUND = crash_label("refund.before_send")
+_AFTER_REFUND = crash_label("refund.after_send")
+_AFTER_REFUND_QUERY = crash_label("refund.after_query")
+_QUESTIONS_TAKEN = crash_label("question.taken")
+_AFTER_QUERY = crash_label("question.after_query")
+_AFTER_CLOSE = crash_label("question.after_close")
+
+Thing = TypeVar("Thing")
+
+
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """Who hears the answers: each writes one down in a batch, and raises its Problem."""
+
+    payment: Callable[[Told], Awaitable[Settled]]
+    refund: Callable[[RefundHeard], Awaitable[Settled]]
+    delivery: Callable[[Heard], Awaitable[Settled]]
+
+
+class Outside:
+    """The calls of one process. `notify_url` gives where a plugin's events arrive."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        gateways: Mapping[str, Gateway],
+        carriers: Mapping[str, Carrier],
+        ears: Ears,
+        carrier_events_url: Callable[[str], str],
+        is_same_carrier: Callable[[Connection, Sequence[Attempt]], Awaitable[set[str]]],
+    ) -> None:
+        self._database = database
+        self._gateways = gateways
+        self._carriers = carriers
+        self._ears = ears
+        self._carrier_events_url = carrier_events_url
+        self._is_same_carrier = is_same_carrier
+
+    async def deliver(self, limit: int = 100) -> int:
+        """Submit and ask about deliveries that are due; how many."""
+        async with self._database.transaction() as transaction:
+            due = await fulfilment.due(transaction.connection, limit, transaction.now)
+            known = await attempts(transaction.connection, [(item.lane, str(item.id)) for item in due]) if due else {}
+            # Portability is looked up once more before anything is sent.
+            fresh = [known[item.id] for item in due if item.submit]
+            served = await self._is_same_carrier(transaction.connection, fresh) if fresh else set()
+        crash_point(_TAKEN)
+        await _each(due, lambda item: self._deliver(item, known[item.id], ported=item.id not in served))
+        return len(due)
+
+    async def _deliver(self, due: Due, attempt: Attempt, *, ported: bool) -> None:
+        carrier = self._carriers.get(attempt.carrier)
+        outcome: Outcome
+        if carrier is None:
+            outcome = Unknown("no such carrier here")
+        elif due.submit and ported:
+            outcome = Refused(Reason.USER, "carrier_changed")
+        elif due.submit:
+            crash_point(_BEFORE_SUBMIT)
+            outcome = await carrier.submit(_delivery(attempt, self._carrier_events_url(attempt.carrier)))
+            crash_point(_AFTER_SUBMIT)
+        else:
+            outcome = await carrier.query(FulfilmentId(attempt.id))
+            crash_point(_AFTER_DELIVERY_QUERY)
+        await self._ears.delivery(Heard(attempt.id, outcome, attempt.carrier, submission=due.submit))
+
+    async def refund(self, limit: int = 100) -> int:
+        """Send and ask about refunds that are due; how many."""
+        async with self._database.transaction() as transaction:
+            due = await payments.due_refunds(transaction.connection, limit, transaction.now)
+            places = [place for place, _ in due]
+            refunds = await paid.refunds(transaction.connection, places) if due else {}
+            of_payment = [(refund.lane, str(refund.payment_id)) for refund in refunds.values()]
+            known = await paid.payments(transaction.connection, of_payment) if due else {}
+        crash_point(_REFUNDS_TAKEN)
+        first = {place[1] for place, state in due if state is RefundState.REQUESTED}
+        await _each(
+            list(refunds.values()),
+            lambda refund: self._refund(refund, known[refund.payment_id], send=refund.id in first),
+        )
+        return len(due)
+
+    async def _refund(self, refund: Refund, payment: Payment, *, send: bool) -> None:
+        gateway = self._gateways.get(payment.method)
+        outcome: Outcome
+        if gateway is None:
+            outcome = Unknown("no such gateway here")
+        elif Capability.REFUND not in gateway.capabilities:
+            outcome = Refused(Reason.CONFIGURATION, "cannot_refund")
+        elif send:
+            crash_point(_BEFORE_REFUND)
+            outcome = await gateway.refund(_refund_request(refund))
+            crash_point(_AFTER_REFUND)
+        else:
+            outcome = await gateway.query_refund(refund.id, refund.payment_id)
+            crash_point(_AFTER_REFUND_QUERY)
+        await self._ears.refund(RefundHeard(refund.id, outcome, payment.method, sending=send))
+
+    async def ask(self, limit: int = 100) -> int:
+        """Ask gateways about payments that are due, and close those nobody should pay any more; how many."""
+        async with self._database.transaction() as transaction:
+            due = await payments.due(transaction.connection, limit, transaction.now)
+            known = await paid.payments(transaction.connection, due) if due else {}
+            of_orders = sorted({(payment.lane, str(payment.order_id)) for payment in known.values()})
+            orders = await queries.orders(transaction.connection, of_orders)
+            now = transaction.now
+        crash_point(_QUESTIONS_TAKEN)
+        await _each(list(known.values()), lambda payment: self._ask(payment, orders[payment.order_id], now))
+        return len(due)
+
+    async def _ask(self, payment: Payment, order: Order, now: datetime) -> None:
+        gateway = self._gateways.get(payment.method)
+        if gateway is None:
+            await self._later(payment, now)
+            return
+        over = order.state is not OrderState.AWAITING_PAYMENT or now >= payment.expires_at
+        closed = over and Capability.CLOSE in gateway.capabilities and await self._close(gateway, payment)
+        if closed:
+            return
+        answer = await gateway.query(payment.id)
+        crash_point(_AFTER_QUERY)
+        for fact in answer.facts:
+            if _says_something(fact, over=over):
+                await self._ears.payment(Told(fact, payment.method))
+        if not any(_is_final(fact, over=over) for fact in answer.facts):
+            await self._later(payment, now)
+
+    async def _close(self, gateway: Gateway, payment: Payment) -> bool:
+        outcome = await gateway.close(payment.id)
+        crash_point(_AFTER_CLOSE)
+        if not isinstance(outcome, Done):
+            return False
+        fact = PaymentFact(payment.id, PaymentStanding.CLOSED, outcome.reference, None, None)
+        await self._ears.payment(Told(fact, payment.method))
+        return True
+
+    async def _later(self, payment: Payment, now: datetime) -> None:
+        """Ask again by the schedule; past the horizon a person decides."""
+        async with self._database.transaction() as transaction:
+            if now - payment.expires_at <= HORIZON:
+                again = (payment.lane, str(payment.id), transaction.now + ask_after(payment.asked))
+                await payments.ask_later(transaction.connection, [again])
+                return
+            step = payments.Step(payment.lane, payment.id, PaymentState.NEEDS_PERSON, None)
+            await payments.advance(transaction.connection, [step], transaction.now)
+            evidence = {"order": payment.order_id, "method": payment.method, "asked": payment.asked}
+            decision = Decision(payment.lane, "payment_unresolved", payment.id, evidence)
+            await list_for_person(transaction.connection, [decision], transaction.now)
+
+    async def read_bills(self) -> int:
+        """Settle what a gateway's bill of today and yesterday knows and we do not: the last net under lost events."""
+        async with self._database.read() as transaction:
+            today = transaction.now.date()
+        found = 0
+        for name, gateway in self._gateways.items():
+            if Capability.BILL not in gateway.capabilities:
+                continue
+            for day in (today - timedelta(days=1), today):
+                found += await self._read_bill(name, gateway, day)
+        return found
+
+    async def _read_bill(self, name: str, gateway: Gateway, day: date) -> int:
+        try:
+            lines = [line for line in await gateway.bill(day) if line.kind == "payment"]
+        except BillUnavailable:
+            return 0
+        found = 0
+        for start in range(0, len(lines), _BILL_PAGE):
+            page = {line.our_id: line for line in lines[start : start + _BILL_PAGE] if is_id("payment", line.our_id)}
+            async with self._database.read() as transaction:
+                places = [(lane_of(identifier), identifier) for identifier in page]
+                captures = await paid.captures(transaction.connection, places)
+            known = {(capture.payment_id, capture.reference) for of in captures.values() for capture in of}
+            for line in lines[start : start + _BILL_PAGE]:
+                if line.our_id in page and (line.our_id, line.reference) not in known:
+                    fact = PaymentFact(
+                        PaymentId(line.our_id), PaymentStanding.PAID, line.reference, line.amount, line.at
+                    )
+                    await self._ears.payment(Told(fact, name))
+                    found += 1
+        return found
+
+
+def _says_something(fact: PaymentFact, *, over: bool) -> bool:
+    """Waiting is no news; absence is, once nobody may pay any more."""
+    if fact.standing is PaymentStanding.ABSENT:
+        return over
+    return fact.standing is not PaymentStanding.WAITING
+
+
+def _is_final(fact: PaymentFact, *, over: bool) -> bool:
+    if fact.standing is PaymentStanding.DECLINED:
+        return True
+    return fact.standing in {PaymentStanding.PAID, PaymentStanding.CLOSED} or (
+        over and fact.standing is PaymentStanding.ABSENT
+    )
+
+
+async def _each(things: Sequence[Thing], call: Callable[[Thing], Awaitable[None]]) -> None:
+    """Call for each, a bounded number at once. What fails is logged and left to its lease: it comes due again."""
+    gate = asyncio.Semaphore(CALLS)
+
+    async def one(thing: Thing) -> None:
+        async with gate:
+            try:
+                await call(thing)
+            except Problem as problem:
+                _log.warning("outside_call_left", code=problem.code)
+            except Exception:  # noqa: BLE001 - one thing's defect must not stop the others; it is logged
+                _log.exception("outside_call_failed")
+
+    await asyncio.gather(*(one(thing) for thing in things))
+
+
+def _delivery(attempt: Attempt, notify_url: str) -> Delivery:
+    return Delivery(
+        fulfilment_id=attempt.id,
+        msisdn=attempt.msisdn,
+        amount=Money(attempt.amount_minor, attempt.currency),
+        product=attempt.product,
+        notify_url=notify_url,
+    )
+
+
+def _refund_request(refund: Refund) -> RefundRequest:
+    return RefundRequest(
+        refund_id=refund.id,
+        payment_id=refund.payment_id,
+        reference=refund.reference,
+        amount=Money(refund.amount_minor, refund.currency),
+        reason=refund.reason,
+    )

@@ -1,0 +1,184 @@
+"""Where events of gateways and carriers arrive: verified, stored in a commit of their own, acknowledged, and then
+settled; a sweep takes what a dead process left.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+
+from topup.fulfilment import inbox as carrier_inbox
+from topup.fulfilment.inbox import StoredCarrierEvent
+from topup.fulfilment.ports import Carrier, CarrierEventRejected, CarrierFact
+from topup.kernel.errors import NotFound, Problem, Unavailable
+from topup.kernel.ids import InvalidId, lane_of
+from topup.orders.concluding import Heard
+from topup.orders.outside import Ears
+from topup.orders.refunding import RefundHeard
+from topup.orders.settlement import Told
+from topup.payments import inbox
+from topup.payments.inbox import StoredEvent
+from topup.payments.ports import EventRejected, Fact, Gateway, PaymentFact
+from topup.platform.batching import Batcher
+from topup.platform.crash import crash_label, crash_point
+from topup.platform.database import Database
+from topup.platform.keys import KeyRing
+from topup.work.operations import Decision, list_for_person
+
+LONGEST_EVENT: Final = 256 * 1024
+"""Bytes of an event's body; more is nobody's event."""
+_UNDER_WAY: Final = 20_000
+"""Events being settled at once in this process; the rest is left to the sweep."""
+
+_log: Final = structlog.get_logger(__name__)
+_STORED = crash_label("inbox.stored")
+_CARRIER_STORED = crash_label("carrier_inbox.stored")
+
+
+class PostRoom:
+    """The post room of one process."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        keys: KeyRing,
+        gateways: Mapping[str, Gateway],
+        carriers: Mapping[str, Carrier],
+        ears: Ears,
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._gateways = gateways
+        self._carriers = carriers
+        self._ears = ears
+        self._store = Batcher(database, "payments.inbox", inbox.store)
+        self._store_carrier = Batcher(database, "fulfilment.inbox", carrier_inbox.store)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.quarantined: dict[str, int] = {}
+        """Events that did not verify, by plugin, since this process began."""
+
+    async def aclose(self) -> None:
+        """Settle what was acknowledged, take nothing more."""
+        await self._store.aclose()
+        await self._store_carrier.aclose()
+        if self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def from_gateway(self, *, method: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str, bytes]:
+        """A gateway's event; gives the acknowledgement. Raises method_unknown, and Unavailable when it could not be
+        stored: then it is not acknowledged, and comes again.
+        """
+        gateway = self._gateways.get(method)
+        if gateway is None:
+            raise NotFound("method_unknown")
+        try:
+            event = gateway.parse_event(headers, body, await self._now())
+            places = {_lane_of_fact(fact) for fact in event.facts}
+        except (EventRejected, InvalidId) as rejected:
+            return await self._reject(method, str(rejected), body)
+        key = (min(places, default=0), method, event.event_id)
+        stored = StoredEvent(key, self._seal(body, key), event.facts)
+        new = await self._store.submit(stored)
+        crash_point(_STORED)
+        if new:
+            self._begin(self._settle(key, event.facts))
+        return gateway.acknowledge()
+
+    async def from_carrier(self, *, carrier: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str, bytes]:
+        """A carrier's event; likewise."""
+        plugin = self._carriers.get(carrier)
+        if plugin is None:
+            raise NotFound("carrier_unknown")
+        try:
+            event = plugin.parse_event(headers, body, await self._now())
+            places = {lane_of(fact.fulfilment_id) for fact in event.facts}
+        except (CarrierEventRejected, InvalidId) as rejected:
+            return await self._reject(carrier, str(rejected), body)
+        key = (min(places, default=0), carrier, event.event_id)
+        stored = StoredCarrierEvent(key, self._seal(body, key), event.facts)
+        new = await self._store_carrier.submit(stored)
+        crash_point(_CARRIER_STORED)
+        if new:
+            self._begin(self._conclude(key, event.facts))
+        return 200, "text/plain", b"ok"
+
+    async def sweep(self, limit: int = 200) -> int:
+        """Settle events that a process took in and did not settle; how many."""
+        async with self._database.read() as transaction:
+            left = await inbox.unsettled(transaction.connection, limit, transaction.now)
+            carriers_left = await carrier_inbox.unsettled(transaction.connection, limit, transaction.now)
+        await asyncio.gather(
+            *(self._settle(key, facts) for key, facts in left),
+            *(self._conclude(key, facts) for key, facts in carriers_left),
+        )
+        return len(left) + len(carriers_left)
+
+    async def _settle(self, key: inbox.EventKey, facts: Sequence[Fact]) -> None:
+        for fact in facts:
+            try:
+                if isinstance(fact, PaymentFact):
+                    await self._ears.payment(Told(fact, key[1], key))
+                else:
+                    await self._ears.refund(RefundHeard(fact.refund_id, fact.outcome, key[1], event=key))
+            except Unavailable:
+                return  # the sweep takes it up again
+            except Problem as problem:
+                _log.warning("event_about_nothing_known", method=key[1], code=problem.code)
+                await self._park(key, problem.code, carrier=False)
+            except Exception as error:  # noqa: BLE001 - a poisoned event must not stop the others; it is parked
+                _log.exception("event_parked", method=key[1])
+                await self._park(key, type(error).__name__, carrier=False)
+
+    async def _conclude(self, key: carrier_inbox.EventKey, facts: Sequence[CarrierFact]) -> None:
+        for fact in facts:
+            try:
+                await self._ears.delivery(Heard(fact.fulfilment_id, fact.outcome, key[1], event=key))
+            except Unavailable:
+                return
+            except Problem as problem:
+                if problem.category == "unavailable":
+                    return
+                _log.warning("event_about_nothing_known", carrier=key[1], code=problem.code)
+                await self._park(key, problem.code, carrier=True)
+            except Exception as error:  # noqa: BLE001 - a poisoned event must not stop the others; it is parked
+                _log.exception("event_parked", carrier=key[1])
+                await self._park(key, type(error).__name__, carrier=True)
+
+    async def _park(self, key: inbox.EventKey, reason: str, *, carrier: bool) -> None:
+        """Put an event aside that cannot be settled: a person looks, and the others go on."""
+        room = carrier_inbox if carrier else inbox
+        async with self._database.transaction() as transaction:
+            await room.settled(transaction.connection, [key], transaction.now)
+            evidence = {"from": key[1], "event": key[2], "reason": reason}
+            decision = Decision(key[0], "event_parked", f"{key[1]}:{key[2]}", evidence)
+            await list_for_person(transaction.connection, [decision], transaction.now)
+
+    async def _reject(self, plugin: str, reason: str, body: bytes) -> tuple[int, str, bytes]:
+        self.quarantined[plugin] = self.quarantined.get(plugin, 0) + 1
+        sealed = self._keys.seal(body[:4096], bound_to=f"quarantine:{plugin}")
+        async with self._database.transaction() as transaction:
+            await inbox.quarantine(
+                transaction.connection, method=plugin, reason=reason[:200], raw=sealed, now=transaction.now
+            )
+        return 400, "text/plain", b"rejected"
+
+    def _seal(self, body: bytes, key: tuple[int, str, str]) -> bytes:
+        return self._keys.seal(body, bound_to=f"{key[1]}:{key[2]}")
+
+    async def _now(self) -> datetime:
+        return await self._database.roughly_now()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        if len(self._tasks) >= _UNDER_WAY:
+            work.close()
+            return
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _lane_of_fact(fact: Fact) -> int:
+    return lane_of(fact.payment_id if isinstance(fact, PaymentFact) else fact.refund_id)

@@ -1,0 +1,131 @@
+"""Orders as channels show them, put together from what the rooms know."""
+
+from collections.abc import Sequence
+
+from topup.kernel.ids import QuoteId
+from topup.kernel.money import Money
+from topup.kernel.msisdn import Msisdn
+from topup.orders import queries
+from topup.orders.queries import HistoryRow, Order, Place, ReceiptRow
+from topup.orders.quotes import StoredQuote, decoded
+from topup.orders.receipts import receipt_number
+from topup.orders.states import SETTLED, WHO_MUST_ACT, Cause, OrderState
+from topup.orders.views import OrderView, PaymentView, TimelineEntry
+from topup.payments import queries as paid
+from topup.payments.queries import Capture, Payment, Refund
+from topup.payments.states import PaymentState, RefundState
+from topup.platform.database import Connection
+
+
+async def order_views(connection: Connection, places: Sequence[Place]) -> dict[str, OrderView]:
+    """The orders that exist among `places`, with everything their payers may see, by id."""
+    if not places:
+        return {}
+    orders = await queries.orders(connection, places)
+    if not orders:
+        return {}
+    quotes = await queries.quotes(connection, [(order.lane, order.quote_id) for order in orders.values()])
+    steps = await queries.history(connection, places)
+    receipts = await queries.receipts(connection, places)
+    payments = await paid.payments_of_orders(connection, places)
+    attempts = [(payment.lane, str(payment.id)) for found in payments.values() for payment in found]
+    captures = await paid.captures(connection, attempts) if attempts else {}
+    back = sorted({(c.lane, str(c.payment_id)) for found in captures.values() for c in found if c.refunded_minor})
+    refunds = await paid.refunds_of_payments(connection, back) if back else {}
+    return {
+        order.id: _view(
+            order,
+            decoded(quotes[order.quote_id].body),
+            steps.get(order.id, []),
+            [
+                _payment(payment, captures.get(payment.id, []), refunds.get(payment.id, []))
+                for payment in payments.get(order.id, [])
+            ],
+            receipts.get(order.id),
+        )
+        for order in orders.values()
+    }
+
+
+def new_order_view(order: Order, quote: StoredQuote) -> OrderView:
+    """An order that was made just now."""
+    step = HistoryRow(order.id, OrderState.AWAITING_PAYMENT.value, order.created_at, Cause.ORDERED.value)
+    return _view(order, quote, [step], [], None)
+
+
+def payment_view(payment: Payment) -> PaymentView:
+    """An attempt to pay under which no money has come."""
+    return _payment(payment, [], [])
+
+
+def _view(
+    order: Order,
+    quote: StoredQuote,
+    steps: Sequence[HistoryRow],
+    payments: Sequence[PaymentView],
+    receipt: ReceiptRow | None,
+) -> OrderView:
+    kept = next((payment for payment in payments if payment.id == order.kept_payment_id), None)
+    method = kept.method if kept else quote.method
+    quoted = TimelineEntry(OrderState.QUOTED.value, quote.created_at, Cause.QUOTED.value)
+    who = WHO_MUST_ACT[order.state]
+    going_back = any(payment.status in {"refunding", "needs_person"} for payment in payments)
+    return OrderView(
+        id=order.id,
+        quote_id=QuoteId(order.quote_id),
+        status=order.state.value,
+        msisdn=Msisdn(order.msisdn, quote.country),
+        carrier_id=order.carrier_id,
+        carrier_names=quote.names,
+        product=quote.product,
+        face=Money(order.face_minor, order.currency),
+        total=kept.amount if kept else Money(quote.total_minor(method), quote.currency),
+        lines=quote.lines_for(method),
+        grants=quote.grants_view(),
+        timeline=(quoted, *(TimelineEntry(step.state, step.at, step.cause) for step in steps)),
+        payments=tuple(payments),
+        next_step=_next_step(order.state, payments, going_back=going_back),
+        who_must_act=who.value if who else None,
+        receipt_number=receipt_number(lane=receipt.lane, year=receipt.year, number=receipt.number) if receipt else None,
+        locale=order.locale,
+        zone=quote.zone,
+        created_at=order.created_at,
+        expires_at=order.expires_at,
+        final=order.state in SETTLED and not going_back,
+    )
+
+
+def _next_step(state: OrderState, payments: Sequence[PaymentView], *, going_back: bool) -> str:
+    """The message that says what happens now; each is a `next.…` of the catalogue `orders`."""
+    if state is OrderState.AWAITING_PAYMENT and payments:
+        last = payments[-1].status
+        return {"declined": "payment_declined", "pending": "payment_pending"}.get(last, state.value)
+    if going_back and state in {OrderState.EXPIRED, OrderState.CANCELLED}:
+        return f"{state.value}_refunding"
+    return state.value
+
+
+def _payment(payment: Payment, captures: Sequence[Capture], refunds: Sequence[Refund]) -> PaymentView:
+    back = sum(refund.amount_minor for refund in refunds if refund.state is RefundState.REFUNDED)
+    currency = refunds[0].currency if refunds else payment.currency
+    return PaymentView(
+        id=payment.id,
+        method=payment.method,
+        status=_status(payment, captures, refunds),
+        amount=Money(payment.amount_minor, payment.currency),
+        created_at=payment.created_at,
+        action=(payment.action["type"], payment.action["url"]) if payment.action else None,
+        refunded=Money(back, currency),
+    )
+
+
+def _status(payment: Payment, captures: Sequence[Capture], refunds: Sequence[Refund]) -> str:
+    """What became of the money that came: all of it back, some on its way, or simply paid."""
+    if payment.state is not PaymentState.PAID or not refunds:
+        return payment.state.value
+    if any(refund.state is RefundState.NEEDS_PERSON for refund in refunds):
+        return PaymentState.NEEDS_PERSON.value
+    if any(refund.state is not RefundState.REFUNDED for refund in refunds):
+        return "refunding"
+    whole = all(capture.refunded_minor == capture.amount_minor for capture in captures)
+    return "refunded" if whole else PaymentState.PAID.value

@@ -1,0 +1,325 @@
+"""What gateways say of payments, settled: many orders at once, in one transaction, the ledger last.
+
+Whatever comes first, event or query, settles the order; both meet on the gateway's reference. Money that came is never
+dropped: it pays the order, or it goes back.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+from topup.fulfilment import own
+from topup.fulfilment.operations import NewAttempt, intend
+from topup.kernel.errors import NotFound, Problem
+from topup.kernel.ids import FulfilmentId, LineId, OrderId, PaymentId, lane_of, new_id
+from topup.kernel.money import Money
+from topup.kernel.msisdn import Msisdn
+from topup.ledger import Item
+from topup.lines import operations as lines
+from topup.lines.queries import Line, lines_now
+from topup.orders import operations, postings, queries
+from topup.orders.completion import Completed, complete
+from topup.orders.news import Told as ToldPerson
+from topup.orders.news import tell
+from topup.orders.queries import Order
+from topup.orders.quotes import StoredQuote, decoded
+from topup.orders.receipts import Paid
+from topup.orders.states import Cause, OrderState
+from topup.payments import inbox
+from topup.payments import operations as payments
+from topup.payments import queries as paid
+from topup.payments.operations import NewCapture, Step
+from topup.payments.ports import PaymentFact, PaymentStanding
+from topup.payments.postings import SUSPENSE, captured
+from topup.payments.queries import Capture, Payment
+from topup.payments.states import PAYMENT, Disposition, PaymentState
+from topup.platform.database import Connection
+from topup.platform.keys import KeyRing
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A verified fact about a payment, who said it (`method`), and the event it came with, if it came with one."""
+
+    fact: PaymentFact
+    method: str
+    event: inbox.EventKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of an order: its state after this, and whether a delivery waits to be submitted."""
+
+    order_id: OrderId
+    state: OrderState
+    to_submit: bool
+
+
+@dataclass(slots=True)
+class _Case:
+    """One payment and its order, and what was decided about them in this flush."""
+
+    payment: Payment
+    order: Order
+    known: set[str]
+    state: PaymentState
+    captures: list[NewCapture] = field(default_factory=list)
+    kept: PaymentFact | None = None
+
+
+Path = tuple[tuple[OrderState, Cause], ...]
+
+_TO_LINE: Final[Path] = ((OrderState.DELIVERING, Cause.CREDITING), (OrderState.DELIVERED, Cause.CREDITED))
+_TO_CARRIER: Final[Path] = ((OrderState.DELIVERING, Cause.SENT_TO_CARRIER),)
+_BACK: Final[Path] = ((OrderState.REFUNDING, Cause.NUMBER_CANNOT_BE_TOPPED_UP),)
+
+
+@dataclass(slots=True)
+class _Plan:
+    """Everything this flush will write."""
+
+    moves: list[operations.Move] = field(default_factory=list)
+    intents: list[NewAttempt] = field(default_factory=list)
+    credited: list[Completed] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
+    back: set[str] = field(default_factory=set)
+    """Payments whose kept money goes back at once: the line cannot be topped up any more."""
+
+
+class Settlement:
+    """Settles payments of this installation: its keys sign receipts, its lanes place lines."""
+
+    def __init__(self, *, keys: KeyRing, lanes: int, public_url: str) -> None:
+        self._keys = keys
+        self._lanes = lanes
+        self._public_url = public_url
+
+    async def settle(self, connection: Connection, told: Sequence[Told], now: datetime) -> list[Settled | Problem]:
+        """Settle many facts. An unknown payment, or one of another gateway's, is NotFound `payment_unknown`."""
+        cases = await _open(connection, told)
+        for item in told:
+            case = cases.get(item.fact.payment_id)
+            if case is not None and case.payment.method == item.method:
+                _judge(case, item.fact, now, cases)
+        changed = [case for case in cases.values() if case.captures or case.state is not case.payment.state]
+        plan = await self._plan(connection, [case for case in changed if case.kept], now)
+        await self._write(connection, changed, plan, now)
+        await inbox.settled(connection, [item.event for item in told if item.event], now)
+        final = {move.id: move.path[-1][0] for move in plan.moves}
+        waiting = {intent.order_id for intent in plan.intents}
+        return [_answer(item, cases, final, waiting) for item in told]
+
+    async def _plan(self, connection: Connection, kept: Sequence[_Case], now: datetime) -> _Plan:
+        plan = _Plan()
+        if not kept:
+            return plan
+        rows = await queries.quotes(connection, [(case.order.lane, case.order.quote_id) for case in kept])
+        quotes = {case.order.id: decoded(rows[case.order.quote_id].body) for case in kept}
+        homes = await self._lines(connection, [quotes[case.order.id] for case in kept], now)
+        for case in kept:
+            quote = quotes[case.order.id]
+            first = Cause.PAID if case.order.state is OrderState.AWAITING_PAYMENT else Cause.PAID_IN_TIME
+            if quote.network != "own":
+                plan.intents.append(_intent(case, quote, now))
+                path = _TO_CARRIER
+            elif (line := homes.get(quote.msisdn)) is None:
+                plan.back.add(case.payment.id)
+                path = _BACK
+            else:
+                self._credit(plan, case, quote, line, now)
+                path = _TO_LINE
+            move = ((OrderState.PAID, first), *path)
+            plan.moves.append(operations.Move(case.order.lane, case.order.id, move, case.payment.id))
+        return plan
+
+    def _credit(self, plan: _Plan, case: _Case, quote: StoredQuote, line: LineId, now: datetime) -> None:
+        order = case.order
+        plan.items += postings.divided(order, quote, fee_minor=case.payment.fee_minor, carrier=None)
+        plan.items += own.credits_of(
+            order_id=order.id, lane=order.lane, line_id=line, grants=quote.grants, paid_from=SUSPENSE, now=now
+        )
+        fact = case.kept
+        if fact is None or fact.paid_at is None:
+            raise ValueError("money that is kept has a time")
+        paid_by = Paid(case.payment.method, case.payment.id, fact.reference, fact.paid_at)
+        plan.credited.append(Completed(order, quote, paid_by))
+
+    async def _lines(self, connection: Connection, quotes: Sequence[StoredQuote], now: datetime) -> dict[str, LineId]:
+        """The lines to credit, by number; opened where the number has none yet. Absent: it cannot be topped up."""
+        wanted = {quote.msisdn: quote for quote in quotes if quote.network == "own"}
+        found = await lines_now(connection, list(wanted)) if wanted else {}
+        homes = {msisdn: line.ref.id for msisdn, line in found.items() if _is_same(line, wanted[msisdn])}
+        new = [quote for msisdn, quote in wanted.items() if msisdn not in found and quote.line_id is None]
+        if new:
+            rows = [(Msisdn(quote.msisdn, quote.country), quote.carrier_id, quote.zone) for quote in new]
+            opened = await lines.open_lines(connection, rows, now, lanes=self._lanes)
+            homes |= {msisdn: ref.id for msisdn, ref in opened.items()}
+        return homes
+
+    async def _write(self, connection: Connection, cases: Sequence[_Case], plan: _Plan, now: datetime) -> None:
+        captures = [capture for case in cases for capture in case.captures]
+        await payments.record(connection, captures, now)
+        await payments.advance(connection, [_step(case) for case in cases if case.state is not case.payment.state], now)
+        back = [
+            (_row(capture), _amount(capture).amount_minor, _reason(capture))
+            for capture in captures
+            if capture.disposition is not Disposition.KEPT or capture.payment.id in plan.back
+        ]
+        await payments.request_refunds(connection, back, now)
+        await operations.advance(connection, plan.moves, now)
+        await intend(connection, plan.intents, now)
+        await tell(
+            connection,
+            [
+                ToldPerson(
+                    order=case.order,
+                    news="failed",
+                    public_url=self._public_url,
+                    money=Money(case.payment.amount_minor, case.payment.currency),
+                    zone="UTC",
+                )
+                for case in cases
+                if case.payment.id in plan.back
+            ],
+            now,
+        )
+        received = [
+            captured(
+                capture.payment,
+                reference=capture.fact.reference,
+                amount_minor=_amount(capture).amount_minor,
+                currency=_amount(capture).currency,
+            )
+            for capture in captures
+        ]
+        await complete(
+            connection,
+            plan.credited,
+            [*received, *plan.items],
+            now,
+            keys=self._keys,
+            public_url=self._public_url,
+        )
+
+
+async def _open(connection: Connection, told: Sequence[Told]) -> dict[str, _Case]:
+    """The payments that were spoken of, with their orders locked."""
+    places = [(lane_of(identifier), identifier) for identifier in {item.fact.payment_id for item in told}]
+    known = await paid.payments(connection, places)
+    orders = await queries.locked(connection, sorted({(p.lane, str(p.order_id)) for p in known.values()}))
+    # Read again under the lock: another transaction may have moved them meanwhile.
+    known = await paid.payments(connection, places)
+    captures = await paid.captures(connection, places)
+    return {
+        identifier: _Case(
+            payment=payment,
+            order=orders[payment.order_id],
+            known={capture.reference for capture in captures.get(identifier, [])},
+            state=payment.state,
+        )
+        for identifier, payment in known.items()
+    }
+
+
+def _judge(case: _Case, fact: PaymentFact, now: datetime, cases: dict[str, _Case]) -> None:
+    """Decide what a fact means for its payment and its order."""
+    if fact.standing is PaymentStanding.PAID:
+        if fact.reference not in case.known:
+            case.known.add(fact.reference)
+            disposition = _disposition(case, fact, now)
+            case.captures.append(NewCapture(case.payment, fact, disposition))
+            if disposition is Disposition.KEPT:
+                case.kept = fact
+                _keep(case, cases)
+        target = PaymentState.PAID
+    elif fact.standing is PaymentStanding.DECLINED:
+        target = PaymentState.DECLINED
+    elif fact.standing is PaymentStanding.WAITING:
+        target = PaymentState.PENDING
+    else:
+        target = PaymentState.CLOSED
+    if PAYMENT.permits(case.state, target):
+        case.state = target
+
+
+def _disposition(case: _Case, fact: PaymentFact, now: datetime) -> Disposition:
+    order, payment = case.order, case.payment
+    if fact.amount != Money(payment.amount_minor, payment.currency):
+        return Disposition.MISMATCHED
+    if order.kept_payment_id is not None:
+        return Disposition.SURPLUS
+    if order.state is OrderState.AWAITING_PAYMENT and now < order.expires_at:
+        return Disposition.KEPT
+    in_time = fact.paid_at is not None and fact.paid_at <= order.payable_until
+    return Disposition.KEPT if in_time else Disposition.LATE
+
+
+def _keep(case: _Case, cases: dict[str, _Case]) -> None:
+    """From now on the order has its payment: later facts of this flush see it too."""
+    kept = replace(case.order, kept_payment_id=PaymentId(case.payment.id))
+    state = case.order.state
+    for other in cases.values():
+        if other.order.id == kept.id:
+            other.order = replace(kept, state=state)
+
+
+def _is_same(line: Line, quote: StoredQuote) -> bool:
+    """Whether the number still leads to the line that was quoted: a recycled number must not inherit a top-up."""
+    same = quote.line_id is None or line.ref.id == quote.line_id
+    return same and line.status == "active" and line.carrier_id == quote.carrier_id
+
+
+def _intent(case: _Case, quote: StoredQuote, now: datetime) -> NewAttempt:
+    order = case.order
+    return NewAttempt(
+        lane=order.lane,
+        id=FulfilmentId(new_id("fulfilment", order.lane)),
+        order_id=order.id,
+        number=1,
+        carrier=quote.network.removeprefix("external:"),
+        msisdn=order.msisdn,
+        amount=Money(quote.face_minor, quote.currency),
+        product=quote.carrier_product,
+        submit_at=now,
+    )
+
+
+def _step(case: _Case) -> Step:
+    # A payer who was declined may try again on the gateway's page: asked about once more when the time is up.
+    ask_at = case.payment.expires_at if case.state in {PaymentState.DECLINED, PaymentState.PENDING} else None
+    return Step(case.payment.lane, case.payment.id, case.state, ask_at)
+
+
+def _row(capture: NewCapture) -> Capture:
+    amount = _amount(capture)
+    return Capture(
+        capture.payment.lane,
+        capture.payment.id,
+        capture.fact.reference,
+        amount.amount_minor,
+        amount.currency,
+        capture.fact.paid_at or capture.payment.created_at,
+        capture.disposition,
+        0,
+    )
+
+
+def _amount(capture: NewCapture) -> Money:
+    if capture.fact.amount is None:
+        raise ValueError("money that came has an amount")
+    return capture.fact.amount
+
+
+def _reason(capture: NewCapture) -> str:
+    kept = capture.disposition is Disposition.KEPT
+    return Cause.NUMBER_CANNOT_BE_TOPPED_UP.value if kept else capture.disposition.value
+
+
+def _answer(
+    item: Told, cases: dict[str, _Case], final: dict[str, OrderState], waiting: set[OrderId]
+) -> Settled | Problem:
+    case = cases.get(item.fact.payment_id)
+    if case is None or case.payment.method != item.method:
+        return NotFound("payment_unknown")
+    return Settled(case.order.id, final.get(case.order.id, case.order.state), case.order.id in waiting)

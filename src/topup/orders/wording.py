@@ -1,0 +1,66 @@
+"""What orders, prices and receipts say, in the reader's language: the same words on every channel."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import get_timezone_location
+
+from topup.catalogue.storefront import amount_text
+from topup.kernel.money import Money, is_currency
+from topup.platform.i18n import DEFAULT_LOCALE, format_date, format_datetime, format_money, has_text, translate
+
+
+def name_in(names: Mapping[str, str], *, locale: str) -> str:
+    """The one of a text's languages this reader reads, else the default one."""
+    return names.get(locale) or names[DEFAULT_LOCALE]
+
+
+def method_name(method: str, *, locale: str) -> str:
+    """The name of a way to pay; one that has no text is called by its plugin's name."""
+    message_id = f"method.{method}"
+    return translate(locale, "orders", message_id) if has_text("orders", message_id) else method
+
+
+def amount_words(asset: str, amount: int, *, locale: str) -> str:
+    """`amount` minor units of `asset`: `话费 ¥50.00`, `流量 10 GB`."""
+    if is_currency(asset):
+        return translate(locale, "orders", "credit_of", amount=format_money(Money(amount, asset), locale))
+    message_id, parameters = amount_text(asset, amount)
+    return translate(locale, "catalogue", message_id, **parameters)
+
+
+def until_words(usable_until: datetime | None, *, zone: str, locale: str) -> str:
+    """Until when something may be used. An end at midnight is said as the day it is the end of."""
+    if usable_until is None:
+        return translate(locale, "orders", "usable_always")
+    local = usable_until.astimezone(ZoneInfo(zone))
+    if (local.hour, local.minute, local.second) == (0, 0, 0):
+        day = (local - timedelta(seconds=1)).date()
+        return translate(locale, "orders", "usable_until", date=format_date(day, locale, zone=zone))
+    return translate(locale, "orders", "usable_until", date=format_datetime(usable_until, locale, zone=zone))
+
+
+def why_words(rule: Mapping[str, Any], *, locale: str) -> str:
+    """Why something ends when it ends: the rule's sentence, with its inputs as people write them."""
+    inputs: dict[str, Any] = dict(rule.get("inputs", {}))
+    zone = str(inputs.get("zone", "UTC"))
+    if "from" in inputs:
+        inputs["from"] = format_datetime(datetime.fromisoformat(inputs["from"]), locale, zone=zone)
+    if "last_day" in inputs:
+        inputs["last_day"] = format_date(date.fromisoformat(inputs["last_day"]), locale, zone=zone)
+    if "zone" in inputs:
+        inputs["zone"] = get_timezone_location(ZoneInfo(zone), locale=locale, return_city=True)
+    return translate(locale, "catalogue", str(rule["id"]), **inputs)
+
+
+def line_words(line_type: str, label: str, parameters: Mapping[str, Any], *, locale: str) -> str:
+    """What a line of a price is for."""
+    if line_type == "payment_fee":
+        method = method_name(str(parameters["method"]), locale=locale)
+        return translate(locale, "orders", "payment_fee", method=method)
+    said = {
+        key: name_in(value, locale=locale) if isinstance(value, Mapping) else value for key, value in parameters.items()
+    }
+    return translate(locale, "catalogue", label, **said)

@@ -1,0 +1,146 @@
+"""What is known of attempts, captures and refunds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.rows import class_row
+
+from topup.kernel.ids import OrderId, PaymentId, RefundId
+from topup.payments.states import Disposition, PaymentState, RefundState
+from topup.platform.database import Connection
+
+Place = tuple[int, str]
+"""A lane and an id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """An attempt to pay. `fee_minor` is the part of the amount that is the method's fee."""
+
+    lane: int
+    id: PaymentId
+    order_id: OrderId
+    method: str
+    amount_minor: int
+    currency: str
+    fee_minor: int
+    state: PaymentState
+    action: dict[str, str] | None
+    created_at: datetime
+    expires_at: datetime
+    asked: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "state", PaymentState(self.state))
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Money that really came. `refunded_minor` is promised back, refunds of unknown outcome included."""
+
+    lane: int
+    payment_id: PaymentId
+    reference: str
+    amount_minor: int
+    currency: str
+    paid_at: datetime
+    disposition: Disposition
+    refunded_minor: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "disposition", Disposition(self.disposition))
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money on its way back."""
+
+    lane: int
+    id: RefundId
+    payment_id: PaymentId
+    reference: str
+    amount_minor: int
+    currency: str
+    reason: str
+    state: RefundState
+    created_at: datetime
+    tries: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "state", RefundState(self.state))
+
+
+_PAYMENT = "p.lane, p.id, p.order_id, p.method, p.amount_minor, p.currency, p.fee_minor, p.state, p.action, p.created_at, p.expires_at, p.asked"  # noqa: E501 - a list of columns
+_CAPTURE = "c.lane, c.payment_id, c.reference, c.amount_minor, c.currency, c.paid_at, c.disposition, c.refunded_minor"
+_REFUND = (
+    "r.lane, r.id, r.payment_id, r.reference, r.amount_minor, r.currency, r.reason, r.state, r.created_at, r.tries"
+)
+_PLACES = "unnest(%s::smallint[], %s::text[]) AS place (lane, id)"
+
+
+def split(places: Sequence[Place]) -> tuple[list[int], list[str]]:
+    """Lanes and ids as two arrays, the way SQL takes them."""
+    return [lane for lane, _ in places], [identifier for _, identifier in places]
+
+
+async def payments(connection: Connection, places: Sequence[Place]) -> dict[str, Payment]:
+    """The attempts that exist among `places`, by id."""
+    async with connection.cursor(row_factory=class_row(Payment), binary=True) as cursor:
+        await cursor.execute(
+            f"SELECT {_PAYMENT} FROM {_PLACES} JOIN payments.payments p ON p.lane = place.lane AND p.id = place.id",
+            split(places),
+        )
+        return {payment.id: payment for payment in await cursor.fetchall()}
+
+
+async def payments_of_orders(connection: Connection, orders: Sequence[Place]) -> dict[str, list[Payment]]:
+    """The attempts of each order, oldest first."""
+    async with connection.cursor(row_factory=class_row(Payment), binary=True) as cursor:
+        await cursor.execute(
+            f"SELECT {_PAYMENT} FROM {_PLACES} JOIN payments.payments p ON p.lane = place.lane"
+            " AND p.order_id = place.id ORDER BY p.created_at, p.id",
+            split(orders),
+        )
+        found: dict[str, list[Payment]] = {}
+        for payment in await cursor.fetchall():
+            found.setdefault(payment.order_id, []).append(payment)
+        return found
+
+
+async def captures(connection: Connection, payments_: Sequence[Place]) -> dict[str, list[Capture]]:
+    """The money that came under each attempt, in the order it was recorded."""
+    async with connection.cursor(row_factory=class_row(Capture), binary=True) as cursor:
+        await cursor.execute(
+            f"SELECT {_CAPTURE} FROM {_PLACES} JOIN payments.captures c ON c.lane = place.lane"
+            " AND c.payment_id = place.id ORDER BY c.recorded_at, c.reference",
+            split(payments_),
+        )
+        found: dict[str, list[Capture]] = {}
+        for capture in await cursor.fetchall():
+            found.setdefault(capture.payment_id, []).append(capture)
+        return found
+
+
+async def refunds(connection: Connection, places: Sequence[Place]) -> dict[str, Refund]:
+    """The refunds that exist among `places`, by id."""
+    async with connection.cursor(row_factory=class_row(Refund), binary=True) as cursor:
+        await cursor.execute(
+            f"SELECT {_REFUND} FROM {_PLACES} JOIN payments.refunds r ON r.lane = place.lane AND r.id = place.id",
+            split(places),
+        )
+        return {refund.id: refund for refund in await cursor.fetchall()}
+
+
+async def refunds_of_payments(connection: Connection, payments_: Sequence[Place]) -> dict[str, list[Refund]]:
+    """The refunds of each attempt, oldest first."""
+    async with connection.cursor(row_factory=class_row(Refund), binary=True) as cursor:
+        await cursor.execute(
+            f"SELECT {_REFUND} FROM {_PLACES} JOIN payments.refunds r ON r.lane = place.lane"
+            " AND r.payment_id = place.id ORDER BY r.created_at, r.id",
+            split(payments_),
+        )
+        found: dict[str, list[Refund]] = {}
+        for refund in await cursor.fetchall():
+            found.setdefault(refund.payment_id, []).append(refund)
+        return found
