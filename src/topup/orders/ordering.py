@@ -83,7 +83,7 @@ class Ordering:
                 continue
             body, kid, signature = sign(quote, self._keys)
             rows.append((way.lane, quote.id, body, kid, signature, quote.expires_at))
-            answers.append(quote.view())
+            answers.append(quote.view(now=now))
         if rows:
             await operations.store_quotes(connection, rows)
         return answers

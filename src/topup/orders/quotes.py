@@ -82,8 +82,8 @@ class StoredQuote(msgspec.Struct, frozen=True):
             for grant in self.grants
         )
 
-    def view(self) -> QuoteView:
-        """The quote as channels show it."""
+    def view(self, *, now: datetime) -> QuoteView:
+        """The quote as channels show it at `now`."""
         return QuoteView(
             id=QuoteId(self.id),
             msisdn=Msisdn(self.msisdn, self.country),
@@ -99,6 +99,7 @@ class StoredQuote(msgspec.Struct, frozen=True):
             zone=self.zone,
             created_at=self.created_at,
             expires_at=self.expires_at,
+            expired=now >= self.expires_at,
         )
 
 

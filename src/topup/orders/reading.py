@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from topup.catalogue.queries import CatalogueCache
@@ -69,11 +70,12 @@ class Reading:
 
     async def get_quote(self, *, quote_id: str) -> QuoteView:
         """A quote that was given; raises NotFound quote_unknown."""
-        return (await self._stored_quote(quote_id)).view()
+        quote, now = await self._stored_quote(quote_id)
+        return quote.view(now=now)
 
     async def methods(self, *, quote_id: str) -> list[MethodView]:
         """The ways to pay a quote, cheapest first; raises NotFound quote_unknown."""
-        quote = await self._stored_quote(quote_id)
+        quote, _ = await self._stored_quote(quote_id)
         views = [
             MethodView(
                 method=method,
@@ -125,13 +127,15 @@ class Reading:
             snapshot = await self._parts.catalogue.current(transaction.connection)
             return await balance_of(transaction.connection, msisdn, snapshot, transaction.now)
 
-    async def _stored_quote(self, quote_id: str) -> StoredQuote:
+    async def _stored_quote(self, quote_id: str) -> tuple[StoredQuote, datetime]:
+        """The quote, and the instant it was read at."""
         place = place_of("quote", quote_id)
         async with self._parts.database.read() as transaction:
             found = await queries.quotes(transaction.connection, [place])
+            now = transaction.now
         if not found:
             raise NotFound("quote_unknown")
-        return decoded(found[quote_id].body)
+        return decoded(found[quote_id].body), now
 
 
 _NOT_GENUINE: Final = VerifiedReceipt(

@@ -84,6 +84,8 @@ class QuoteView:
     zone: str
     created_at: datetime
     expires_at: datetime
+    expired: bool
+    """Whether it was too late to order from it when it was read."""
 
 
 @dataclass(frozen=True, slots=True)
