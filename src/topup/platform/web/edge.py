@@ -25,7 +25,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 AnyRequest = Request[Any, Any, Any]
 
-LOCALE_COOKIE: Final = "lang"
+LOCALE_COOKIE: Final = "topup_language"
 LOCALE_QUERY: Final = "lang"
 
 _FACTS: Final = "topup.facts"
@@ -170,7 +170,7 @@ def limit(connection: AnyConnection, kind: str) -> None:
 
 
 def request_locale(connection: AnyConnection) -> str:
-    """The language to answer in: `?lang=`, else the cookie `lang`, else Accept-Language."""
+    """The language to answer in: `?lang=`, else the cookie `topup_language`, else Accept-Language."""
     query = connection.query_params.get(LOCALE_QUERY) if connection.scope["query_string"] else None
     headers = connection.headers
     cookie = connection.cookies.get(LOCALE_COOKIE) if "cookie" in headers else None

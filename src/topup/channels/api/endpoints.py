@@ -1,0 +1,62 @@
+"""An endpoint as data: from the same table come the routes and the OpenAPI document, so that they cannot disagree."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
+
+Handler = Callable[..., Awaitable[ASGIResponse]]
+Parameters = tuple["Parameter", ...]
+
+EVERYWHERE: Final = ("too_many_requests", "request_malformed", "database_lost", "overloaded", "unexpected")
+"""What any endpoint may answer."""
+WITH_BODY: Final = ("body_unreadable", "body_invalid", "body_too_large", "body_too_slow", "body_type_unsupported")
+WITH_KEY: Final = ("key_missing", "key_unreadable", "key_reused", "request_running", "credentials_wrong")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter in the path or the query: its name, what it is, and an example."""
+
+    name: str
+    place: Literal["path", "query"]
+    meaning: str
+    example: str
+    longest: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One operation. `path` has its parameters in braces; `answer` is a type, or a media type of bytes."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    handler: Handler
+    name: str
+    summary: str
+    tag: str
+    answer: type[Any] | str
+    status: int = 200
+    body: type[Any] | str | None = None
+    parameters: Parameters = ()
+    problems: tuple[str, ...] = ()
+    keyed: bool = False
+    """Needs an Idempotency-Key."""
+    permission: str | None = None
+    """Needs an API key with it."""
+
+    def all_problems(self) -> tuple[str, ...]:
+        """Every code this endpoint may answer."""
+        more = WITH_BODY if isinstance(self.body, type) else ()
+        keys = WITH_KEY if self.keyed else ()
+        guarded = ("credentials_missing", "credentials_wrong", "not_permitted") if self.permission else ()
+        return (*self.problems, *more, *keys, *guarded, *EVERYWHERE)
+
+    def route(self) -> HTTPRouteHandler:
+        """The handler as Litestar takes it."""
+        path = self.path
+        for parameter in self.parameters:
+            path = path.replace(f"{{{parameter.name}}}", f"{{{parameter.name}:str}}")
+        return HTTPRouteHandler(path, http_method=self.method, status_code=self.status, name=self.name)(self.handler)

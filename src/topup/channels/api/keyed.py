@@ -1,0 +1,53 @@
+"""Requests under an Idempotency-Key: one work, one answer, however often they are sent."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from litestar.response.base import ASGIResponse
+
+from topup.channels.api.reading import name_of, principal_of
+from topup.platform.database import Database
+from topup.platform.request_keys import Answering, Claim, KeyedRequest, RequestKeys, Stored, check_key
+from topup.platform.web.application import answer
+from topup.platform.web.edge import AnyRequest
+
+View = TypeVar("View")
+
+KEY_HEADER: Final = "idempotency-key"
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed(Generic[View]):
+    """A request under a key: its route, its content in a canonical spelling, the id to create, and how it is said."""
+
+    route: str
+    content: bytes
+    resource: str
+    render: Callable[[View], tuple[int, bytes]]
+
+
+async def answer_once(
+    request: AnyRequest,
+    *,
+    keys: RequestKeys,
+    database: Database,
+    keyed: Keyed[View],
+    work: Callable[[str, Answering[View]], Awaitable[View]],
+) -> ASGIResponse:
+    """Do `work(resource id, answering)` once for this key, and answer; or give the stored answer again.
+
+    Raises Invalid `key_missing`, `key_unreadable`, `key_reused`; Conflict `request_running`; what the work raises.
+    """
+    key = check_key(request.headers.get(KEY_HEADER))
+    principal = await principal_of(request, database)
+
+    async def under(claim: Claim) -> View:
+        return await work(claim.resource, Answering(claim, keyed.render))
+
+    wish = KeyedRequest(name_of(principal), keyed.route, key, keyed.content, keyed.resource)
+    done = await keys.run(request=wish, work=under)
+    if isinstance(done, Stored):
+        return answer(done.body, status=done.status, idempotent_replayed="true")
+    status, body = keyed.render(done)
+    return answer(body, status=status)

@@ -1,0 +1,40 @@
+"""Lines, for systems of the operator that hold an API key."""
+
+from typing import Final
+
+from litestar.response.base import ASGIResponse
+
+from topup.channels.api import rendering, shapes
+from topup.channels.api.endpoints import Endpoint, Parameter
+from topup.channels.api.reading import path_text, permitted
+from topup.orders.desk import Desk
+from topup.people.permissions import Permission
+from topup.platform.database import Database
+from topup.platform.web import request_locale
+from topup.platform.web.application import answer
+from topup.platform.web.edge import AnyRequest
+
+_READ: Final = Permission.READ_LINES
+
+
+class Lines:
+    """Handlers of the routes about lines."""
+
+    def __init__(self, *, desk: Desk, database: Database) -> None:
+        self._desk = desk
+        self._database = database
+
+    async def balance(self, request: AnyRequest, number: str) -> ASGIResponse:
+        """What a line has, bucket by bucket."""
+        await permitted(request, self._database, _READ)
+        view = await self._desk.balance(number=path_text(number))
+        return answer(rendering.encode(rendering.balance(view, request_locale(request))))
+
+    def endpoints(self) -> list[Endpoint]:
+        """The routes."""
+        number = Parameter("number", "path", "A phone number; escape the plus sign as %2B.", "13800138000")
+        problems = ("number_unreadable", "number_impossible", "number_invalid", "number_not_served", "line_unknown")
+        return [
+            Endpoint("GET", "/api/v1/lines/{number}/balance", self.balance, "getBalance", "See what a line has",
+                     "Lines", shapes.Balance, parameters=(number,), problems=problems, permission=_READ.value),
+        ]  # fmt: skip

@@ -1,0 +1,54 @@
+"""All routes of the API, and its OpenAPI document, from one table."""
+
+from collections.abc import Mapping
+
+from litestar import Router, get
+from litestar.response.base import ASGIResponse
+
+from topup.channels.api.endpoints import Endpoint
+from topup.channels.api.health import Check, HealthRoutes
+from topup.channels.api.hooks import Hooks, Sandbox
+from topup.channels.api.lines import Lines
+from topup.channels.api.openapi import document
+from topup.channels.api.top_ups import TopUps
+from topup.orders.desk import Desk
+from topup.platform.database import Database
+from topup.platform.request_keys import RequestKeys
+from topup.platform.web.application import answer
+
+
+def create_api_router(
+    *,
+    desk: Desk,
+    keys: RequestKeys,
+    database: Database,
+    address: str,
+    demo: bool,
+    checks: Mapping[str, Check] | None = None,
+) -> Router:
+    """The router of the API.
+
+    `address` is how the outside reaches us, `demo` adds the simulated payer, `checks` are further conditions of
+    readiness beside the database.
+    """
+    endpoints = all_endpoints(desk=desk, keys=keys, database=database, address=address, demo=demo, checks=checks or {})
+    described = document(endpoints, address=address)
+
+    @get("/api/openapi.json")
+    async def openapi() -> ASGIResponse:
+        return answer(described, cache_control="public, max-age=300")
+
+    return Router("/", route_handlers=[openapi, *(endpoint.route() for endpoint in endpoints)])
+
+
+def all_endpoints(
+    *, desk: Desk, keys: RequestKeys, database: Database, address: str, demo: bool, checks: Mapping[str, Check]
+) -> list[Endpoint]:
+    """The table."""
+    return [
+        *TopUps(desk=desk, keys=keys, database=database, address=address).endpoints(),
+        *Lines(desk=desk, database=database).endpoints(),
+        *Hooks(desk=desk).endpoints(),
+        *(Sandbox(desk=desk).endpoints() if demo else []),
+        *HealthRoutes(database=database, checks=checks).endpoints(),
+    ]

@@ -1,0 +1,340 @@
+"""What the REST API takes and gives: the JSON of every request and answer, and so the schemas of its OpenAPI document.
+
+Amounts are integers of minor units, times RFC 3339 in UTC, ids opaque texts. Texts are bounded and hold no control
+characters; unknown members are refused. Members are only ever added.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import Meta, Struct
+
+from topup.kernel.money import MAXIMUM_AMOUNT
+
+_PLAIN: Final = r"^[^\x00-\x1f\x7f]*(?!\n)$"
+"""No control characters; not even a newline at the end, which `$` alone lets pass."""
+
+NumberText = Annotated[
+    str,
+    Meta(
+        max_length=64,
+        pattern=_PLAIN,
+        description="A phone number as people write it: spaces, full-width digits, +86, 0086 or a leading 0.",
+        examples=["138 0013 8000", "+8613800138000"],
+    ),
+]
+Identifier = Annotated[str, Meta(max_length=64, pattern=_PLAIN)]
+Currency = Annotated[
+    str, Meta(min_length=3, max_length=3, pattern="^[A-Z]{3}$", description="ISO 4217.", examples=["CNY"])
+]
+Time = Annotated[datetime, Meta(tz=True, description="RFC 3339, UTC.", examples=["2026-11-20T08:00:00Z"])]
+Names = Annotated[
+    dict[str, str], Meta(description="By language: `zh-Hans`, `zh-Hant`, `en`.", examples=[{"en": "Qingfeng Mobile"}])
+]
+Zone = Annotated[str, Meta(description="IANA time zone of the line.", examples=["Asia/Shanghai"])]
+E164 = Annotated[str, Meta(description="E.164.", examples=["+8613800138000"])]
+SaidText = Annotated[str, Meta(description="In the language of Accept-Language.")]
+
+
+class Money(Struct, frozen=True, forbid_unknown_fields=True):
+    """An amount in minor units of its currency: 5000 of CNY is ¥50.00."""
+
+    amount_minor: Annotated[int, Meta(ge=0, le=MAXIMUM_AMOUNT, examples=[5000])]
+    currency: Currency
+
+
+class SignedMoney(Struct, frozen=True):
+    """An amount that may be negative, as a discount is."""
+
+    amount_minor: Annotated[int, Meta(ge=-MAXIMUM_AMOUNT, le=MAXIMUM_AMOUNT, examples=[-100])]
+    currency: Currency
+
+
+class NewQuote(Struct, frozen=True, forbid_unknown_fields=True):
+    """What to price: exactly one of `product` and `amount`."""
+
+    number: NumberText
+    product: Annotated[Identifier | None, Meta(description="Id of a pack.")] = None
+    amount: Annotated[Money | None, Meta(description="Credit to buy.")] = None
+    payment_method: Annotated[
+        Identifier | None, Meta(description="With it the total has the fee of that method.", examples=["sandbox"])
+    ] = None
+
+
+class NewOrder(Struct, frozen=True, forbid_unknown_fields=True):
+    """An order at the price of a quote."""
+
+    quote_id: Identifier
+    contact: Annotated[
+        Annotated[str, Meta(max_length=508, pattern=_PLAIN)] | None,
+        Meta(description="E-mail address for the news of this order.", examples=["lin@example.com"]),
+    ] = None
+    confirmations: Annotated[
+        list[Literal["duplicate", "large_amount"]],
+        Meta(max_length=8, description="What the payer was asked about and confirmed.", examples=[["duplicate"]]),
+    ] = []
+
+
+class NewPayment(Struct, frozen=True, forbid_unknown_fields=True):
+    """An attempt to pay."""
+
+    method: Annotated[Identifier, Meta(examples=["sandbox"])]
+
+
+class SandboxOutcome(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the simulated payer does."""
+
+    outcome: Literal["pay", "decline", "late", "twice", "silent"]
+
+
+class Carrier(Struct, frozen=True):
+    """Who serves a number today."""
+
+    id: str
+    names: Names
+
+
+class Number(Struct, frozen=True):
+    """A number that can be asked about, whether or not it has a line."""
+
+    number: E164
+    grouped: Annotated[str, Meta(description="As people read it aloud.", examples=["138 0013 8000"])]
+    country: Annotated[str, Meta(description="ISO 3166-1.", examples=["CN"])]
+    carrier: Carrier
+    currency: Currency
+    zone: Zone
+
+
+class OfferGrant(Struct, frozen=True):
+    """What an offer brings, and for how long."""
+
+    text: SaidText
+    validity: SaidText
+    days: Annotated[int | None, Meta(description="null: without end.")]
+
+
+class FreeAmounts(Struct, frozen=True):
+    """Amounts the payer may choose freely, in steps from the minimum."""
+
+    minimum: Money
+    maximum: Money
+    step: Money
+
+
+class Offer(Struct, frozen=True):
+    """One thing to choose: `credit` by its amount, `free` by an amount between bounds, `pack` by its `product`."""
+
+    kind: Literal["credit", "free", "pack"]
+    product: str | None
+    price: Money | None
+    names: Names | None
+    label: Annotated[Names | None, Meta(description="A word to show beside it.")]
+    grants: list[OfferGrant]
+    free: FreeAmounts | None
+
+
+class Products(Struct, frozen=True):
+    """Everything on offer for a number."""
+
+    number: Number
+    offers: list[Offer]
+
+
+class Line(Struct, frozen=True):
+    """One line of a price. A product fee is taken from the credit; only a payment fee is added."""
+
+    type: Annotated[str, Meta(examples=["face", "product_fee", "payment_fee", "discount", "tax"])]
+    amount: SignedMoney
+    text: SaidText
+
+
+class Grant(Struct, frozen=True):
+    """What the line gets: `amount` minor units of `asset` (a currency, DATA bytes, VOICE seconds, SMS, POINTS)."""
+
+    index: int
+    asset: str
+    amount: int
+    kind: str
+    usable_until: Annotated[Time | None, Meta(description="null: without end.")]
+    text: SaidText
+    rule: Annotated[dict[str, Any], Meta(description="Why that date: the rule's id and its inputs.")]
+
+
+class Quote(Struct, frozen=True):
+    """A signed price, held until `expires_at`. `total` is what is paid."""
+
+    id: Annotated[str, Meta(examples=["quo_01m7xprzmv03t2s6sdhxcrg8x8"])]
+    number: E164
+    grouped: str
+    carrier: Carrier
+    catalogue_version: int
+    product: str | None
+    face: Money
+    lines: list[Line]
+    grants: list[Grant]
+    payment_method: str | None
+    total: Money
+    zone: Zone
+    created_at: Time
+    expires_at: Time
+
+
+class Method(Struct, frozen=True):
+    """A way to pay a quote: its fee, and the whole price with it."""
+
+    method: str
+    fee: Money
+    total: Money
+    unavailable: Annotated[str | None, Meta(description="A problem code that says why it is not offered now.")]
+
+
+class Methods(Struct, frozen=True):
+    """The ways to pay a quote."""
+
+    methods: list[Method]
+
+
+class Action(Struct, frozen=True):
+    """What the payer does next."""
+
+    type: Literal["redirect"]
+    url: str
+
+
+class Payment(Struct, frozen=True):
+    """An attempt to pay. `refunded` is what has gone back for certain."""
+
+    id: Annotated[str, Meta(examples=["pay_01m7xprzmv03t2s6sdhxcrg8x8"])]
+    method: str
+    status: Annotated[
+        str,
+        Meta(
+            examples=[
+                "starting", "pending", "paid", "declined", "closed", "unresolved", "refunding", "refunded",
+                "needs_person",
+            ]
+        ),
+    ]  # fmt: skip
+    amount: Money
+    refunded: Money
+    created_at: Time
+    action: Action | None
+
+
+class Step(Struct, frozen=True):
+    """A state an order came to, when, and the id of the reason."""
+
+    state: str
+    at: Time
+    cause: str
+
+
+class Order(Struct, frozen=True):
+    """An order as its payer sees it. `final`: nothing more will happen by itself."""
+
+    id: Annotated[str, Meta(examples=["ord_01m7xprzmv03t2s6sdhxcrg8x8"])]
+    quote_id: str
+    status: Annotated[
+        str,
+        Meta(
+            examples=[
+                "awaiting_payment", "paid", "delivering", "delivered", "expired", "cancelled", "refunding", "refunded",
+                "unresolved", "needs_person",
+            ]
+        ),
+    ]  # fmt: skip
+    number: E164
+    grouped: str
+    carrier: Carrier
+    product: str | None
+    face: Money
+    total: Money
+    lines: list[Line]
+    grants: list[Grant]
+    timeline: list[Step]
+    payments: list[Payment]
+    next_step: Annotated[str, Meta(description="Id of what happens next.")]
+    who_must_act: Annotated[str | None, Meta(examples=["you", "us", "carrier", "wait"])]
+    receipt_number: str | None
+    zone: Zone
+    created_at: Time
+    expires_at: Annotated[Time, Meta(description="Until then it can be paid.")]
+    final: bool
+
+
+class ReceiptLine(Struct, frozen=True):
+    """One line of the price that was paid."""
+
+    type: str
+    amount: SignedMoney
+    text: SaidText
+
+
+class ReceiptGrant(Struct, frozen=True):
+    """What was credited."""
+
+    asset: str
+    amount: int
+    kind: str
+    usable_until: Time | None
+    text: SaidText
+
+
+class Receipt(Struct, frozen=True):
+    """A receipt as it was signed; anyone can check it at `verify_url`."""
+
+    number: Annotated[str, Meta(description="Without gaps per year and lane.", examples=["2026-03-000017"])]
+    order_id: str
+    issued_at: Time
+    phone_number: E164
+    carrier: Carrier
+    product: str | None
+    lines: list[ReceiptLine]
+    grants: list[ReceiptGrant]
+    total: Money
+    payment_method: str
+    payment_id: str
+    payment_reference: str
+    paid_at: Time
+    delivered_at: Time
+    zone: Zone
+    verify_url: str
+
+
+class Bucket(Struct, frozen=True):
+    """Part of what a line has. `available` of `amount` is not promised to anything yet."""
+
+    id: str
+    asset: str
+    kind: str
+    amount: int
+    available: int
+    usable_until: Annotated[Time | None, Meta(description="null: without end.")]
+    text: SaidText
+    rule: dict[str, Any]
+
+
+class Balance(Struct, frozen=True):
+    """What a line has, in the order of use. `credit` is the money that can be used now."""
+
+    number: E164
+    line_id: str
+    carrier: Carrier
+    status: str
+    zone: Zone
+    credit: SignedMoney
+    buckets: list[Bucket]
+
+
+class Problem(Struct, frozen=True):
+    """What went wrong (RFC 9457), and what to do. Parameters of the problem stand beside these as further members."""
+
+    type: Annotated[str, Meta(description="A page that explains it.", examples=["/problems/quote_expired"])]
+    title: SaidText
+    status: Annotated[int, Meta(ge=400, le=599)]
+    detail: Annotated[str, Meta(description="What to do, in the language of Accept-Language.")]
+    instance: Annotated[str, Meta(description="Names this one request.", examples=["/requests/1f0c9a3b5d7e2468ace0"])]
+    code: Annotated[str, Meta(description="Stable: programs decide by it.", examples=["quote_expired"])]
+    who_must_act: Literal["you", "us", "carrier", "wait"]
+    confirmations: list[Literal["duplicate", "large_amount"]] = []
+    retry_after_s: int | None = None

@@ -1,0 +1,202 @@
+"""The main job over REST: number, products, quote, order, payment, status, receipt."""
+
+from typing import Final
+
+import msgspec
+from litestar.response.base import ASGIResponse
+
+from topup.channels.api import rendering, shapes
+from topup.channels.api.endpoints import Endpoint, Parameter
+from topup.channels.api.keyed import Keyed, answer_once
+from topup.channels.api.reading import path_text, query_number, read_json
+from topup.kernel.errors import NotFound
+from topup.kernel.ids import InvalidId, OrderId, PaymentId, check_id, lane_of, new_id
+from topup.kernel.money import Money
+from topup.orders.desk import Desk
+from topup.orders.receipt_pdf import render_pdf
+from topup.orders.views import OrderView, PaymentView
+from topup.platform.database import Database
+from topup.platform.request_keys import Answering, RequestKeys
+from topup.platform.web import limit, request_locale
+from topup.platform.web.application import answer
+from topup.platform.web.edge import AnyRequest
+
+_CHANNEL: Final = "api"
+_ROOT: Final = "/api/v1"
+_NUMBER_PROBLEMS: Final = (
+    "number_missing",
+    "number_unreadable",
+    "number_impossible",
+    "number_invalid",
+    "number_not_served",
+    "number_cannot_be_topped_up",
+)
+_NUMBER: Final = "A phone number as people write it; escape spaces, and the plus sign as %2B."
+
+_new_quote: Final = msgspec.json.Decoder(shapes.NewQuote)
+_new_order: Final = msgspec.json.Decoder(shapes.NewOrder)
+_new_payment: Final = msgspec.json.Decoder(shapes.NewPayment)
+
+
+class TopUps:
+    """Handlers of the routes a guest needs. `address` is how the outside reaches us."""
+
+    def __init__(self, *, desk: Desk, keys: RequestKeys, database: Database, address: str) -> None:
+        self._desk = desk
+        self._keys = keys
+        self._database = database
+        self._address = address
+
+    async def number(self, request: AnyRequest, number: str) -> ASGIResponse:
+        """Which carrier serves a number today."""
+        limit(request, "number")
+        view = await self._desk.number(text=path_text(number))
+        return answer(rendering.encode(rendering.number(view)))
+
+    async def products(self, request: AnyRequest) -> ASGIResponse:
+        """What can be bought for a number."""
+        limit(request, "number")
+        view = await self._desk.products(text=query_number(request))
+        return answer(rendering.encode(rendering.products(view, request_locale(request))))
+
+    async def new_quote(self, request: AnyRequest) -> ASGIResponse:
+        """Price a top-up."""
+        limit(request, "quote")
+        wish = await read_json(request, _new_quote)
+        amount = Money(wish.amount.amount_minor, wish.amount.currency) if wish.amount else None
+        view = await self._desk.quote(
+            number=wish.number, product=wish.product, amount=amount, payment_method=wish.payment_method
+        )
+        return answer(rendering.encode(rendering.quote(view, request_locale(request))), status=201)
+
+    async def methods(self, request: AnyRequest, quote_id: str) -> ASGIResponse:
+        """How a quote can be paid."""
+        limit(request, "read")
+        return answer(rendering.encode(rendering.methods(await self._desk.methods(quote_id=quote_id))))
+
+    async def new_order(self, request: AnyRequest) -> ASGIResponse:
+        """Order at a quoted price."""
+        limit(request, "order")
+        wish = await read_json(request, _new_order)
+        locale = request_locale(request)
+        confirmations = frozenset(wish.confirmations)
+
+        def render(view: OrderView) -> tuple[int, bytes]:
+            return 201, rendering.encode(rendering.order(view, locale))
+
+        async def work(order_id: str, answering: Answering[OrderView]) -> OrderView:
+            return await self._desk.order(
+                order_id=OrderId(order_id),
+                quote_id=wish.quote_id,
+                contact=wish.contact,
+                confirmations=confirmations,
+                locale=locale,
+                channel=_CHANNEL,
+                answer=answering,
+            )
+
+        content = rendering.encode((wish.quote_id, wish.contact, sorted(confirmations)))
+        resource = new_id("order", _lane("quote", wish.quote_id))
+        keyed = Keyed(route="POST /orders", content=content, resource=resource, render=render)
+        return await answer_once(request, keys=self._keys, database=self._database, keyed=keyed, work=work)
+
+    async def order(self, request: AnyRequest, order_id: str) -> ASGIResponse:
+        """Where an order stands."""
+        limit(request, "read")
+        view = await self._desk.get_order(order_id=order_id)
+        return answer(rendering.encode(rendering.order(view, request_locale(request))))
+
+    async def new_payment(self, request: AnyRequest, order_id: str) -> ASGIResponse:
+        """Begin to pay an order."""
+        limit(request, "order")
+        wish = await read_json(request, _new_payment)
+        locale = request_locale(request)
+
+        async def work(payment_id: str, answering: Answering[PaymentView]) -> PaymentView:
+            return await self._desk.pay(
+                payment_id=PaymentId(payment_id),
+                order_id=order_id,
+                method=wish.method,
+                locale=locale,
+                answer=answering,
+            )
+
+        content = rendering.encode((order_id, wish.method))
+        resource = new_id("payment", _lane("order", order_id))
+        keyed = Keyed(route="POST /orders/{id}/payments", content=content, resource=resource, render=_render_payment)
+        return await answer_once(request, keys=self._keys, database=self._database, keyed=keyed, work=work)
+
+    async def cancel(self, request: AnyRequest, order_id: str) -> ASGIResponse:
+        """Call an order off before it is delivered."""
+        limit(request, "order")
+        view = await self._desk.cancel(order_id=order_id)
+        return answer(rendering.encode(rendering.order(view, request_locale(request))))
+
+    async def receipt(self, request: AnyRequest, order_id: str) -> ASGIResponse:
+        """The receipt of a delivered order."""
+        limit(request, "read")
+        view = await self._desk.receipt(order_id=order_id)
+        shown = rendering.receipt(view, request_locale(request), address=self._address)
+        return answer(rendering.encode(shown))
+
+    async def receipt_pdf(self, request: AnyRequest, order_id: str) -> ASGIResponse:
+        """The receipt as a PDF document."""
+        limit(request, "order")
+        view = await self._desk.receipt(order_id=order_id)
+        locale = request_locale(request)
+        document = await render_pdf(view, locale=locale, verify_url=self._address + view.verify_path)
+        named = f'inline; filename="receipt-{view.number}.pdf"'
+        return answer(document, media_type="application/pdf", content_disposition=named)
+
+    def endpoints(self) -> list[Endpoint]:
+        """The routes, in the order of a top-up."""
+        number = Parameter("number", "path", _NUMBER, "13800138000")
+        quote = Parameter("quote_id", "path", "Id of a quote.", "quo_01m7xprzmv03t2s6sdhxcrg8x8")
+        order = Parameter(
+            "order_id", "path", "Id of an order: who has it may see it.", "ord_01m7xprzmv03t2s6sdhxcrg8x8"
+        )
+        return [
+            Endpoint("GET", f"{_ROOT}/numbers/{{number}}", self.number, "getNumber", "Look up a number", "Top-up",
+                     shapes.Number, parameters=(number,), problems=_NUMBER_PROBLEMS),
+            Endpoint("GET", f"{_ROOT}/products", self.products, "listProducts", "List what a number can buy", "Top-up",
+                     shapes.Products, parameters=(Parameter("number", "query", _NUMBER, "13800138000"),),
+                     problems=_NUMBER_PROBLEMS),
+            Endpoint("POST", f"{_ROOT}/quotes", self.new_quote, "createQuote", "Price a top-up", "Top-up",
+                     shapes.Quote, 201, shapes.NewQuote,
+                     problems=(*_NUMBER_PROBLEMS, "product_unknown", "product_or_amount", "amount_not_offered",
+                               "amount_too_small", "amount_too_large", "currency_wrong", "method_unknown")),
+            Endpoint("GET", f"{_ROOT}/quotes/{{quote_id}}/methods", self.methods, "listMethods",
+                     "List how a quote can be paid", "Top-up", shapes.Methods, parameters=(quote,),
+                     problems=("quote_unknown", "quote_expired", "quote_altered")),
+            Endpoint("POST", f"{_ROOT}/orders", self.new_order, "createOrder", "Order at a quoted price", "Top-up",
+                     shapes.Order, 201, shapes.NewOrder, keyed=True,
+                     problems=("quote_unknown", "quote_expired", "quote_altered", "quote_used", "carrier_changed",
+                               "confirmation_needed", "contact_unreadable", "number_cannot_be_topped_up",
+                               "number_not_served")),
+            Endpoint("POST", f"{_ROOT}/orders/{{order_id}}/payments", self.new_payment, "createPayment",
+                     "Begin to pay an order", "Top-up", shapes.Payment, 201, shapes.NewPayment, parameters=(order,),
+                     keyed=True,
+                     problems=("order_unknown", "order_not_payable", "method_unknown", "gateway_unavailable")),
+            Endpoint("GET", f"{_ROOT}/orders/{{order_id}}", self.order, "getOrder", "See where an order stands",
+                     "Top-up", shapes.Order, parameters=(order,), problems=("order_unknown",)),
+            Endpoint("POST", f"{_ROOT}/orders/{{order_id}}/cancel", self.cancel, "cancelOrder",
+                     "Call an order off before it is delivered", "Top-up", shapes.Order, parameters=(order,),
+                     problems=("order_unknown", "too_late_to_cancel")),
+            Endpoint("GET", f"{_ROOT}/orders/{{order_id}}/receipt", self.receipt, "getReceipt", "Get the receipt",
+                     "Top-up", shapes.Receipt, parameters=(order,), problems=("order_unknown", "receipt_not_yet")),
+            Endpoint("GET", f"{_ROOT}/orders/{{order_id}}/receipt.pdf", self.receipt_pdf, "getReceiptPdf",
+                     "Get the receipt as PDF", "Top-up", "application/pdf", parameters=(order,),
+                     problems=("order_unknown", "receipt_not_yet")),
+        ]  # fmt: skip
+
+
+def _render_payment(view: PaymentView) -> tuple[int, bytes]:
+    return 201, rendering.encode(rendering.payment(view))
+
+
+def _lane(kind: str, identifier: str) -> int:
+    """The lane of the quote or order that a new thing belongs to; raises NotFound."""
+    try:
+        return lane_of(check_id(kind, identifier))
+    except InvalidId:
+        raise NotFound(f"{kind}_unknown") from None
