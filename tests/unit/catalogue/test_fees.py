@@ -33,5 +33,14 @@ def test_the_last_step_that_was_reached_decides(amount, fee):
     assert fee_minor(steps, amount) == fee
 
 
+@pytest.mark.parametrize(
+    ("rounding", "fees"),
+    [("up", [1, 2, 3]), ("down", [0, 1, 2]), ("half_up", [1, 2, 3]), ("half_even", [0, 2, 2])],
+)
+def test_halves_go_where_the_rule_says(rounding, fees):
+    step = FeeStep(0, 0, 500_000, rounding)
+    assert [fee_minor((step,), amount) for amount in (1, 3, 5)] == fees
+
+
 def test_without_steps_there_is_no_fee():
     assert fee_minor((), 5000) == 0

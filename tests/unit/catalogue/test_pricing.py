@@ -213,6 +213,15 @@ def test_a_refusal_helps(product, amount, code, parameters):
     assert (refusal.value.code, refusal.value.parameters) == (code, parameters)
 
 
+def test_between_steps_of_free_amounts_both_neighbours_are_named():
+    text = demonstration_files()[0].read_text(encoding="utf-8")
+    text = text.replace('free = { min = 1, max = 500, step = "0.01" }', 'free = { min = 1, max = 9, step = "0.75" }')
+    carrier = CarrierVersion("haiqiao", 1, check_bytes(text.encode(), name="haiqiao.toml").document)
+    with pytest.raises(Invalid) as refusal:
+        price(carrier, product=None, amount=Money(300, "CNY"), now=NOW)
+    assert refusal.value.parameters["nearest"] == ["2.50", "3.25"]
+
+
 def test_between_face_values_both_neighbours_are_named():
     with pytest.raises(Invalid) as refusal:
         price(DEMONSTRATION["lion-island"], product=None, amount=Money(1500, "SGD"), now=NOW)

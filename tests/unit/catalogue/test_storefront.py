@@ -77,6 +77,7 @@ def test_every_message_the_room_names_exists():
         ("DATA", 10**9, "grant_data", {"count": "1", "unit": "GB"}),
         ("DATA", 3 * 2**29, "grant_data", {"count": "1.5", "unit": "GB"}),
         ("DATA", 500 * 2**20, "grant_data", {"count": "500", "unit": "MB"}),
+        ("DATA", 2**29, "grant_data", {"count": "512", "unit": "MB"}),
         ("DATA", 7, "grant_data", {"count": "7", "unit": "B"}),
         ("VOICE", 12_000, "grant_minutes", {"count": "200"}),
         ("VOICE", 90, "grant_seconds", {"count": "90"}),
