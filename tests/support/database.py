@@ -72,7 +72,7 @@ class Cluster:
 
 @contextmanager
 def temporary_data_dir() -> Iterator[Path]:
-    """A data directory that a system user may reach too, as pytest's `tmp_path` may not; in memory where there is room."""
+    """A data directory that a system user may reach, as pytest's `tmp_path` may not; in memory where there is room."""
     roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM_BYTES
     above = Path(tempfile.mkdtemp(prefix="topup-tests-", dir=MEMORY if roomy else None))
     above.chmod(0o711)

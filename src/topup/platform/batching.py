@@ -91,7 +91,7 @@ class Batcher(Generic[Item, Result]):
         """The item's result, once it is committed.
 
         Raises the item's own Problem; Unavailable `overloaded` when the queue is full, `database_lost` when it is
-        unknown whether it took hold (repeat with the same key), `database_slow`, `database_disk_full`, `stopping`; or
+        unknown whether it took hold (repeat with the same key), `database_slow`, `database_full`, `stopping`; or
         the error of the database when the item itself is the cause.
         """
         if self._closing:

@@ -136,7 +136,7 @@ class Database:
         """One transaction, committed at the end of the block, rolled back when it raises.
 
         Raises Unavailable: `overloaded` when no connection comes free in time, `database_lost` when the connection was
-        lost (it is unknown whether a commit under way took hold), `database_slow`, `database_disk_full`.
+        lost (it is unknown whether a commit under way took hold), `database_slow`, `database_full`.
         """
         async with self._begun(_BEGIN) as transaction:
             try:
@@ -246,7 +246,7 @@ async def rollback(connection: Connection) -> None:
 def problem_of(error: psycopg.Error, connection: Connection) -> Unavailable | None:
     """What of an error is no data's fault: the connection, the disk, the time, a shutdown. Else None."""
     if isinstance(error, errors.DiskFull):
-        return Unavailable("database_disk_full", path="")
+        return Unavailable("database_full")
     if isinstance(error, errors.QueryCanceled | errors.LockNotAvailable):
         return Unavailable("database_slow", who=WhoMustAct.WAIT)
     if connection.closed or connection.broken or isinstance(error, errors.ReadOnlySqlTransaction):

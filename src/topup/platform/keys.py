@@ -34,7 +34,7 @@ class CannotOpen(ValueError):
 
 
 class KeyRing:
-    """The keys under one directory (`<data_dir>/keys`), made at first use; safe between threads and processes."""
+    """The keys under `<data_dir>/keys`, made at first use in a data directory that exists; safe between processes."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -129,7 +129,9 @@ class KeyRing:
 
     @contextmanager
     def _alone(self, folder: Path) -> Iterator[None]:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # One by one: `parents=True` would give the outer directory the usual permissions.
+        self._directory.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -31,16 +31,17 @@ _PATTERNS: Final = (
     # What a database says of the row that broke a rule, and with which parameters: whole lines.
     (re.compile(r"^(DETAIL|CONTEXT):.*(?:\n(?![A-Z]+:).*)*", re.MULTILINE), r"\1: [dropped]"),
     (re.compile(r"://[^/\s@]*@"), "://[credentials]@"),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+"), r"\1 [token]"),
-    (re.compile(r"(?i)\b(password|passwd|secret|token|pin)(\s*[=:]\s*)\S+"), r"\1\2[secret]"),
+    (re.compile(r"(?i)(bearer|basic)\s+[\w.~+/=-]{8,}"), r"\1 [token]"),
+    (re.compile(r"(?i)(password|passwd|secret|token|\bpin)(\s*[=:]\s*)\S+"), r"\1\2[secret]"),
     (re.compile(r"[^\s@<>\"'(),;:]+@[^\s@<>\"'(),;:]+\.\w+"), "[e-mail]"),
-    # An id of ours: three letters, then ten of time, two of lane, fourteen of chance.
-    (re.compile(r"\b([a-z]{3}_[0-9a-hjkmnp-tv-z]{12})[0-9a-hjkmnp-tv-z]{14}\b"), r"\1…"),
     (re.compile(r"(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{32,}"), "[token]"),
 )
-_NUMBER: Final = re.compile(
-    r"(?P<date>(?<!\d)\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(?![\d-]))"
-    r"|(?<![\w…])\+?\(?\d(?:[ \-().\u00a0\u3000]{0,2}\d){6,}(?!\w)"
+_DIGITS: Final = re.compile(
+    # An id of ours: three letters, then ten of time, two of lane, fourteen of chance, which go.
+    r"\b(?P<id>[a-z]{3}_[0-9a-hjkmnp-tv-z]{12})[0-9a-hjkmnp-tv-z]{14}\b"
+    r"|(?P<date>(?<!\d)\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(?![\d-]))"
+    # Seven digits in a row wherever they stand, or with what people write between them.
+    r"|\+?\d{7,}|\+?\(?(?<!\d)\d(?:[ \-().\u00a0\u3000]{0,2}\d){6,}"
 )
 
 
@@ -86,7 +87,11 @@ def masked(text: str) -> str:
     text = text[:_LONGEST]
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
-    return _NUMBER.sub(lambda found: found["date"] or "[number]", text)
+    return _DIGITS.sub(_mask, text)
+
+
+def _mask(found: re.Match[str]) -> str:
+    return f"{found['id']}…" if found["id"] else found["date"] or "[number]"
 
 
 def _restore(event: EventDict, kept: MutableMapping[str, Any]) -> EventDict:

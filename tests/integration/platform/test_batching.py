@@ -236,7 +236,7 @@ async def test_a_full_disk_is_nobodys_fault(database, owner):
     parked = []
     async with batching(database, full, on_parked=lambda item, _error: parked.append(item)) as batcher:
         answers = await outcomes(batcher, range(3))
-    assert {answer.code for answer in answers} == {"database_disk_full"}
+    assert {answer.code for answer in answers} == {"database_full"}
     assert parked == []
 
 

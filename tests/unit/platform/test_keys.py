@@ -1,0 +1,125 @@
+"""Keys: what is signed verifies for ever and for its purpose only; what is sealed opens for its owner only."""
+
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from topup.platform.keys import CannotOpen, KeyRing
+
+_shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+
+
+@pytest.fixture(scope="session")
+def ring(tmp_path_factory):
+    return KeyRing(tmp_path_factory.mktemp("ring") / "keys")
+
+
+@pytest.fixture
+def directory(tmp_path):
+    return tmp_path / "keys"
+
+
+@_shared
+@given(message=st.binary(max_size=200), position=st.integers(0, 63), bit=st.integers(0, 7))
+def test_what_was_signed_verifies_and_nothing_else_does(ring, message, position, bit):
+    kid, signature = ring.sign("receipts", message)
+    assert ring.verify("receipts", kid, signature, message)
+    assert not ring.verify("receipts", kid, signature, message + b"\0")
+    assert not ring.verify("quotes", kid, signature, message)
+    changed = bytearray(signature)
+    changed[position] ^= 1 << bit
+    assert not ring.verify("receipts", kid, bytes(changed), message)
+
+
+@pytest.mark.parametrize("kid", ["", "../receipts/x", "0" * 16, "0" * 15 + "\n", "g" * 16, "０" * 16, "a" * 10_000])
+def test_a_key_nobody_made_verifies_nothing(ring, kid):
+    _, signature = ring.sign("receipts", b"x")
+    assert not ring.verify("receipts", kid, signature, b"x")
+
+
+def test_signing_again_uses_the_same_key_and_so_does_another_ring(directory):
+    first, _ = KeyRing(directory).sign("quotes", b"x")
+    again, signature = KeyRing(directory).sign("quotes", b"x")
+    assert first == again
+    assert KeyRing(directory).verify("quotes", first, signature, b"x")
+
+
+def test_after_a_rotation_old_signatures_verify_and_every_ring_signs_with_the_new_key(directory):
+    mine, other = KeyRing(directory), KeyRing(directory)
+    old, signature = other.sign("receipts", b"x")
+    new = mine.rotate("receipts")
+    assert new != old
+    assert other.sign("receipts", b"y")[0] == mine.sign("receipts", b"y")[0] == new
+    assert KeyRing(directory).verify("receipts", old, signature, b"x")
+    assert set(mine.public_keys("receipts")) == {old, new}
+    assert [file.stem for file in (directory / "receipts").glob("*.private")] == [new]
+
+
+def test_only_the_owner_may_read_the_files(directory):
+    ring = KeyRing(directory)
+    ring.sign("receipts", b"x")
+    ring.seal(b"x", "y")
+    everything = [directory, *directory.rglob("*")]
+    assert {path.stat().st_mode & 0o777 for path in everything if path.is_dir()} == {0o700}
+    assert {path.stat().st_mode & 0o777 for path in everything if path.is_file()} == {0o600}
+
+
+def _sign(directory):
+    ring = KeyRing(directory)
+    return (*ring.sign("receipts", b"x"), ring.seal(b"news", "con_1"))
+
+
+def test_processes_that_start_together_make_one_key(directory):
+    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+        made = list(pool.map(_sign, [directory] * 8))
+    ring = KeyRing(directory)
+    assert len({kid for kid, _, _ in made}) == 1
+    assert all(ring.verify("receipts", kid, signature, b"x") for kid, signature, _ in made)
+    assert {ring.unseal(sealed, "con_1") for _, _, sealed in made} == {b"news"}
+
+
+@_shared
+@given(plaintext=st.binary(max_size=300), owner=st.text(max_size=40))
+def test_what_was_sealed_opens_for_its_owner_only(ring, plaintext, owner):
+    sealed = ring.seal(plaintext, owner)
+    assert ring.unseal(sealed, owner) == plaintext
+    assert plaintext not in sealed or len(plaintext) < 4
+    with pytest.raises(CannotOpen):
+        ring.unseal(sealed, owner + "x")
+
+
+@_shared
+@given(data=st.data())
+def test_a_sealed_thing_that_was_changed_does_not_open(ring, data):
+    sealed = bytearray(ring.seal(b"+8613800138000", "con_1"))
+    sealed[data.draw(st.integers(0, len(sealed) - 1))] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(CannotOpen):
+        ring.unseal(bytes(sealed), "con_1")
+
+
+@_shared
+@given(rubbish=st.binary(max_size=60))
+def test_rubbish_does_not_open(ring, rubbish):
+    with pytest.raises(CannotOpen):
+        ring.unseal(rubbish, "con_1")
+
+
+def test_sealing_the_same_twice_looks_different(ring):
+    assert ring.seal(b"x", "y") != ring.seal(b"x", "y")
+
+
+def test_after_a_rotation_of_the_data_key_older_things_still_open(directory):
+    ring, other = KeyRing(directory), KeyRing(directory)
+    old = other.seal(b"x", "y")
+    kid = ring.rotate_data_key()
+    assert other.seal(b"x", "y")[:8].hex() == kid
+    assert KeyRing(directory).unseal(old, "y") == b"x"
+
+
+@pytest.mark.parametrize("purpose", ["", "../etc", "Receipts", "a/b", "x" * 41])
+def test_a_purpose_is_a_plain_word(ring, purpose):
+    with pytest.raises(ValueError, match="not a purpose"):
+        ring.sign(purpose, b"x")
