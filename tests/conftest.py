@@ -1,3 +1,8 @@
 """Fixtures for all tests. Each lives in a module of tests/support, named in `pytest_plugins`."""
 
-pytest_plugins = ["tests.support.sockets", "tests.support.database", "tests.support.properties"]
+pytest_plugins = [
+    "tests.support.sockets",
+    "tests.support.database",
+    "tests.support.properties",
+    "tests.support.simulators",
+]

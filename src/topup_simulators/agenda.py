@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from topup_simulators.store import Store
 
-_AT_ONCE: Final = 64
+_AT_ONCE: Final = 32
 _LONGEST_WAIT_S: Final = 60.0
 _AFTER_A_DEFECT_S: Final = 5.0
 
@@ -21,7 +21,7 @@ Deed = Callable[[Mapping[str, Any], int], Awaitable[float | None]]
 
 
 class Agenda:
-    """Does each entry when it is due, up to 64 at once."""
+    """Does each entry when it is due, up to 32 at once."""
 
     def __init__(self, store: Store, deeds: Mapping[str, Deed]) -> None:
         self._store = store

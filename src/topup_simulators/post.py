@@ -12,7 +12,7 @@ class Poster:
     """Posts to addresses on this machine only: a simulator has no business anywhere else."""
 
     def __init__(self) -> None:
-        self._client = httpx.AsyncClient(timeout=_PATIENCE_S, trust_env=False, follow_redirects=False)
+        self._client = httpx.AsyncClient(timeout=_PATIENCE_S, trust_env=False, limits=httpx.Limits(max_connections=32))
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes] | None:
         """Status and body of the answer, or None where there was none."""

@@ -51,7 +51,7 @@ class Bounds:
     total_s: float = 15.0
     pool_s: float = 5.0
     response_bytes: int = 1_048_576
-    connections: int = 64
+    connections: int = 32
     idle_s: float = 2.0
 
 
