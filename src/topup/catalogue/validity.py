@@ -38,17 +38,24 @@ def validity_of(rule: ValidityRule, zone: ZoneInfo, now: datetime) -> tuple[Vali
     """
     if rule.days is None:
         return Validity(rule.policy, None, None, rule.ends, zone.key), {"id": "why_never_ends", "inputs": {}}
-    local = now.astimezone(zone)
+    local, spelled = _local(now, zone)
     last_day = local.date() + timedelta(days=rule.days)
     until = _end_of(last_day, zone) if rule.ends == "midnight" else latest_instant(last_day, local.time(), zone)
     inputs = {
         "days": rule.days,
-        "from": local.isoformat(timespec="seconds"),
+        "from": spelled,
         "last_day": last_day.isoformat(),
         "zone": zone.key,
         "policy": rule.policy,
     }
     return Validity(rule.policy, until, rule.days, rule.ends, zone.key), {"id": f"why_{rule.ends}", "inputs": inputs}
+
+
+@lru_cache(maxsize=256)
+def _local(now: datetime, zone: ZoneInfo) -> tuple[datetime, str]:
+    """A moment in the zone, and spelled out: all grants of a top-up, and all top-ups of a batch, have the same."""
+    local = now.astimezone(zone)
+    return local, local.isoformat(timespec="seconds")
 
 
 @lru_cache(maxsize=4096)
