@@ -4,5 +4,6 @@ pytest_plugins = [
     "tests.support.sockets",
     "tests.support.database",
     "tests.support.properties",
+    "tests.support.desk",
     "tests.support.simulators",
 ]

@@ -60,12 +60,16 @@ class PostRoom:
         self.quarantined: dict[str, int] = {}
         """Events that did not verify, by plugin, since this process began."""
 
+    async def settled(self) -> None:
+        """Wait until everything that was acknowledged so far has had its effect, or was left to the sweep."""
+        if self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
     async def aclose(self) -> None:
         """Settle what was acknowledged, take nothing more."""
         await self._store.aclose()
         await self._store_carrier.aclose()
-        if self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.settled()
 
     async def from_gateway(self, *, method: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str, bytes]:
         """A gateway's event; gives the acknowledgement. Raises method_unknown, and Unavailable when it could not be

@@ -56,6 +56,11 @@ class StoredQuote(msgspec.Struct, frozen=True):
     created_at: datetime
     expires_at: datetime
 
+    @property
+    def delivered_minor(self) -> int:
+        """What is bought: the face value without the product fee, minor units."""
+        return sum(line.amount_minor for line in self.lines if line.type == "face")
+
     def fee_minor(self, method: str) -> int:
         """The fee of paying by `method`."""
         return self.fees.get(method, 0)

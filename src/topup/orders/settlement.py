@@ -279,7 +279,7 @@ def _intent(case: _Case, quote: StoredQuote, now: datetime) -> NewAttempt:
         number=1,
         carrier=quote.network.removeprefix("external:"),
         msisdn=order.msisdn,
-        amount=Money(quote.face_minor, quote.currency),
+        amount=Money(quote.delivered_minor, quote.currency),
         product=quote.carrier_product,
         submit_at=now,
     )

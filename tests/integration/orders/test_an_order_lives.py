@@ -1,0 +1,424 @@
+"""The one life of a top-up, on a real database."""
+
+import psycopg
+import pytest
+
+from topup.fulfilment.ports import CarrierFact
+from topup.kernel.errors import Problem
+from topup.kernel.ids import OrderId, lane_of, new_id
+from topup.kernel.money import Money
+from topup.kernel.outcome import Accepted, Done, NotSent, Reason, Refused, Reversed, Throttled, Unknown
+from topup.payments.ports import BillLine, PaymentAnswer, PaymentStanding, RefundFact
+
+FOREIGN = "+6581234500"
+
+
+def states(view) -> list[str]:
+    return [entry.state for entry in view.timeline]
+
+
+async def test_paid_credit_is_in_the_ledger_with_a_receipt_that_verifies(shop):
+    order = await shop.ordered()
+    assert states(order) == ["quoted", "awaiting_payment"]
+    payment = await shop.paying(order)
+    assert payment.action == ("redirect", f"http://127.0.0.1:1/pay/{payment.id}")
+    assert await shop.tells(shop.paid(payment)) == (200, "text/plain", b"success")
+    after = await shop.order(order)
+    assert states(after) == ["quoted", "awaiting_payment", "paid", "delivering", "delivered"]
+    assert after.final
+    assert await shop.main_balance() == sum(grant.amount for grant in after.grants if grant.kind == "main")
+    receipt = await shop.desk.receipt(order_id=order.id)
+    assert receipt.number == after.receipt_number
+    verified = await shop.desk.verify_receipt(token=receipt.verify_path.removeprefix("/verify/"))
+    assert (verified.genuine, verified.number, verified.total) == (True, receipt.number, payment.amount)
+    assert (await shop.house()).get(("suspense", "CNY")) is None
+
+
+async def test_a_receipt_altered_in_one_letter_is_not_genuine(shop):
+    order = await shop.ordered()
+    await shop.tells(shop.paid(await shop.paying(order)))
+    token = (await shop.desk.receipt(order_id=order.id)).verify_path.removeprefix("/verify/")
+    other = "A" if token[40] != "A" else "B"
+    assert not (await shop.desk.verify_receipt(token=token[:40] + other + token[41:])).genuine
+
+
+@pytest.mark.parametrize("copies", [2, 5])
+async def test_the_same_event_again_changes_nothing(shop, copies):
+    payment = await shop.paying(await shop.ordered())
+    fact = shop.paid(payment)
+    before = await shop.house()
+    for _ in range(copies):
+        await shop.tells(fact, event_id="again")
+    await shop.tells(fact, event_id="the same money in another event")
+    assert before == {}
+    assert (await shop.house())["clearing:scripted", "CNY"] == -payment.amount.amount_minor
+
+
+async def test_of_two_payments_one_is_kept_and_one_goes_back(shop):
+    order = await shop.ordered()
+    first, second = await shop.paying(order), await shop.paying(order)
+    await shop.tells(shop.paid(first))
+    await shop.tells(shop.paid(second))
+    await shop.run()
+    after = await shop.order(order)
+    assert after.status == "delivered"
+    assert {payment.id: payment.status for payment in after.payments} == {first.id: "paid", second.id: "refunded"}
+    assert (await shop.house()).get(("suspense", "CNY")) is None
+
+
+async def test_one_payment_paid_twice_gives_one_back(shop):
+    order = await shop.ordered()
+    payment = await shop.paying(order)
+    await shop.tells(shop.paid(payment), shop.paid(payment))
+    await shop.run()
+    (shown,) = (await shop.order(order)).payments
+    assert (shown.status, shown.refunded) == ("paid", payment.amount)
+
+
+@pytest.mark.parametrize("wrong", [Money(4999, "CNY"), Money(5001, "CNY"), Money(5000, "HKD")])
+async def test_another_amount_or_currency_goes_back_and_the_order_still_waits(shop, wrong):
+    order = await shop.ordered()
+    payment = await shop.paying(order)
+    await shop.tells(shop.paid(payment, amount=wrong))
+    await shop.run()
+    after = await shop.order(order)
+    assert after.status == "awaiting_payment"
+    assert [request.amount for of in shop.gateway.refunds.values() for request in of] == [wrong]
+    assert (await shop.house()) == {}
+
+
+async def test_paid_in_time_and_heard_of_late_is_delivered(shop):
+    order = await shop.ordered()
+    payment = await shop.paying(order)
+    fact = shop.paid(payment)
+    await shop.later(minutes=16)
+    assert await shop.desk.expire() == 1
+    await shop.tells(fact)
+    assert states(await shop.order(order))[-4:] == ["expired", "paid", "delivering", "delivered"]
+
+
+async def test_paid_too_late_goes_back(shop):
+    order = await shop.ordered()
+    payment = await shop.paying(order)
+    await shop.later(minutes=16)
+    await shop.desk.expire()
+    await shop.tells(shop.paid(payment))
+    await shop.run()
+    after = await shop.order(order)
+    assert (after.status, after.payments[0].status, after.next_step) == ("expired", "refunded", "expired")
+
+
+async def test_a_cancelled_order_takes_no_money(shop):
+    order = await shop.ordered()
+    payment = await shop.paying(order)
+    assert (await shop.desk.cancel(order_id=order.id)).status == "cancelled"
+    assert (await shop.desk.cancel(order_id=order.id)).status == "cancelled"
+    await shop.run()
+    assert shop.gateway.closed == [payment.id]
+    assert (await shop.order(order)).payments[0].status == "closed"
+    with pytest.raises(Problem, match="order_not_payable"):
+        await shop.paying(order)
+
+
+async def test_a_delivered_order_cannot_be_cancelled(shop):
+    order = await shop.ordered()
+    await shop.tells(shop.paid(await shop.paying(order)))
+    with pytest.raises(Problem, match="too_late_to_cancel"):
+        await shop.desk.cancel(order_id=order.id)
+
+
+async def test_a_payment_without_any_event_is_found_by_asking(shop):
+    order = await shop.ordered()
+    payment = await shop.paying(order)
+    shop.gateway.standing[payment.id] = [shop.paid(payment)]
+    await shop.later(seconds=6)
+    await shop.run()
+    assert (await shop.order(order)).status == "delivered"
+
+
+async def test_a_payment_nobody_tells_of_is_found_in_the_bill(shop):
+    order = await shop.ordered()
+    payment = await shop.paying(order)
+    fact = shop.paid(payment)
+    shop.gateway.lines = [BillLine("payment", payment.id, fact.reference, payment.amount, fact.paid_at)]
+    assert await shop.desk.outside.read_bills() == 1
+    assert (await shop.order(order)).status == "delivered"
+    assert await shop.desk.outside.read_bills() == 0
+
+
+async def test_a_gateway_that_does_not_answer_is_asked_until_a_person_decides(shop):
+    order = await shop.ordered()
+    payment = await shop.paying(order)
+    for _ in range(60):
+        shop.gateway.query_answers = [PaymentAnswer((), Unknown("silence"))] * 5
+        shop.gateway.close_answers = [Unknown("silence")] * 5
+        await shop.later(minutes=35)
+        await shop.desk.expire()
+        await shop.desk.outside.ask()
+    (shown,) = (await shop.order(order)).payments
+    assert shown.status == "needs_person"
+    # Even then money that comes is not lost.
+    await shop.tells(shop.paid(payment))
+    await shop.run()
+    assert (await shop.order(order)).payments[0].status == "refunded"
+
+
+async def test_declined_leaves_the_order_to_be_paid_another_way(shop):
+    order = await shop.ordered()
+    first = await shop.paying(order)
+    await shop.tells(shop.said(first, PaymentStanding.DECLINED))
+    assert (await shop.order(order)).next_step == "payment_declined"
+    second = await shop.paying(order)
+    await shop.tells(shop.paid(second))
+    assert (await shop.order(order)).status == "delivered"
+
+
+async def test_an_expired_or_unknown_quote_is_refused(shop):
+    quote = await shop.desk.quote(number="13800138000", product=None, amount=Money(5000, "CNY"), payment_method=None)
+    await shop.later(minutes=15)
+    with pytest.raises(Problem, match="quote_expired"):
+        await _order(shop, quote.id)
+    with pytest.raises(Problem, match="quote_unknown"):
+        await _order(shop, new_id("quote", 3))
+    with pytest.raises(Problem, match="quote_unknown"):
+        await _order(shop, "quo_nonsense")
+
+
+async def test_an_edited_quote_is_refused(shop, database_url):
+    quote = await shop.desk.quote(number="13800138000", product=None, amount=Money(5000, "CNY"), payment_method=None)
+    async with await psycopg.AsyncConnection.connect(database_url) as connection:
+        await connection.execute(
+            "UPDATE orders.quotes SET body = replace(body, '\"base_minor\":5000', '\"base_minor\":1')"
+        )
+    with pytest.raises(Problem, match="quote_altered"):
+        await _order(shop, quote.id)
+
+
+async def test_a_quote_makes_one_order(shop):
+    order = await shop.ordered()
+    with pytest.raises(Problem, match="quote_used"):
+        await _order(shop, order.quote_id)
+    again = await shop.desk.order(
+        order_id=order.id,
+        quote_id=order.quote_id,
+        contact=None,
+        confirmations=frozenset(),
+        locale="zh_Hans",
+        channel="test",
+    )
+    assert again.id == order.id
+
+
+async def test_the_same_number_and_amount_within_minutes_is_asked_about(shop):
+    await shop.ordered()
+    with pytest.raises(Problem, match="confirmation_needed") as caught:
+        await shop.ordered(confirm=())
+    assert caught.value.parameters["confirmations"] == ["duplicate"]
+    assert (await shop.ordered(confirm=("duplicate",))).status == "awaiting_payment"
+    await shop.ordered(amount=3000, confirm=())
+
+
+async def _order(shop, quote_id):
+    lane = lane_of(quote_id) if len(quote_id) == 30 else 0
+    return await shop.desk.order(
+        order_id=OrderId(new_id("order", lane)),
+        quote_id=quote_id,
+        contact=None,
+        confirmations=frozenset({"duplicate", "large_amount"}),
+        locale="zh_Hans",
+        channel="test",
+    )
+
+
+class TestThroughAnotherCarrier:
+    async def ordered_and_paid(self, shop):
+        order = await shop.ordered(number=FOREIGN, amount=1000, currency="SGD")
+        await shop.tells(shop.paid(await shop.paying(order)))
+        return order
+
+    async def submissions(self, shop):
+        return [len(of) for of in shop.carrier.submissions.values()]
+
+    async def test_delivered_at_once(self, shop):
+        order = await self.ordered_and_paid(shop)
+        assert (await shop.order(order)).status == "delivering"
+        await shop.run()
+        assert (await shop.order(order)).status == "delivered"
+        assert (await shop.house())["payable:external_demo", "SGD"] == 1000
+        assert (await shop.house()).get(("suspense", "SGD")) is None
+
+    async def test_refused_goes_back(self, shop):
+        shop.carrier.answers = [Refused(Reason.USER, "suspended")]
+        order = await self.ordered_and_paid(shop)
+        await shop.run()
+        assert states(await shop.order(order))[-2:] == ["refunding", "refunded"]
+        assert await shop.house() == {}
+
+    async def test_unknown_is_asked_about_and_never_sent_again(self, shop):
+        shop.carrier.answers = [Unknown("timeout")]
+        order = await self.ordered_and_paid(shop)
+        await shop.run()
+        assert (await shop.order(order)).status == "unresolved"
+        for _ in range(5):
+            await shop.later(minutes=70)
+            await shop.desk.outside.deliver()
+        shop.carrier.query_answers = [Done("after all")]
+        await shop.later(minutes=70)
+        await shop.run()
+        assert (await shop.order(order)).status == "delivered"
+        assert await self.submissions(shop) == [1]
+
+    async def test_unanswered_past_the_horizon_is_for_a_person(self, shop):
+        shop.carrier.answers = [Unknown("timeout")]
+        order = await self.ordered_and_paid(shop)
+        for _ in range(40):
+            await shop.later(minutes=70)
+            await shop.desk.outside.deliver()
+        assert (await shop.order(order)).status == "needs_person"
+        await shop.carrier_tells(CarrierFact(next(iter(shop.carrier.submissions)), Done("at last")))
+        assert (await shop.order(order)).status == "delivered"
+        assert await self.submissions(shop) == [1]
+
+    async def test_absence_is_believed_only_after_a_while_and_then_sent_under_a_new_number(self, shop):
+        shop.carrier.answers = [Unknown("timeout")]
+        order = await self.ordered_and_paid(shop)
+        await shop.run()
+        shop.carrier.query_answers = [Refused(Reason.ABSENT, "never had it")]
+        await shop.later(seconds=6)
+        await shop.run()
+        assert (await shop.order(order)).status == "unresolved"
+        shop.carrier.query_answers = [Refused(Reason.ABSENT, "never had it")]
+        await shop.later(seconds=61)
+        await shop.run()
+        assert (await shop.order(order)).status == "delivered"
+        assert await self.submissions(shop) == [1, 1]
+
+    async def test_not_sent_is_tried_again_and_then_goes_back(self, shop):
+        shop.carrier.answers = [NotSent("refused"), Throttled(3)]
+        order = await self.ordered_and_paid(shop)
+        for _ in range(3):
+            await shop.run()
+            await shop.later(seconds=30)
+        await shop.run()
+        assert (await shop.order(order)).status == "delivered"
+        shop.carrier.answers = [NotSent("refused")] * 20
+        other = await self.ordered_and_paid(shop)
+        for _ in range(10):
+            await shop.run()
+            await shop.later(minutes=20)
+        await shop.run()
+        assert (await shop.order(other)).status == "refunded"
+
+    async def test_reversed_after_success_takes_the_entries_back_and_refunds(self, shop):
+        order = await self.ordered_and_paid(shop)
+        await shop.run()
+        await shop.carrier_tells(CarrierFact(next(iter(shop.carrier.submissions)), Reversed("taken back")))
+        await shop.run()
+        assert states(await shop.order(order))[-3:] == ["delivered", "refunding", "refunded"]
+        assert await shop.house() == {}
+
+    async def test_accepted_is_asked_about_until_it_is_final(self, shop):
+        shop.carrier.answers = [Accepted("taken in")]
+        shop.carrier.query_answers = [Accepted("taken in"), Done("done")]
+        order = await self.ordered_and_paid(shop)
+        await shop.run()
+        assert (await shop.order(order)).status == "delivering"
+        for _ in range(2):
+            await shop.later(seconds=30)
+            await shop.run()
+        assert (await shop.order(order)).status == "delivered"
+
+    async def test_a_success_after_the_refund_is_a_persons_matter(self, shop):
+        shop.carrier.answers = [Refused(Reason.USER, "suspended")]
+        order = await self.ordered_and_paid(shop)
+        await shop.run()
+        await shop.carrier_tells(CarrierFact(next(iter(shop.carrier.submissions)), Done("surprise")))
+        assert (await shop.order(order)).status == "refunded"
+        async with shop.database.read() as transaction:
+            cursor = await transaction.connection.execute("SELECT kind FROM work.items")
+            assert [kind for (kind,) in await cursor.fetchall()] == ["carrier_contradicts_itself"]
+
+
+class TestRefunds:
+    async def refunding(self, shop):
+        shop.carrier.answers = [Refused(Reason.USER, "suspended")]
+        order = await shop.ordered(number=FOREIGN, amount=1000, currency="SGD")
+        await shop.tells(shop.paid(await shop.paying(order)))
+        return order
+
+    async def test_an_unknown_refund_keeps_its_number(self, shop):
+        shop.gateway.refund_answers = [Unknown("timeout")]
+        shop.gateway.refund_query_answers = [Unknown("timeout"), Refused(Reason.ABSENT, "no such refund")]
+        order = await self.refunding(shop)
+        for _ in range(5):
+            await shop.run()
+            await shop.later(minutes=5)
+        assert (await shop.order(order)).status == "refunded"
+        assert [len(of) for of in shop.gateway.refunds.values()] == [2]
+
+    async def test_accepted_is_not_refunded_yet(self, shop):
+        shop.gateway.refund_answers = [Accepted("taken in")]
+        shop.gateway.refund_query_answers = [Accepted("taken in")]
+        order = await self.refunding(shop)
+        await shop.run()
+        assert (await shop.order(order)).status == "refunding"
+        (refund_id,) = shop.gateway.refunds
+        await shop.tells(RefundFact(refund_id, Done("back")))
+        assert (await shop.order(order)).status == "refunded"
+
+    async def test_a_refused_refund_is_a_persons_matter(self, shop):
+        shop.gateway.refund_answers = [Refused(Reason.CONFIGURATION, "account frozen")]
+        order = await self.refunding(shop)
+        await shop.run()
+        after = await shop.order(order)
+        assert (after.status, after.who_must_act) == ("needs_person", "us")
+
+
+async def test_a_recycled_number_inherits_nothing(shop):
+    first = await shop.ordered()
+    await shop.tells(shop.paid(await shop.paying(first)))
+    order = await shop.ordered()
+    payment = await shop.paying(order)
+    async with await shop.database.connect() as connection:
+        await connection.execute("UPDATE lines.numbers SET until = now()")
+    await shop.tells(shop.paid(payment))
+    await shop.run()
+    assert (await shop.order(order)).status == "refunded"
+
+
+async def test_an_unverified_event_is_quarantined_and_refused(shop):
+    status, _, _ = await shop.desk.receive_event(method="scripted", headers={}, body=b"forged")
+    assert status == 400
+    assert shop.desk.post_room.quarantined == {"scripted": 1}
+
+
+async def test_an_event_left_by_a_dead_process_is_settled_by_the_sweep(shop):
+    order = await shop.ordered()
+    payment = await shop.paying(order)
+    # As stored and acknowledged by a process that died at once.
+    shop.desk.post_room._begin = lambda work: work.close()
+    await shop.tells(shop.paid(payment))
+    assert (await shop.order(order)).status == "awaiting_payment"
+    await shop.later(seconds=3)
+    assert await shop.desk.post_room.sweep() == 1
+    assert (await shop.order(order)).status == "delivered"
+    assert await shop.desk.post_room.sweep() == 0
+
+
+async def test_receipts_are_numbered_without_gaps_per_lane(shop):
+    for _ in range(4):
+        await shop.tells(shop.paid(await shop.paying(await shop.ordered())))
+    async with shop.database.read() as transaction:
+        cursor = await transaction.connection.execute("SELECT number FROM orders.receipts ORDER BY number")
+        assert [number for (number,) in await cursor.fetchall()] == [1, 2, 3, 4]
+
+
+async def test_a_shared_link_leads_to_the_order_and_tells_no_id(shop):
+    order = await shop.ordered()
+    token = await shop.desk.share_token(order_id=order.id)
+    assert order.id not in token
+    assert (await shop.desk.shared_order(token=token)).id == order.id
+    with pytest.raises(Problem, match="order_unknown"):
+        await shop.desk.shared_order(token=token[:-2])
+    with pytest.raises(Problem, match="order_unknown"):
+        await shop.desk.shared_order(token="nonsense")
