@@ -1,6 +1,7 @@
 """What gateways and carriers tell us, and the simulated payer of a demonstration."""
 
 import msgspec
+from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from topup.channels.api import rendering, shapes
@@ -20,14 +21,14 @@ class Hooks:
     def __init__(self, *, desk: Desk) -> None:
         self._desk = desk
 
-    async def gateway(self, request: AnyRequest, method: str) -> ASGIResponse:
+    async def gateway(self, request: AnyRequest, method: FromPath[str]) -> ASGIResponse:
         """An event of a payment gateway: stored, then acknowledged as that gateway wants to hear it."""
         status, media_type, body = await self._desk.receive_event(
             method=method, headers=_headers(request), body=await read_body(request, expected=None)
         )
         return answer(body, status=status, media_type=media_type)
 
-    async def carrier(self, request: AnyRequest, carrier: str) -> ASGIResponse:
+    async def carrier(self, request: AnyRequest, carrier: FromPath[str]) -> ASGIResponse:
         """An event of an outside carrier."""
         status, media_type, body = await self._desk.receive_carrier_event(
             carrier=carrier, headers=_headers(request), body=await read_body(request, expected=None)
@@ -53,7 +54,7 @@ class Sandbox:
     def __init__(self, *, desk: Desk) -> None:
         self._desk = desk
 
-    async def outcome(self, request: AnyRequest, payment_id: str) -> ASGIResponse:
+    async def outcome(self, request: AnyRequest, payment_id: FromPath[str]) -> ASGIResponse:
         """Let the simulated payer pay, decline, pay late, pay twice, or pay without the gateway telling us."""
         limit(request, "order")
         wish = await read_json(request, _outcome)

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from topup.channels.api import rendering, shapes
@@ -24,7 +25,7 @@ class Lines:
         self._desk = desk
         self._database = database
 
-    async def balance(self, request: AnyRequest, number: str) -> ASGIResponse:
+    async def balance(self, request: AnyRequest, number: FromPath[str]) -> ASGIResponse:
         """What a line has, bucket by bucket."""
         await permitted(request, self._database, _READ)
         view = await self._desk.balance(number=path_text(number))

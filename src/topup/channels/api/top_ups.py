@@ -3,6 +3,7 @@
 from typing import Final
 
 import msgspec
+from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from topup.channels.api import rendering, shapes
@@ -47,7 +48,7 @@ class TopUps:
         self._database = database
         self._address = address
 
-    async def number(self, request: AnyRequest, number: str) -> ASGIResponse:
+    async def number(self, request: AnyRequest, number: FromPath[str]) -> ASGIResponse:
         """Which carrier serves a number today."""
         limit(request, "number")
         view = await self._desk.number(text=path_text(number))
@@ -69,7 +70,7 @@ class TopUps:
         )
         return answer(rendering.encode(rendering.quote(view, request_locale(request))), status=201)
 
-    async def methods(self, request: AnyRequest, quote_id: str) -> ASGIResponse:
+    async def methods(self, request: AnyRequest, quote_id: FromPath[str]) -> ASGIResponse:
         """How a quote can be paid."""
         limit(request, "read")
         return answer(rendering.encode(rendering.methods(await self._desk.methods(quote_id=quote_id))))
@@ -100,13 +101,13 @@ class TopUps:
         keyed = Keyed(route="POST /orders", content=content, resource=resource, render=render)
         return await answer_once(request, keys=self._keys, database=self._database, keyed=keyed, work=work)
 
-    async def order(self, request: AnyRequest, order_id: str) -> ASGIResponse:
+    async def order(self, request: AnyRequest, order_id: FromPath[str]) -> ASGIResponse:
         """Where an order stands."""
         limit(request, "read")
         view = await self._desk.get_order(order_id=order_id)
         return answer(rendering.encode(rendering.order(view, request_locale(request))))
 
-    async def new_payment(self, request: AnyRequest, order_id: str) -> ASGIResponse:
+    async def new_payment(self, request: AnyRequest, order_id: FromPath[str]) -> ASGIResponse:
         """Begin to pay an order."""
         limit(request, "order")
         wish = await read_json(request, _new_payment)
@@ -126,20 +127,20 @@ class TopUps:
         keyed = Keyed(route="POST /orders/{id}/payments", content=content, resource=resource, render=_render_payment)
         return await answer_once(request, keys=self._keys, database=self._database, keyed=keyed, work=work)
 
-    async def cancel(self, request: AnyRequest, order_id: str) -> ASGIResponse:
+    async def cancel(self, request: AnyRequest, order_id: FromPath[str]) -> ASGIResponse:
         """Call an order off before it is delivered."""
         limit(request, "order")
         view = await self._desk.cancel(order_id=order_id)
         return answer(rendering.encode(rendering.order(view, request_locale(request))))
 
-    async def receipt(self, request: AnyRequest, order_id: str) -> ASGIResponse:
+    async def receipt(self, request: AnyRequest, order_id: FromPath[str]) -> ASGIResponse:
         """The receipt of a delivered order."""
         limit(request, "read")
         view = await self._desk.receipt(order_id=order_id)
         shown = rendering.receipt(view, request_locale(request), address=self._address)
         return answer(rendering.encode(shown))
 
-    async def receipt_pdf(self, request: AnyRequest, order_id: str) -> ASGIResponse:
+    async def receipt_pdf(self, request: AnyRequest, order_id: FromPath[str]) -> ASGIResponse:
         """The receipt as a PDF document."""
         limit(request, "order")
         view = await self._desk.receipt(order_id=order_id)

@@ -154,7 +154,7 @@ def problem_of(error: Exception, *, body_limit: int) -> Problem:
 def _refusal(error: HTTPException, body_limit: int) -> Problem:
     code = _CODE_OF_STATUS.get(error.status_code, "request_malformed")
     if isinstance(error, MethodNotAllowedException):
-        return Invalid(code, allowed=(error.headers or {}).get("Allow", ""))
+        return Invalid(code, allowed=(error.headers or {}).get("allow", ""))
     if code == "route_unknown":
         return NotFound(code)
     if code == "body_too_large":
