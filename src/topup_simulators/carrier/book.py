@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS float (
     currency TEXT NOT NULL
 );
 """
-_BILL_PAGE: Final = 500
+_BILL_PAGE: Final = 100
 _MOST_DELIVERIES: Final = 100_000
 
 

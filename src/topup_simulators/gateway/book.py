@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS refunds (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS refunds_of ON refunds (charge);
 """
-_BILL_PAGE: Final = 500
+_BILL_PAGE: Final = 100
 
 
 class OtherContent(Exception):
