@@ -9,6 +9,9 @@
 -- savepoint: a refusal is found before the first write of its item. An exception (an item of an unknown lane, an
 -- overflow) undoes the whole call.
 --
+-- Plans are made once, perhaps while a table is empty and every index looks as good as another: a scan of a whole lane
+-- for each key. So each lookup asks for an order that only the right index gives, and sorting is made unattractive.
+--
 -- Transfers, heads and house accounts are written once, at the end: a statement for one row costs more than the row, and
 -- house accounts, which every item touches, then get the sum of what the call appended.
 
@@ -311,6 +314,33 @@ BEGIN
 END
 $$;
 
+-- What an item does to buckets and holds; it sees every item before it.
+CREATE OR REPLACE FUNCTION ledger.change_buckets(item ledger.item, at timestamptz, sequence bigint) RETURNS ledger.effect
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN CASE item.kind
+        WHEN 'credit' THEN ledger.do_credit(item, at, sequence)
+        WHEN 'debit' THEN ledger.do_debit(item, at)
+        WHEN 'hold' THEN ledger.do_hold(item, at)
+        WHEN 'settle' THEN ledger.do_close(item, at, item.amount)
+        WHEN 'release' THEN ledger.do_close(item, at, 0)
+        WHEN 'expire' THEN ledger.do_expire(item, at)
+    END;
+END
+$$;
+
+-- The fingerprint a key is bound to.
+CREATE OR REPLACE FUNCTION ledger.known(item ledger.item) RETURNS bytea
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN coalesce(
+        (SELECT t.fingerprint FROM ledger.transfers AS t WHERE t.lane = item.lane AND t.key = item.key
+            ORDER BY t.leg LIMIT 1),
+        (SELECT k.fingerprint FROM ledger.bound_keys AS k WHERE k.lane = item.lane AND k.key = item.key LIMIT 1)
+    );
+END
+$$;
+
 -- Write transfers, and add them to the house accounts.
 CREATE OR REPLACE FUNCTION ledger.append(pending ledger.transfers[]) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -326,6 +356,51 @@ BEGIN
 END
 $$;
 
+-- Add what simple credits put aside to their buckets.
+CREATE OR REPLACE FUNCTION ledger.fill(lanes smallint[], ids text[], amounts bigint[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE ledger.buckets AS b
+    SET balance = b.balance + added.amount
+    FROM (
+        SELECT a.lane, a.id, sum(a.amount)::bigint AS amount
+        FROM unnest(lanes, ids, amounts) AS a (lane, id, amount)
+        GROUP BY a.lane, a.id
+    ) AS added
+    WHERE b.lane = added.lane AND b.id = added.id;
+END
+$$;
+
+-- The items of a call, lane by lane, each with the fingerprint its key is bound to, and a simple credit with the bucket it
+-- joins: `separate`, in a bucket with room for whatever one call may add (2^13 items of 2^39 to a balance of 2^52).
+CREATE OR REPLACE FUNCTION ledger.looked_up(items jsonb) RETURNS SETOF ledger.item
+LANGUAGE sql STABLE AS $$
+    SELECT i.n, i.kind, i.lane, i.key, i.fingerprint, i.debit_code, i.credit_code, i.from_code, i.to_code, i.line_id, i.asset,
+        i.amount, i.purpose, i.reference, i.bucket, i.new_id, i.kinds, i.scopes, i.bucket_id, i.hold_id, i.expires_at,
+        coalesce(t.fingerprint, k.fingerprint), b.id
+    FROM jsonb_populate_recordset(NULL::ledger.item, items) AS i
+    LEFT JOIN LATERAL (
+        SELECT t.fingerprint FROM ledger.transfers AS t WHERE t.lane = i.lane AND t.key = i.key ORDER BY t.leg LIMIT 1
+    ) AS t ON TRUE
+    LEFT JOIN LATERAL (
+        SELECT k.fingerprint FROM ledger.bound_keys AS k WHERE k.lane = i.lane AND k.key = i.key LIMIT 1
+    ) AS k ON TRUE
+    LEFT JOIN LATERAL (
+        SELECT b.id
+        FROM ledger.buckets AS b
+        WHERE i.kind = 'credit' AND (i.bucket).policy = 'separate'
+            AND b.lane = i.lane AND b.line_id = i.line_id AND b.closed_at IS NULL
+            AND b.asset = i.asset AND b.kind = (i.bucket).kind AND b.scope = (i.bucket).scope
+            AND b.priority = (i.bucket).priority AND b.policy = (i.bucket).policy AND b.at_end = (i.bucket).at_end
+            AND b.usable_until IS NOT DISTINCT FROM (i.bucket).usable_until
+            AND b.forfeit_at IS NOT DISTINCT FROM ledger.forfeit_of(i.bucket, (i.bucket).usable_until)
+            AND b.balance <= 4503599627370496 AND i.amount <= 549755813888
+        ORDER BY b.opened_sequence DESC
+        LIMIT 1
+    ) AS b ON TRUE
+    ORDER BY i.lane, i.n
+$$;
+
 CREATE OR REPLACE FUNCTION ledger.post_items(only_lane smallint, items jsonb, at timestamptz)
 RETURNS SETOF ledger.answer
 LANGUAGE plpgsql AS $$
@@ -337,13 +412,19 @@ DECLARE
     place integer := 0;
     item ledger.item;
     effect ledger.effect;
-    known bytea;
     sequence bigint;
     hash bytea;
     at_micros text := ledger.micros(at);
     until_micros text;
     pending ledger.transfers[];
+    fill_lanes smallint[];
+    fill_ids text[];
+    fill_amounts bigint[];
+    stale boolean := FALSE;
 BEGIN
+    IF jsonb_array_length(items) > 8192 THEN
+        RAISE EXCEPTION 'too many items in one call' USING ERRCODE = 'program_limit_exceeded';
+    END IF;
     SELECT array_agg(l.lane), array_agg(l.head_sequence), array_agg(l.head_hash) INTO lanes, sequences, hashes
     FROM (
         SELECT * FROM ledger.lanes
@@ -353,7 +434,7 @@ BEGIN
         FOR UPDATE
     ) AS l;
     repeated := ARRAY(SELECT i ->> 'key' FROM jsonb_array_elements(items) AS i GROUP BY 1 HAVING count(*) > 1);
-    FOR item IN SELECT * FROM jsonb_populate_recordset(NULL::ledger.item, items) AS i ORDER BY i.lane, i.n LOOP
+    FOR item IN SELECT * FROM ledger.looked_up(items) LOOP
         IF place = 0 OR lanes[place] <> item.lane THEN
             IF place > 0 THEN
                 sequences[place] := sequence;
@@ -366,30 +447,35 @@ BEGIN
             sequence := sequences[place];
             hash := hashes[place];
         END IF;
-        IF pending IS NOT NULL AND item.key = ANY (repeated) THEN
-            -- The lookup must find what this very call did under the key.
+        IF item.key = ANY (repeated) THEN
+            -- What this very call did under the key was not there to be looked up.
             PERFORM ledger.append(pending);
             pending := NULL;
+            item.known := ledger.known(item);
         END IF;
-        known := coalesce(
-            (SELECT t.fingerprint FROM ledger.transfers AS t WHERE t.lane = item.lane AND t.key = item.key LIMIT 1),
-            (SELECT k.fingerprint FROM ledger.bound_keys AS k WHERE k.lane = item.lane AND k.key = item.key LIMIT 1)
-        );
-        IF known = item.fingerprint THEN
+        IF item.known = item.fingerprint THEN
             RETURN QUERY SELECT * FROM ledger.replay(item);
             CONTINUE;
+        ELSIF item.known IS NULL AND item.joins IS NOT NULL AND NOT stale THEN
+            fill_lanes := array_append(fill_lanes, item.lane);
+            fill_ids := array_append(fill_ids, item.joins);
+            fill_amounts := array_append(fill_amounts, item.amount);
+            effect := ROW('posted', item.line_id, item.asset, ARRAY[item.from_code], ARRAY[item.joins],
+                ARRAY[item.amount], (item.bucket).usable_until, NULL)::ledger.effect;
+        ELSIF item.known IS NULL AND item.kind = 'transfer' THEN
+            effect := ROW('posted', NULL, item.asset, ARRAY[item.debit_code], ARRAY[item.credit_code],
+                ARRAY[item.amount], NULL, NULL)::ledger.effect;
+        ELSIF item.known IS NULL THEN
+            PERFORM ledger.fill(fill_lanes, fill_ids, fill_amounts);
+            fill_lanes := NULL;
+            fill_ids := NULL;
+            fill_amounts := NULL;
+            effect := ledger.change_buckets(item, at, sequence + 1);
+            -- It may have closed a bucket that was looked up.
+            stale := stale OR item.kind = 'expire';
+        ELSE
+            effect.code := 'key_reused';
         END IF;
-        effect := CASE
-            WHEN known IS NOT NULL THEN ROW('key_reused', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::ledger.effect
-            WHEN item.kind = 'credit' THEN ledger.do_credit(item, at, sequence + 1)
-            WHEN item.kind = 'transfer' THEN ROW('posted', NULL, item.asset, ARRAY[item.debit_code],
-                ARRAY[item.credit_code], ARRAY[item.amount], NULL, NULL)::ledger.effect
-            WHEN item.kind = 'debit' THEN ledger.do_debit(item, at)
-            WHEN item.kind = 'hold' THEN ledger.do_hold(item, at)
-            WHEN item.kind = 'settle' THEN ledger.do_close(item, at, item.amount)
-            WHEN item.kind = 'release' THEN ledger.do_close(item, at, 0)
-            WHEN item.kind = 'expire' THEN ledger.do_expire(item, at)
-        END;
         IF effect.code <> 'posted' OR effect.debits IS NULL THEN
             RETURN NEXT ROW(item.n, effect.code, FALSE, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::ledger.answer;
             CONTINUE;
@@ -419,6 +505,7 @@ BEGIN
     IF place > 0 THEN
         sequences[place] := sequence;
         hashes[place] := hash;
+        PERFORM ledger.fill(fill_lanes, fill_ids, fill_amounts);
         PERFORM ledger.append(pending);
         UPDATE ledger.lanes AS l
         SET head_sequence = h.sequence, head_hash = h.hash
@@ -431,7 +518,8 @@ $$;
 CREATE OR REPLACE FUNCTION ledger.post_many(items jsonb, now timestamptz) RETURNS SETOF ledger.answer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET jit = off
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_sort = off SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 BEGIN
     RETURN QUERY SELECT * FROM ledger.post_items(NULL, items, now);
@@ -441,7 +529,8 @@ $$;
 CREATE OR REPLACE FUNCTION ledger.post(lane smallint, items jsonb, now timestamptz) RETURNS SETOF ledger.answer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET jit = off
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_sort = off SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 BEGIN
     RETURN QUERY SELECT * FROM ledger.post_items(lane, items, now);

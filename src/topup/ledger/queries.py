@@ -41,7 +41,7 @@ async def buckets(connection: Connection, line_ids: Sequence[LineId]) -> dict[Li
     async with connection.cursor(row_factory=class_row(Bucket), binary=True) as cursor:
         await cursor.execute(
             "SELECT b.id, b.line_id, b.asset, b.kind, b.scope, b.priority, b.balance, b.held, b.usable_until, b.rule"
-            " FROM unnest(%s::smallint[], %s::text[]) AS wanted (lane, line_id)"
+            " FROM unnest(%b::smallint[], %b::text[]) AS wanted (lane, line_id)"
             " JOIN ledger.buckets b ON b.lane = wanted.lane AND b.line_id = wanted.line_id AND b.closed_at IS NULL"
             " ORDER BY b.priority, b.usable_until NULLS LAST, b.opened_sequence",
             columns((lane_of(line_id), line_id) for line_id in line_ids),

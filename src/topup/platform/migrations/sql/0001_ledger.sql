@@ -57,7 +57,7 @@ CREATE TABLE ledger.buckets (
 ) WITH (fillfactor = 60);
 
 -- None of the indexes holds a column that a credit or debit changes, so that these stay within their page.
-CREATE INDEX buckets_of_line ON ledger.buckets (lane, line_id) WHERE closed_at IS NULL;
+CREATE INDEX buckets_of_line ON ledger.buckets (lane, line_id, opened_sequence) WHERE closed_at IS NULL;
 CREATE INDEX buckets_due ON ledger.buckets (forfeit_at) WHERE closed_at IS NULL AND forfeit_at IS NOT NULL;
 
 -- One amount of one asset from one account to one other. Never edited; a correction is a new transfer. `debit` and
@@ -145,7 +145,8 @@ $$;
 CREATE TRIGGER transfers_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.transfers
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
--- What a caller asks for, as the posting function reads it from JSON. Each kind uses some of the fields.
+-- What a caller asks for, as the posting function reads it from JSON. Each kind uses some of the fields. The last two the
+-- function looks up: the fingerprint the key is bound to, and the bucket that a simple credit joins.
 CREATE TYPE ledger.bucket_spec AS (
     kind text, scope text, priority smallint, policy ledger.policy, at_end ledger.at_end, source text,
     rule jsonb,
@@ -154,7 +155,8 @@ CREATE TYPE ledger.bucket_spec AS (
 CREATE TYPE ledger.item AS (
     n integer, kind text, lane smallint, key text, fingerprint bytea, debit_code text, credit_code text, from_code text,
     to_code text, line_id text, asset text, amount bigint, purpose text, reference text, bucket ledger.bucket_spec,
-    new_id text, kinds text[], scopes text[], bucket_id text, hold_id text, expires_at timestamptz
+    new_id text, kinds text[], scopes text[], bucket_id text, hold_id text, expires_at timestamptz,
+    known bytea, joins text
 );
 
 GRANT USAGE ON SCHEMA ledger TO topup_app;
