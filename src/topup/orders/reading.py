@@ -110,14 +110,16 @@ class Reading:
             if row is None or receipts.digest_of(row.body) != proven.digest:
                 return _NOT_GENUINE
             orders = await queries.orders(transaction.connection, [(lane, row.order_id)])
+        body = receipts.view(row).body
         return VerifiedReceipt(
             genuine=True,
             number=proven.number,
             masked_msisdn=proven.masked_msisdn,
             total=proven.total,
             issued_at=proven.issued_at,
-            carrier_names=receipts.view(row).body.carrier_names,
+            carrier_names=body.carrier_names,
             order_status=orders[row.order_id].state.value,
+            zone=body.zone,
         )
 
     async def balance(self, *, number: str) -> BalanceView:
@@ -146,4 +148,5 @@ _NOT_GENUINE: Final = VerifiedReceipt(
     issued_at=None,
     carrier_names={},
     order_status=None,
+    zone=None,
 )

@@ -204,6 +204,8 @@ class VerifiedReceipt:
     issued_at: datetime | None
     carrier_names: Mapping[str, str]
     order_status: str | None
+    zone: str | None
+    """The IANA zone its times are written in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,113 @@
+"""What the pages say to one reader: the pages' own texts, and those of orders and prices."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from babel.numbers import get_currency_symbol
+
+from topup.catalogue.storefront import GrantText
+from topup.kernel.errors import Problem
+from topup.kernel.money import Money, exponent
+from topup.orders.wording import amount_words, line_words, method_name, name_in, until_words, why_words
+from topup.platform.i18n import format_datetime, format_money, format_time, has_text, language_tag, translate
+
+LANGUAGE_NAMES: Final = {"zh_Hans": "简体", "zh_Hant": "繁體", "en": "English"}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A mistake in words: what is wrong, and what to do."""
+
+    title: str
+    what_to_do: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Speaks one of the three languages. Every method raises MissingText where a text is not in the catalogues."""
+
+    locale: str
+
+    @property
+    def lang(self) -> str:
+        """The `lang` attribute: `zh-Hans`."""
+        return language_tag(self.locale)
+
+    def text(self, message_id: str, /, **parameters: object) -> str:
+        """A text of the pages themselves."""
+        return translate(self.locale, "web", message_id, **parameters)
+
+    def order_text(self, message_id: str, /, **parameters: object) -> str:
+        """A text about orders."""
+        return translate(self.locale, "orders", message_id, **parameters)
+
+    def name(self, names: Mapping[str, str]) -> str:
+        """The one of a text's languages this reader reads."""
+        return name_in(names, locale=self.locale)
+
+    def money(self, money: Money) -> str:
+        """`¥48.50`, with every decimal."""
+        return format_money(money, self.locale)
+
+    def short_money(self, money: Money) -> str:
+        """`¥50` where the amount is whole, else as `money`: for the tiles, which are narrow."""
+        digits = exponent(money.currency)
+        return self.money(money).removesuffix(f".{'0' * digits}") if digits else self.money(money)
+
+    def symbol(self, currency: str) -> str:
+        """How the currency is written before an amount."""
+        return get_currency_symbol(currency, locale=self.locale)
+
+    def method(self, method: str) -> str:
+        """The name of a way to pay."""
+        return method_name(method, locale=self.locale)
+
+    def amount(self, asset: str, amount: int) -> str:
+        """`话费 ¥50.00`, `流量 10 GB`."""
+        return amount_words(asset, amount, locale=self.locale)
+
+    def offered(self, grants: Sequence[GrantText]) -> str:
+        """What is in a pack, and how long: `流量 10 GB · 有效期 30 天`. What lasts equally long is said together."""
+        spans: dict[tuple[str, int | None], list[str]] = {}
+        for grant in grants:
+            what = translate(self.locale, "catalogue", grant.label_id, **grant.parameters)
+            spans.setdefault((grant.validity_id, grant.days), []).append(what)
+        comma = self.text("list_separator")
+        return comma.join(
+            f"{comma.join(things)} · {translate(self.locale, 'catalogue', validity, days=days)}"
+            for (validity, days), things in spans.items()
+        )
+
+    def until(self, usable_until: datetime | None, zone: str) -> str:
+        """Until when something may be used."""
+        return until_words(usable_until, zone=zone, locale=self.locale)
+
+    def why(self, rule: Mapping[str, Any]) -> str:
+        """Why something ends when it ends."""
+        return why_words(rule, locale=self.locale)
+
+    def line(self, line_type: str, label: str, parameters: Mapping[str, Any]) -> str:
+        """What a line of a price is for."""
+        return line_words(line_type, label, parameters, locale=self.locale)
+
+    def clock(self, instant: datetime, zone: str, *, today: datetime) -> str:
+        """The time of day; with the date when it is not the day of `today`."""
+        where = ZoneInfo(zone)
+        if instant.astimezone(where).date() == today.astimezone(where).date():
+            return format_time(instant, self.locale, zone=zone)
+        return self.moment(instant, zone)
+
+    def moment(self, instant: datetime, zone: str) -> str:
+        """Date and time of day."""
+        return format_datetime(instant, self.locale, zone=zone)
+
+    def problem(self, problem: Problem) -> Said:
+        """What went wrong, and what to do about it."""
+        title = translate(self.locale, "problems", problem.code, **problem.parameters)
+        bare = f"{problem.code}.do.empty"
+        lacking = any(value == [] for value in problem.parameters.values()) and has_text("problems", bare)
+        remedy = bare if lacking else f"{problem.code}.do"
+        return Said(title, translate(self.locale, "problems", remedy, **problem.parameters))
