@@ -14,7 +14,7 @@ from topup.kernel.errors import Problem, Unavailable
 from topup.people.permissions import Permission
 from topup.platform.database import Database
 from topup.platform.metrics import exposition
-from topup.platform.web import is_local, limit
+from topup.platform.web import Handlers, is_local, limit
 from topup.platform.web.application import answer
 from topup.platform.web.edge import AnyRequest
 
@@ -32,7 +32,7 @@ class Health(msgspec.Struct, frozen=True, omit_defaults=True):
     checks: dict[str, str] = {}
 
 
-class HealthRoutes:
+class HealthRoutes(Handlers):
     """Handlers for monitors. `checks` by name are what readiness means."""
 
     def __init__(self, *, database: Database, checks: Mapping[str, Check]) -> None:

@@ -8,14 +8,14 @@ from topup.channels.api import rendering, shapes
 from topup.channels.api.endpoints import Endpoint, Parameter
 from topup.channels.api.reading import read_json
 from topup.orders.desk import Desk
-from topup.platform.web import limit, read_body
+from topup.platform.web import Handlers, limit, read_body
 from topup.platform.web.application import answer
 from topup.platform.web.edge import AnyRequest
 
 _outcome = msgspec.json.Decoder(shapes.SandboxOutcome)
 
 
-class Hooks:
+class Hooks(Handlers):
     """Handlers of events. They are not limited by address: whoever signs may send as often as they must."""
 
     def __init__(self, *, desk: Desk) -> None:
@@ -48,7 +48,7 @@ class Hooks:
         ]  # fmt: skip
 
 
-class Sandbox:
+class Sandbox(Handlers):
     """The simulated payer, in a demonstration only."""
 
     def __init__(self, *, desk: Desk) -> None:

@@ -11,14 +11,14 @@ from topup.channels.api.reading import path_text, permitted
 from topup.orders.desk import Desk
 from topup.people.permissions import Permission
 from topup.platform.database import Database
-from topup.platform.web import request_locale
+from topup.platform.web import Handlers, request_locale
 from topup.platform.web.application import answer
 from topup.platform.web.edge import AnyRequest
 
 _READ: Final = Permission.READ_LINES
 
 
-class Lines:
+class Lines(Handlers):
     """Handlers of the routes about lines."""
 
     def __init__(self, *, desk: Desk, database: Database) -> None:

@@ -18,7 +18,7 @@ from topup.orders.receipt_pdf import render_pdf
 from topup.orders.views import OrderView, PaymentView
 from topup.platform.database import Database
 from topup.platform.request_keys import Answering, RequestKeys
-from topup.platform.web import limit, request_locale
+from topup.platform.web import Handlers, limit, request_locale
 from topup.platform.web.application import answer
 from topup.platform.web.edge import AnyRequest
 
@@ -39,7 +39,7 @@ _new_order: Final = msgspec.json.Decoder(shapes.NewOrder)
 _new_payment: Final = msgspec.json.Decoder(shapes.NewPayment)
 
 
-class TopUps:
+class TopUps(Handlers):
     """Handlers of the routes a guest needs. `address` is how the outside reaches us."""
 
     def __init__(self, *, desk: Desk, keys: RequestKeys, database: Database, address: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from litestar import Litestar, Request, Response
 from litestar.response.base import ASGIResponse
@@ -16,6 +16,18 @@ from topup.platform.web.settings import WebSettings
 Page = Callable[[AnyRequest, ProblemDocument], Response[Any]]
 """How a web channel shows a problem to a person with a browser."""
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+
+class Handlers:
+    """Base of a class whose bound methods are route handlers.
+
+    The framework copies each handler deeply; what stands behind a bound method (a desk, its tasks) must stay one.
+    """
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Itself."""
+        return self
+
 
 _NO_PAGES = ("/api/", "/webhooks/", "/health/", "/metrics", "/sandbox/payments/")
 
