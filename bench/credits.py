@@ -20,6 +20,7 @@ import psycopg
 import uvloop
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from pydantic import SecretStr
 
 from bench import pgbench
 from topup.kernel.ids import LineId, new_id
@@ -94,7 +95,7 @@ async def measure(database_url: str, seconds: int) -> dict[str, float]:
         await asyncio.to_thread(migrate, ledger_url)
         best = 0.0
         figures: dict[str, float] = {}
-        async with Database.open(settings=Settings(database_url=ledger_url), migrating=False) as database:
+        async with Database.open(settings=Settings(database_url=SecretStr(ledger_url)), migrating=False) as database:
             for clients, callers in zip(pgbench.CLIENTS, CALLERS, strict=True):
                 rate = await pgbench.transactions_per_s(yardstick_url, clients=clients, seconds=seconds)
                 best = max(best, rate)

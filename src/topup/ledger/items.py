@@ -1,7 +1,7 @@
 """What can be asked of the ledger: each item is one operation in one lane, under a key that makes it happen once.
 
-The key and the whole item belong together: the same key with the same item gives the stored answer, with another item it
-is refused. So an item is made of stored facts only, never of the time it happens to be asked again.
+The key and the whole item belong together: the same key with the same item gives the stored answer, with another item
+it is refused. So an item is made of stored facts only, never of the time it happens to be asked again.
 """
 
 import re
@@ -53,8 +53,8 @@ class BucketSpec:
 
     `scope` names the services and zones it serves. A lower `priority` is used first. `usable_until` is the end if the
     bucket opens now (None: never); for `extend`, `days` and the IANA `zone` say how much longer a running one lives.
-    `grace_days` (None: for ever) counts in `zone` too. `source` says where the bucket comes from, and `rule` holds the id
-    and the inputs of the rule that explains the dates.
+    `grace_days` (None: for ever) counts in `zone` too. `source` says where the bucket comes from, and `rule` holds the
+    id and the inputs of the rule that explains the dates.
     """
 
     kind: str = "main"

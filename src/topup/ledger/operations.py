@@ -52,7 +52,8 @@ class PostingRefused(Conflict):
 class Leg:
     """One amount between two accounts: a house account's code, or a bucket's id.
 
-    A hold's leg has neither `sequence` nor `credit`: nothing has moved. `usable_until` is the end of the credited bucket.
+    A hold's leg has neither `sequence` nor `credit`: nothing has moved. `usable_until` is the end of the credited
+    bucket as this credit left it.
     """
 
     debit: str

@@ -1,21 +1,26 @@
-"""What the ledger holds: reads only."""
+"""What the ledger holds, read only."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from psycopg.rows import class_row
 
-from topup.kernel.ids import AccountId, LineId, lane_of
-from topup.platform.arrays import columns
+from topup.kernel.ids import AccountId, HoldId, LineId
+from topup.ledger.items import AtEnd, Policy
 from topup.platform.database import Connection
 
+LONGEST_PAGE: Final = 500
+"""Rows of one page."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bucket:
-    """A bucket of a line: `balance` minor units of `asset`, `held` of them promised; usable before `usable_until`
-    (None: no end); `rule` says why that date."""
+    """A balance of a line: `balance` minor units of `asset`, of which `held` are promised.
+
+    `usable_until` is None where it never ends; `rule` says why it ends then (the id and inputs of the rule).
+    """
 
     id: AccountId
     line_id: LineId
@@ -23,38 +28,135 @@ class Bucket:
     kind: str
     scope: str
     priority: int
+    policy: Policy
+    at_end: AtEnd
+    source: str
+    rule: Mapping[str, Any]
     balance: int
     held: int
     usable_until: datetime | None
-    rule: Mapping[str, Any]
+    forfeit_at: datetime | None
+    opened_at: datetime
 
     @property
     def available(self) -> int:
-        """What is not promised."""
+        """What is not promised; whether its time has come, `is_usable` says."""
         return self.balance - self.held
+
+    def is_usable(self, now: datetime) -> bool:
+        """Whether a debit at `now` may take from it."""
+        return self.usable_until is None or self.usable_until > now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferRow:
+    """A transfer as it stands in the chain; `debit` and `credit` are a house account's code or a bucket's id."""
+
+    lane: int
+    sequence: int
+    key: str
+    leg: int
+    debit: str
+    credit: str
+    asset: str
+    amount: int
+    line_id: LineId | None
+    purpose: str
+    reference: str
+    usable_until: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Something whose time has come: a hold to release, or a bucket to expire."""
+
+    lane: int
+    id: str
+
+
+_TRANSFER: Final = """
+SELECT lane, sequence, key, leg, debit, credit, asset, amount, line_id, purpose, reference, usable_until, created_at
+FROM ledger.transfers
+"""
 
 
 async def buckets(connection: Connection, line_ids: Sequence[LineId]) -> dict[LineId, list[Bucket]]:
-    """The open buckets of each line in their order of use: priority, soonest end, oldest."""
-    if not line_ids:
-        return {}
-    async with connection.cursor(row_factory=class_row(Bucket), binary=True) as cursor:
-        await cursor.execute(
-            "SELECT b.id, b.line_id, b.asset, b.kind, b.scope, b.priority, b.balance, b.held, b.usable_until, b.rule"
-            " FROM unnest(%b::smallint[], %b::text[]) AS wanted (lane, line_id)"
-            " JOIN ledger.buckets b ON b.lane = wanted.lane AND b.line_id = wanted.line_id AND b.closed_at IS NULL"
-            " ORDER BY b.priority, b.usable_until NULLS LAST, b.opened_sequence",
-            columns((lane_of(line_id), line_id) for line_id in line_ids),
-        )
-        found: dict[LineId, list[Bucket]] = {}
-        for bucket in await cursor.fetchall():
-            found.setdefault(bucket.line_id, []).append(bucket)
-        return found
+    """The open buckets of each line, in their order of use; ended ones not yet forfeited are among them.
+
+    A line without any has no entry.
+    """
+    cursor = connection.cursor(row_factory=class_row(Bucket))
+    await cursor.execute(
+        """
+        SELECT b.id, b.line_id, b.asset, b.kind, b.scope, b.priority, b.policy::text AS policy,
+            b.at_end::text AS at_end, b.source, b.rule, b.balance, b.held, b.usable_until, b.forfeit_at, b.opened_at
+        FROM unnest(%s::text[]) AS wanted (id)
+        CROSS JOIN (SELECT lane FROM ledger.lanes) AS l
+        CROSS JOIN LATERAL (
+            SELECT * FROM ledger.buckets AS b
+            WHERE b.lane = l.lane AND b.line_id = wanted.id AND b.closed_at IS NULL
+            ORDER BY b.opened_sequence
+        ) AS b
+        ORDER BY b.priority, b.usable_until NULLS LAST, b.opened_sequence
+        """,
+        (list(dict.fromkeys(line_ids)),),
+    )
+    found: dict[LineId, list[Bucket]] = {}
+    async for bucket in cursor:
+        found.setdefault(bucket.line_id, []).append(bucket)
+    return found
 
 
 async def house_balances(connection: Connection) -> dict[tuple[str, str], int]:
-    """Our own accounts by (code, asset), summed over lanes, in minor units."""
+    """The balances of our own accounts by (code, asset), summed over lanes; negative is what we owe or are owed."""
     cursor = await connection.execute(
-        "SELECT code, asset, sum(balance)::bigint FROM ledger.house_accounts GROUP BY code, asset"
+        "SELECT code, asset, sum(balance)::bigint FROM ledger.house_accounts GROUP BY code, asset ORDER BY code, asset"
     )
     return {(code, asset): balance for code, asset, balance in await cursor.fetchall()}
+
+
+async def transfers_of_line(
+    connection: Connection, *, lane: int, line_id: LineId, before: int | None = None, limit: int = 50
+) -> list[TransferRow]:
+    """A page of a line's transfers, newest first; `before` is the sequence of the last one of the page before."""
+    cursor = connection.cursor(row_factory=class_row(TransferRow))
+    await cursor.execute(
+        _TRANSFER
+        + "WHERE lane = %s AND line_id = %s AND sequence < coalesce(%s::bigint, 9223372036854775807)"
+        + " ORDER BY line_id, sequence DESC LIMIT %s",
+        (lane, line_id, before, min(limit, LONGEST_PAGE)),
+    )
+    return await cursor.fetchall()
+
+
+async def transfers_by_reference(connection: Connection, *, lane: int, reference: str) -> list[TransferRow]:
+    """What was posted for a reference (an order's id), oldest first, at most LONGEST_PAGE."""
+    cursor = connection.cursor(row_factory=class_row(TransferRow))
+    await cursor.execute(
+        _TRANSFER + "WHERE lane = %s AND reference = %s ORDER BY reference, sequence LIMIT %s",
+        (lane, reference, LONGEST_PAGE),
+    )
+    return await cursor.fetchall()
+
+
+async def holds_due(connection: Connection, *, now: datetime, limit: int = 256) -> list[Due]:
+    """Open holds past their time, the oldest first."""
+    cursor = await connection.execute(
+        "SELECT lane, id FROM ledger.holds WHERE state = 'open' AND expires_at <= %s ORDER BY expires_at LIMIT %s",
+        (now, min(limit, LONGEST_PAGE)),
+    )
+    return [Due(lane, HoldId(identifier)) for lane, identifier in await cursor.fetchall()]
+
+
+async def buckets_due(connection: Connection, *, now: datetime, limit: int = 256) -> list[Due]:
+    """Open buckets whose balance is to be forfeited, and of which something is not promised or nothing is left."""
+    cursor = await connection.execute(
+        """
+        SELECT lane, id FROM ledger.buckets
+        WHERE closed_at IS NULL AND forfeit_at <= %s AND (held = 0 OR balance > held)
+        ORDER BY forfeit_at LIMIT %s
+        """,
+        (now, min(limit, LONGEST_PAGE)),
+    )
+    return [Due(lane, AccountId(identifier)) for lane, identifier in await cursor.fetchall()]
