@@ -1,0 +1,36 @@
+"""What a demonstration begins with: carriers that do not exist, and two lines in their networks."""
+
+from pathlib import Path
+from typing import Final
+
+import topup.catalogue
+from topup.catalogue.checking import check
+from topup.catalogue.operations import publish
+from topup.catalogue.queries import Snapshot
+from topup.kernel.msisdn import parse_msisdn
+from topup.lines.operations import open_lines
+from topup.lines.queries import route
+from topup.platform.database import Transaction
+
+NUMBERS: Final = ("13800138000", "13900139000")
+CARRIERS: Final = Path(topup.catalogue.__file__).parent / "demonstration"
+
+
+async def furnish(transaction: Transaction, *, lanes: int) -> None:
+    """Publish the demonstration carriers that are not there, and open the two lines.
+
+    Repeating it changes nothing, and what somebody published since stays.
+    """
+    connection, now = transaction.connection, transaction.now
+    snapshot = await Snapshot.load(connection)
+    for file in sorted(CARRIERS.glob("*.toml")):
+        if snapshot.carrier(file.stem) is None:
+            await publish(connection, check(file), now)
+    snapshot = await Snapshot.load(connection, after=snapshot)
+    numbers = [parse_msisdn(number) for number in NUMBERS]
+    wanted = []
+    for number, way in zip(numbers, await route(connection, numbers, snapshot, lanes=lanes), strict=True):
+        carrier = snapshot.carrier(way.carrier_id) if way.carrier_id else None
+        if carrier is not None and carrier.is_own_network:
+            wanted.append((number, carrier.carrier_id, carrier.document.time_zone))
+    await open_lines(connection, wanted, now, lanes=lanes)

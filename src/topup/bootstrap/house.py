@@ -1,0 +1,98 @@
+"""The house of one process: the desk, its plugins, and what runs by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from topup.bootstrap.plugins import Chosen, Plugins, make
+from topup.catalogue.queries import CatalogueCache
+from topup.channels.cli.ports import Store
+from topup.notifications import tasks as notifications
+from topup.orders import tasks as orders
+from topup.orders.desk import Desk
+from topup.orders.reading import Parts
+from topup.platform.database import Database
+from topup.platform.http import Client
+from topup.platform.jobs import Metrics, Supervisor, Sweep
+from topup.platform.request_keys import RequestKeys, forget_old
+
+_FORGET_EVERY_S = 300.0
+_FORGET_BATCH = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Furnished:
+    """A desk with everything around it."""
+
+    store: Store
+    desk: Desk
+    request_keys: RequestKeys
+    plugins: Plugins
+    public_url: str
+
+
+@asynccontextmanager
+async def furnished(store: Store, chosen: Chosen, *, public_url: str) -> AsyncIterator[Furnished]:
+    """Make the desk and its plugins; at the end what was taken in is finished, and everything closed.
+
+    Raises those of `plugins.make`.
+    """
+    demo = store.installation.demo
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(aclosing(Client(development=demo)))
+        plugins = await stack.enter_async_context(aclosing(make(chosen, client)))
+        keys = await stack.enter_async_context(
+            aclosing(RequestKeys(database=store.database, lanes=store.installation.lanes))
+        )
+        parts = Parts(
+            database=store.database,
+            catalogue=CatalogueCache(),
+            keys=store.keyring,
+            lanes=store.installation.lanes,
+            gateways=plugins.gateways,
+            carriers=plugins.carriers,
+            public_url=public_url,
+        )
+        desk = await stack.enter_async_context(Desk(parts))
+        yield Furnished(store, desk, keys, plugins, public_url)
+
+
+def sweeps(house: Furnished) -> list[Sweep]:
+    """Everything that runs by itself."""
+    database = house.store.database
+    found = [
+        *orders.sweeps(house.desk),
+        Sweep("platform.request_keys", _FORGET_EVERY_S, partial(_forget, database), batch=_FORGET_BATCH),
+    ]
+    if house.plugins.messenger is not None:
+        found += notifications.sweeps(database=database, keyring=house.store.keyring, messenger=house.plugins.messenger)
+    return found
+
+
+@asynccontextmanager
+async def at_work(house: Furnished) -> AsyncIterator[Supervisor]:
+    """Run the sweeps while the block runs."""
+    supervisor = Supervisor(sweeps(house), metrics=Metrics())
+    running = asyncio.create_task(supervisor.run(), name="sweeps")
+    nudging = asyncio.create_task(_nudge(house.desk, supervisor), name="nudges")
+    try:
+        yield supervisor
+    finally:
+        nudging.cancel()
+        supervisor.stop()
+        await asyncio.gather(running, nudging, return_exceptions=True)
+
+
+async def _nudge(desk: Desk, supervisor: Supervisor) -> None:
+    """What this process made due need not wait for the sweep's time."""
+    while True:
+        await desk.deliveries_wait.wait()
+        desk.deliveries_wait.clear()
+        supervisor.nudge("orders.deliver")
+
+
+async def _forget(database: Database) -> int:
+    async with database.transaction() as transaction:
+        return await forget_old(transaction.connection, now=transaction.now, limit=_FORGET_BATCH)

@@ -1,0 +1,183 @@
+"""`topup serve`, `web` and `worker`: one process that serves until it is told to stop.
+
+What a start waits for goes side by side: the database, the simulators, and loading the program itself, which takes as
+long as the two. So what is heavy is imported here while the others come up.
+"""
+
+# ruff: noqa: PLC0415 - see above
+
+import asyncio
+import importlib
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+import structlog
+import uvloop
+
+from topup.bootstrap.store import Creation, open_store
+from topup.channels.cli.ports import Part, Store
+from topup.kernel.errors import Forbidden
+from topup.platform.crash import arm
+from topup.platform.logging import configure_logging
+from topup.platform.settings import Settings, prepare_data_dir
+
+if TYPE_CHECKING:
+    from topup.bootstrap.house import Furnished
+    from topup.bootstrap.listening import Listener
+    from topup.bootstrap.plugins import Chosen
+
+_log = structlog.get_logger(__name__)
+
+
+def serve(settings: Settings, parts: Part) -> None:
+    """Serve until SIGTERM or SIGINT; a second one cuts short what still runs.
+
+    Raises Unavailable: `port_taken`, `port_forbidden`, `address_unusable`, and those of `open_store`; Forbidden
+    `demo_loopback_only`, `is_a_demonstration`; Invalid of `plugins.choose`.
+    """
+    if settings.demo and not _is_loopback(settings.host):
+        raise Forbidden("demo_loopback_only", host=settings.host)
+    configure_logging(level=_level(settings), console=settings.demo)
+    arm(development=settings.demo)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_Server(settings, parts).live())
+
+
+class _Server:
+    """One server process, from its start to its end."""
+
+    def __init__(self, settings: Settings, parts: Part) -> None:
+        self._settings = settings
+        self._parts = parts
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[Any] | None = None
+        self._listener: Listener | None = None
+
+    async def live(self) -> None:
+        self._task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop)
+        try:
+            await self._serve()
+        except asyncio.CancelledError:
+            if not self._stopping.is_set():
+                raise
+
+    def _stop(self) -> None:
+        """The first signal ends the serving, or a start that is not done; the second one ends the waiting."""
+        again = self._stopping.is_set()
+        self._stopping.set()
+        if self._listener is not None and self._listener.started:
+            self._listener.should_exit = True
+            self._listener.force_exit = again
+        elif self._task is not None and (Part.WEB in self._parts or again):
+            self._task.cancel()
+
+    async def _serve(self) -> None:
+        from topup.bootstrap.listening import bound
+
+        async with AsyncExitStack() as stack:
+            # The port first: whoever started us twice should hear of that, and of nothing else.
+            listening = None
+            if Part.WEB in self._parts:
+                listening = stack.enter_context(bound(self._settings.host, self._settings.port))
+                self._settings = self._settings.model_copy(update={"port": listening.getsockname()[1]})
+            house = await stack.enter_async_context(_opened(self._settings))
+            await self._work(stack, house, listening)
+
+    async def _work(self, stack: AsyncExitStack, house: "Furnished", listening: socket.socket | None) -> None:
+        from topup.bootstrap.house import at_work
+
+        supervisor = await stack.enter_async_context(at_work(house)) if Part.JOBS in self._parts else None
+        if listening is None:
+            _log.info("working")
+            await self._stopping.wait()
+            return
+        from topup.bootstrap.application import build
+        from topup.bootstrap.listening import Listener
+
+        application = build(house, self._settings, supervisor)
+        self._listener = Listener(application, on_ready=lambda: self._say_ready(house))
+        await self._listener.serve(sockets=[listening])
+
+    def _say_ready(self, house: "Furnished") -> None:
+        if not house.store.installation.demo:
+            _log.info("serving", host=self._settings.host, port=self._settings.port)
+            return
+        from topup.bootstrap.welcome import welcome
+
+        welcome(self._settings, address=house.public_url)
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator["Furnished"]:
+    """The house of these settings; for a demonstration with everything that plays the outside."""
+    async with AsyncExitStack() as stack:
+        loading = asyncio.create_task(asyncio.to_thread(_load), name="loading")
+        stack.push_async_callback(_settled, loading)
+        store, chosen = await (_demonstration if settings.demo else _production)(stack, settings, loading)
+        from topup.bootstrap.house import furnished
+
+        yield await stack.enter_async_context(furnished(store, chosen, public_url=settings.address))
+
+
+def _load() -> None:
+    """Import what the house is made of, while others wait for their processes."""
+    importlib.import_module("topup.bootstrap.application")
+
+
+async def _production(stack: AsyncExitStack, settings: Settings, loading: asyncio.Task[None]) -> tuple[Store, "Chosen"]:
+    store = await stack.enter_async_context(open_store(settings))
+    if store.installation.demo:
+        raise Forbidden("is_a_demonstration")
+    await loading
+    from topup.bootstrap.plugins import choose
+
+    chosen = choose(settings, demo=False)
+    if not chosen.names("payments"):
+        _log.warning("no_payment_method", file="plugins.toml")
+    return store, chosen
+
+
+async def _demonstration(
+    stack: AsyncExitStack, settings: Settings, loading: asyncio.Task[None]
+) -> tuple[Store, "Chosen"]:
+    from topup.bootstrap.simulators import simulators
+
+    prepare_data_dir(settings.data_dir)
+    others = await stack.enter_async_context(AsyncExitStack())
+    entering = others.enter_async_context(simulators(settings.data_dir, address=settings.address))
+    starting = asyncio.create_task(entering, name="simulators")
+    stack.push_async_callback(_settled, starting)
+    store = await stack.enter_async_context(open_store(settings, create=Creation.DEMONSTRATION))
+    await loading
+    from topup.bootstrap.demonstration import furnish
+    from topup.bootstrap.plugins import choose
+
+    async with store.database.transaction() as transaction:
+        await furnish(transaction, lanes=store.installation.lanes)
+    outside = await starting
+    return store, choose(settings, demo=True, wanted=outside.wanted)
+
+
+async def _settled(task: asyncio.Task[Any]) -> None:
+    """Let a start that nobody waits for any more come to its end."""
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def _level(settings: Settings) -> str:
+    """What is logged: in a demonstration, unless asked for, only what somebody should look at."""
+    return "warning" if settings.demo and "log_level" not in settings.model_fields_set else settings.log_level
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,30 @@
+"""Exit codes, a promise to scripts."""
+
+from enum import IntEnum
+from typing import Final
+
+from topup.kernel.errors import Problem
+
+
+class Exit(IntEnum):
+    """How a command ended."""
+
+    DONE = 0
+    REFUSED = 1
+    """Refused or failed, for certain: nothing is under way any more."""
+    USAGE = 2
+    """The command line itself is wrong."""
+    UNRESOLVED = 3
+    """Something is under way, and how it ends is not known yet: ask again, do not repeat."""
+    UNAVAILABLE = 4
+    """It could not be tried: a database, a port, a disk. Nothing was lost; try again later."""
+    INTERRUPTED = 130
+    """Ctrl-C."""
+
+
+_UNAVAILABLE: Final = frozenset({"unavailable", "throttled"})
+
+
+def exit_of(problem: Problem) -> Exit:
+    """The exit code of a problem."""
+    return Exit.UNAVAILABLE if problem.category in _UNAVAILABLE else Exit.REFUSED

@@ -1,0 +1,41 @@
+"""Installing: the schema, and keys for those who call us."""
+
+from topup.channels.cli.exits import Exit
+from topup.channels.cli.ports import Runtime
+from topup.channels.cli.screen import complain_in_words, err, out, print_json
+from topup.channels.cli.speech import say
+from topup.people import operations
+from topup.people.permissions import Role
+from topup.platform.settings import Settings
+
+
+async def upgrade(runtime: Runtime, settings: Settings) -> Exit:
+    """Bring the schema up to date; a new database becomes a production installation."""
+    async with runtime.install(settings) as store:
+        kind = say("installation.demo" if store.installation.demo else "installation.production")
+    out.print(f"[green]✓[/] {say('db_upgrade.done', kind=kind, lanes=store.installation.lanes)}")
+    return Exit.DONE
+
+
+async def create_key(runtime: Runtime, settings: Settings, *, role: str, label: str, as_json: bool) -> Exit:
+    """Make an API key and show its secret, once. The secret alone goes to standard output, fit for a pipe."""
+    async with runtime.store(settings) as store, store.database.transaction() as transaction:
+        created = await operations.create_key(transaction.connection, role=Role(role), label=label, now=transaction.now)
+    if as_json:
+        print_json({"id": created.id, "role": created.role.value, "label": label, "secret": created.secret})
+        return Exit.DONE
+    err.print(f"[green]✓[/] {say('keys_create.done', role=created.role.value, id=created.id)}")
+    out.print(created.secret)
+    err.print(f"[dim]{say('keys_create.once')}[/]")
+    return Exit.DONE
+
+
+async def revoke_key(runtime: Runtime, settings: Settings, *, key_id: str) -> Exit:
+    """End a key."""
+    async with runtime.store(settings) as store, store.database.transaction() as transaction:
+        ended = await operations.revoke_key(transaction.connection, key_id=key_id, now=transaction.now)
+    if not ended:
+        complain_in_words(say("keys_revoke.unknown"))
+        return Exit.REFUSED
+    out.print(f"[green]✓[/] {say('keys_revoke.done', id=key_id)}")
+    return Exit.DONE

@@ -1,0 +1,239 @@
+"""`topup recharge`: the number said back, the whole price, one question, and the way of the money until it arrives."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.padding import Padding
+from rich.prompt import Confirm
+from rich.spinner import Spinner
+from rich.text import Text
+
+from topup.channels.cli.exits import Exit
+from topup.channels.cli.ports import House, Runtime
+from topup.channels.cli.rendering import order_json, order_steps, price
+from topup.channels.cli.screen import complain_in_words, err, out, print_json
+from topup.channels.cli.speech import locale, say
+from topup.kernel.errors import Conflict, Invalid, Problem
+from topup.kernel.ids import OrderId, PaymentId, lane_of, new_id
+from topup.kernel.money import InvalidMoney, Money
+from topup.orders.views import OrderView, PaymentView, QuoteView
+from topup.platform.i18n import format_money
+from topup.platform.settings import Settings
+
+CONFIRMATIONS: Final = frozenset({"duplicate", "large_amount"})
+_LOOK_S: Final = 1.0
+"""How long one look for a change waits; Ctrl-C is heard in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recharge:
+    """What was typed. `wait_s` is how long to watch the order before leaving it to the server."""
+
+    number: str
+    amount: str
+    method: str
+    yes: bool
+    confirmations: frozenset[str]
+    wait_s: float
+    as_json: bool
+
+
+async def recharge(runtime: Runtime, settings: Settings, wanted: Recharge) -> Exit:
+    """Top up a number: quote, ask, order, pay, watch. Raises the desk's Problems."""
+    if strange := sorted(wanted.confirmations - CONFIRMATIONS):
+        raise Invalid("confirmation_unknown", found=strange, known=sorted(CONFIRMATIONS))
+    if not wanted.yes and (wanted.as_json or not err.is_terminal):
+        complain_in_words(say("recharge.needs_yes"), say("recharge.needs_yes.do"))
+        return Exit.USAGE
+    async with runtime.house(settings, outside=True) as house:
+        return await _Journey(house, wanted).go()
+
+
+class _Journey:
+    """One top-up on its way. `order` is what is known of it, for the one who interrupts."""
+
+    def __init__(self, house: House, wanted: Recharge) -> None:
+        self._house = house
+        self._desk = house.desk
+        self._wanted = wanted
+        self._order: OrderView | None = None
+        self._paid = False
+
+    async def go(self) -> Exit:
+        try:
+            quote = await self._quote()
+            if not self._agreed(quote):
+                err.print(f"[dim]{say('recharge.not_paid')}[/]")
+                return Exit.REFUSED
+            order = await self._place(quote)
+            if order is None:
+                err.print(f"[dim]{say('recharge.not_paid')}[/]")
+                return Exit.REFUSED
+            self._order = order
+            payment = await self._pay(order)
+            final = await self._watch(order.id)
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            self._say_where_it_stands()
+            raise
+        return self._conclude(final, payment)
+
+    async def _quote(self) -> QuoteView:
+        view = await self._desk.number(text=self._wanted.number)
+        try:
+            amount = Money.from_major(self._wanted.amount, view.currency)
+        except InvalidMoney as error:
+            raise Invalid("amount_unreadable", currency=view.currency) from error
+        return await self._desk.quote(
+            number=self._wanted.number, product=None, amount=amount, payment_method=self._wanted.method
+        )
+
+    def _agreed(self, quote: QuoteView) -> bool:
+        if not self._wanted.as_json:
+            out.print(Padding(price(quote), (1, 0, 1, 1)))
+        if self._wanted.yes:
+            return True
+        return _ask(say("recharge.pay_now", total=format_money(quote.total, locale())))
+
+    async def _place(self, quote: QuoteView) -> OrderView | None:
+        """The order, after asking whatever must be asked; None when the answer was no."""
+        confirmed = self._wanted.confirmations
+        order_id = OrderId(new_id("order", lane_of(quote.id)))
+        while True:
+            try:
+                return await self._desk.order(
+                    order_id=order_id,
+                    quote_id=quote.id,
+                    contact=None,
+                    confirmations=confirmed,
+                    locale=locale(),
+                    channel="cli",
+                    answer=None,
+                )
+            except Conflict as problem:
+                asked = _asked_by(problem)
+                if not asked or asked <= confirmed or self._wanted.yes:
+                    raise
+                if not all(_ask(_question(name, problem)) for name in sorted(asked - confirmed)):
+                    return None
+                confirmed |= asked
+
+    async def _pay(self, order: OrderView) -> PaymentView:
+        payment = await self._desk.pay(
+            payment_id=PaymentId(new_id("payment", lane_of(order.id))),
+            order_id=order.id,
+            method=self._wanted.method,
+            locale=locale(),
+            answer=None,
+        )
+        self._paid = True
+        if self._house.store.installation.demo and self._wanted.method == "sandbox":
+            await self._desk.demo_payment(payment_id=payment.id, outcome="pay")
+        elif payment.action is not None and not self._wanted.as_json:
+            out.print(f" {say('recharge.pay_there')}\n   [link]{escape(payment.action[1])}[/link]\n")
+        return payment
+
+    async def _watch(self, order_id: str) -> OrderView:
+        """The order when nothing more happens by itself, or when the patience ends."""
+        deadline = time.monotonic() + self._wanted.wait_s
+        order = await self._desk.get_order(order_id=order_id)
+        async with _shown(order, silent=self._wanted.as_json) as show:
+            while not order.final and (left_s := deadline - time.monotonic()) > 0:
+                seen = order.status
+                order = await self._desk.wait_for_change(order_id=order_id, seen=seen, timeout_s=min(_LOOK_S, left_s))
+                self._order = order
+                show(order)
+        return order
+
+    def _conclude(self, order: OrderView, payment: PaymentView) -> Exit:
+        code = exit_of_order(order)
+        if self._wanted.as_json:
+            print_json({"order": order_json(order), "payment": {"id": payment.id, "status": _status(order, payment)}})
+            return code
+        face = format_money(order.face, locale())
+        words = {
+            Exit.DONE: ("[bold green]✓[/]", say("recharge.arrived", amount=face)),
+            Exit.REFUSED: ("[bold red]✗[/]", say("recharge.not_delivered")),
+            Exit.UNRESOLVED: ("[bold yellow]…[/]", say("recharge.under_way")),
+        }[code]
+        out.print(f" {words[0]} [bold]{words[1]}[/]")
+        if order.receipt_number:
+            out.print(f"   [dim]{say('recharge.receipt')}[/]  {order.receipt_number}")
+        out.print(f"   [dim]{say('recharge.order')}[/]  {order.id}")
+        if code is Exit.UNRESOLVED:
+            out.print(f"   [dim]{say('recharge.look_again', id=order.id)}[/]")
+        return code
+
+    def _say_where_it_stands(self) -> None:
+        if self._order is None:
+            err.print(f"\n[dim]{say('recharge.not_paid')}[/]")
+            return
+        said = "recharge.left_paid" if self._paid else "recharge.left_unpaid"
+        err.print(f"\n{say(said)}\n  topup order {self._order.id}")
+
+
+def exit_of_order(order: OrderView) -> Exit:
+    """How a top-up ends: done when delivered, refused when the money stays or has gone back, else unresolved."""
+    if order.status == "delivered":
+        return Exit.DONE
+    return Exit.REFUSED if order.status in {"refunded", "cancelled", "expired"} else Exit.UNRESOLVED
+
+
+def _asked_by(problem: Problem) -> frozenset[str]:
+    found = problem.parameters.get("confirmations", [])
+    return frozenset(found) if problem.code == "confirmation_needed" and isinstance(found, list) else frozenset()
+
+
+def _question(name: str, problem: Problem) -> str:
+    if name == "duplicate":
+        return say("recharge.duplicate", minutes=problem.parameters.get("minutes", "?"))
+    return say("recharge.large_amount")
+
+
+def _ask(question: str) -> bool:
+    return Confirm.ask(f" [bold]{escape(question)}[/]", console=err, default=False)
+
+
+def _status(order: OrderView, payment: PaymentView) -> str:
+    return next((attempt.status for attempt in order.payments if attempt.id == payment.id), payment.status)
+
+
+@asynccontextmanager
+async def _shown(order: OrderView, *, silent: bool) -> AsyncIterator["_Show"]:
+    """The steps of an order, redrawn as they happen; where there is no terminal, written once at the end."""
+    show = _Show(order)
+    if silent:
+        yield show
+        return
+    if not out.is_terminal:
+        yield show
+        out.print(order_steps(show.order))
+        return
+    with Live(show, console=out, refresh_per_second=8, transient=False):
+        yield show
+        show.done = True
+
+
+class _Show:
+    """What `Live` draws: the steps so far, and a spinner beside what happens now."""
+
+    def __init__(self, order: OrderView) -> None:
+        self.order = order
+        self.done = False
+        self._spinner = Spinner("dots", style="green")
+
+    def __call__(self, order: OrderView) -> None:
+        self.order = order
+
+    def __rich__(self) -> RenderableType:
+        steps = order_steps(self.order)
+        if self.done or self.order.final:
+            return Group(steps, Text(""))
+        self._spinner.update(text=Text(f" {say('recharge.waiting')}", style="dim"))
+        return Group(steps, Padding(self._spinner, (0, 0, 1, 1)))

@@ -1,0 +1,56 @@
+"""The two streams: what was asked for on standard output, everything else on standard error."""
+
+import json
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from topup.channels.cli.exits import Exit
+from topup.channels.cli.speech import say_problem
+from topup.kernel.errors import Problem
+from topup.kernel.money import Money
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def complain(problem: Problem) -> None:
+    """One sentence, and what to do, on standard error."""
+    sentence, remedy = say_problem(problem)
+    complain_in_words(sentence, remedy)
+
+
+def complain_in_words(sentence: str, remedy: str | None = None) -> None:
+    """The same for what is no Problem."""
+    err.print(f"[bold red]✗[/] {escape(sentence)}")
+    if remedy:
+        err.print(f"  [dim]{escape(remedy)}[/]")
+
+
+def leave(code: Exit) -> NoReturn:
+    """End the command with this exit code."""
+    raise typer.Exit(code)
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """One JSON document, all there is on standard output."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, default=_plain, indent=2) + "\n")
+    sys.stdout.flush()
+
+
+def money_json(money: Money) -> dict[str, Any]:
+    """An amount as the REST API writes it."""
+    return {"amount_minor": money.amount_minor, "currency": money.currency}
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, Money):
+        return money_json(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"no JSON for {type(value).__name__}")
