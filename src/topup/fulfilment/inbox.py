@@ -52,8 +52,8 @@ async def store(connection: Connection, events: Sequence[StoredCarrierEvent], no
     ordered = sorted(first)
     cursor = await connection.execute(
         "INSERT INTO fulfilment.inbox (lane, carrier, event_id, raw, facts, received_at)"
-        " SELECT u.lane, u.carrier, u.event_id, u.raw, u.facts::jsonb, %s FROM unnest(%s::smallint[], %s::text[],"
-        " %s::text[], %s::bytea[], %s::text[]) AS u (lane, carrier, event_id, raw, facts)"
+        " SELECT u.lane, u.carrier, u.event_id, u.raw, u.facts::jsonb, %s FROM unnest(%b::smallint[], %b::text[],"
+        " %b::text[], %b::bytea[], %b::text[]) AS u (lane, carrier, event_id, raw, facts)"
         " ON CONFLICT DO NOTHING RETURNING lane, carrier, event_id",
         (now, *columns((*key, first[key].raw, written(first[key].facts)) for key in ordered)),
     )
@@ -65,7 +65,7 @@ async def settled(connection: Connection, keys: Sequence[EventKey], now: datetim
     """Note that these events have had their effect; in the transaction that has it."""
     if keys:
         await connection.execute(
-            "UPDATE fulfilment.inbox i SET settled_at = %s FROM unnest(%s::smallint[], %s::text[], %s::text[])"
+            "UPDATE fulfilment.inbox i SET settled_at = %s FROM unnest(%b::smallint[], %b::text[], %b::text[])"
             " AS u (lane, carrier, event_id) WHERE i.lane = u.lane AND i.carrier = u.carrier"
             " AND i.event_id = u.event_id AND i.settled_at IS NULL",
             (now, *columns(keys)),

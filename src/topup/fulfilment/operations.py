@@ -40,8 +40,8 @@ async def intend(connection: Connection, attempts: Sequence[NewAttempt], now: da
     await connection.execute(
         "INSERT INTO fulfilment.attempts (lane, id, order_id, number, carrier, msisdn, amount_minor, currency, product,"
         " act_at, state, created_at, state_since)"
-        " SELECT u.*, 'intended', %s, %s FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::smallint[],"
-        " %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[]) AS u",
+        " SELECT u.*, 'intended', %s, %s FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::smallint[],"
+        " %b::text[], %b::text[], %b::bigint[], %b::text[], %b::text[], %b::timestamptz[]) AS u",
         (
             now,
             now,
@@ -111,7 +111,7 @@ async def advance(connection: Connection, steps: Sequence[Step], now: datetime) 
         cursor = await connection.execute(
             "UPDATE fulfilment.attempts a SET state = %s, state_since = %s, act_at = u.act_at,"
             " reference = coalesce(u.reference, a.reference), code = coalesce(u.code, a.code)"
-            " FROM unnest(%s::smallint[], %s::text[], %s::timestamptz[], %s::text[], %s::text[])"
+            " FROM unnest(%b::smallint[], %b::text[], %b::timestamptz[], %b::text[], %b::text[])"
             " AS u (lane, id, act_at, reference, code)"
             " WHERE a.lane = u.lane AND a.id = u.id AND a.state = ANY (%s) RETURNING a.id",
             (
@@ -131,7 +131,7 @@ async def act_later(connection: Connection, times: Sequence[tuple[int, str, date
         return
     await connection.execute(
         "UPDATE fulfilment.attempts a SET act_at = u.act_at"
-        " FROM unnest(%s::smallint[], %s::text[], %s::timestamptz[]) AS u (lane, id, act_at)"
+        " FROM unnest(%b::smallint[], %b::text[], %b::timestamptz[]) AS u (lane, id, act_at)"
         " WHERE a.lane = u.lane AND a.id = u.id AND a.act_at IS NOT NULL",
         columns(times),
     )

@@ -54,7 +54,7 @@ async def attempts_of_orders(connection: Connection, orders: Sequence[tuple[int,
 async def _read(connection: Connection, match: str, places: Sequence[tuple[int, str]]) -> dict[str, Attempt]:
     async with connection.cursor(row_factory=class_row(Attempt), binary=True) as cursor:
         await cursor.execute(
-            f"SELECT {_COLUMNS} FROM unnest(%s::smallint[], %s::text[]) AS place (lane, id)"
+            f"SELECT {_COLUMNS} FROM unnest(%b::smallint[], %b::text[]) AS place (lane, id)"
             f" JOIN fulfilment.attempts a ON a.lane = place.lane AND {match} ORDER BY a.number",
             ([lane for lane, _ in places], [identifier for _, identifier in places]),
         )

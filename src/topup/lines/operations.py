@@ -14,8 +14,8 @@ from topup.platform.database import Connection
 # and the one who comes second opens nothing. The order of the insert keeps two batches from waiting for each other.
 _OPEN = """
 WITH wanted AS (
-    SELECT * FROM unnest(%(msisdns)s::text[], %(lanes)s::smallint[], %(ids)s::text[], %(carriers)s::text[],
-                         %(zones)s::text[], %(kinds)s::text[], %(statuses)s::text[])
+    SELECT * FROM unnest(%(msisdns)b::text[], %(lanes)b::smallint[], %(ids)b::text[], %(carriers)b::text[],
+                         %(zones)b::text[], %(kinds)b::text[], %(statuses)b::text[])
         AS wanted (msisdn, lane, id, carrier_id, zone, kind, status)
 ), named AS (
     INSERT INTO lines.numbers (msisdn, since, lane, line_id)

@@ -14,8 +14,8 @@ _ENQUEUE = """
 INSERT INTO notifications.messages
     (lane, id, key, address, sealed_for, locale, template, parameters, send_at, created_at)
 SELECT lane, id, key, address, sealed_for, locale, template, parameters, %(now)s, %(now)s
-FROM unnest(%(lanes)s::smallint[], %(ids)s::text[], %(keys)s::text[], %(addresses)s::bytea[], %(sealed_for)s::text[],
-            %(locales)s::text[], %(templates)s::text[], %(parameters)s::jsonb[])
+FROM unnest(%(lanes)b::smallint[], %(ids)b::text[], %(keys)b::text[], %(addresses)b::bytea[], %(sealed_for)b::text[],
+            %(locales)b::text[], %(templates)b::text[], %(parameters)b::jsonb[])
     AS wanted (lane, id, key, address, sealed_for, locale, template, parameters)
 ORDER BY lane, key
 ON CONFLICT (lane, key) DO NOTHING

@@ -49,8 +49,8 @@ RETURNING message.lane, message.id, message.address, message.sealed_for, message
 _WRITE: Final = """
 UPDATE notifications.messages AS message
 SET state = result.state, unknowns = result.unknowns, send_at = result.send_at
-FROM unnest(%(lanes)s::smallint[], %(ids)s::text[], %(tries)s::smallint[], %(states)s::text[], %(unknowns)s::smallint[],
-            %(times)s::timestamptz[]) AS result (lane, id, tries, state, unknowns, send_at)
+FROM unnest(%(lanes)b::smallint[], %(ids)b::text[], %(tries)b::smallint[], %(states)b::text[], %(unknowns)b::smallint[],
+            %(times)b::timestamptz[]) AS result (lane, id, tries, state, unknowns, send_at)
 WHERE message.lane = result.lane AND message.id = result.id AND message.tries = result.tries
     AND message.state = 'sending'
 """

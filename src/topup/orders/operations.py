@@ -39,7 +39,7 @@ async def advance(connection: Connection, moves: Sequence[Move], now: datetime) 
             "UPDATE orders.orders o SET state = %s, state_since = %s, steps = o.steps + %s,"
             " kept_payment_id = coalesce(u.kept, o.kept_payment_id),"
             " closed_at = CASE WHEN %s THEN least(%s, o.expires_at) ELSE o.closed_at END"
-            " FROM unnest(%s::smallint[], %s::text[], %s::text[]) AS u (lane, id, kept)"
+            " FROM unnest(%b::smallint[], %b::text[], %b::text[]) AS u (lane, id, kept)"
             " WHERE o.lane = u.lane AND o.id = u.id AND o.state = ANY (%s) RETURNING o.lane, o.id, o.steps",
             (
                 last.value,
@@ -78,7 +78,7 @@ async def remember(
     if steps:
         await connection.execute(
             "INSERT INTO orders.history (lane, order_id, step, state, cause, at)"
-            " SELECT u.*, %s FROM unnest(%s::smallint[], %s::text[], %s::smallint[], %s::text[], %s::text[]) AS u",
+            " SELECT u.*, %s FROM unnest(%b::smallint[], %b::text[], %b::smallint[], %b::text[], %b::text[]) AS u",
             (now, *columns((lane, order, step, state.value, cause.value) for lane, order, step, state, cause in steps)),
         )
 
@@ -87,7 +87,7 @@ async def store_quotes(connection: Connection, quotes: Sequence[tuple[int, str, 
     """Store signed quotes: lane, id, body, key id, signature, end."""
     await connection.execute(
         "INSERT INTO orders.quotes (lane, id, body, kid, signature, expires_at) SELECT * FROM"
-        " unnest(%s::smallint[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::timestamptz[])",
+        " unnest(%b::smallint[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::timestamptz[])",
         columns(quotes),
     )
 
@@ -99,8 +99,8 @@ async def create(connection: Connection, orders: Sequence[tuple[Order, str]], no
     await connection.execute(
         "INSERT INTO orders.orders (lane, id, quote_id, msisdn, carrier_id, currency, face_minor, expires_at,"
         " contact_id, locale, channel, state, state_since, steps, created_at)"
-        " SELECT u.*, 'awaiting_payment', %s, 1, %s FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::text[],"
-        " %s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::text[], %s::text[], %s::text[]) AS u",
+        " SELECT u.*, 'awaiting_payment', %s, 1, %s FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::text[],"
+        " %b::text[], %b::text[], %b::bigint[], %b::timestamptz[], %b::text[], %b::text[], %b::text[]) AS u",
         (
             now,
             now,
@@ -140,7 +140,7 @@ async def lock_numbers(connection: Connection, numbers: Sequence[str]) -> None:
     """Hold these numbers until the transaction ends, so that two orders of one number see each other."""
     await connection.execute(
         "SELECT pg_advisory_xact_lock(k) FROM"
-        " (SELECT DISTINCT hashtextextended(n, 7) AS k FROM unnest(%s::text[]) AS n ORDER BY 1) AS keys",
+        " (SELECT DISTINCT hashtextextended(n, 7) AS k FROM unnest(%b::text[]) AS n ORDER BY 1) AS keys",
         (list(numbers),),
     )
 
@@ -154,7 +154,7 @@ async def take_receipt_numbers(
     ordered = sorted(wanted)
     cursor = await connection.execute(
         "INSERT INTO orders.receipt_counters AS c (lane, year, last)"
-        " SELECT * FROM unnest(%s::smallint[], %s::smallint[], %s::int[])"
+        " SELECT * FROM unnest(%b::smallint[], %b::smallint[], %b::int[])"
         " ON CONFLICT (lane, year) DO UPDATE SET last = c.last + excluded.last RETURNING lane, year, last",
         ([lane for lane, _ in ordered], [year for _, year in ordered], [wanted[place] for place in ordered]),
     )
@@ -167,7 +167,7 @@ async def issue(
     """Store signed receipts: lane, order, year, number, body, key id, signature."""
     await connection.execute(
         "INSERT INTO orders.receipts (lane, order_id, year, number, body, kid, signature, issued_at)"
-        " SELECT u.*, %s FROM unnest(%s::smallint[], %s::text[], %s::smallint[], %s::int[], %s::text[], %s::text[],"
-        " %s::bytea[]) AS u",
+        " SELECT u.*, %s FROM unnest(%b::smallint[], %b::text[], %b::smallint[], %b::int[], %b::text[], %b::text[],"
+        " %b::bytea[]) AS u",
         (now, *columns(receipts)),
     )

@@ -85,7 +85,7 @@ _ORDER = (
 )
 _QUOTE = "q.lane, q.id, q.body, q.kid, q.signature, q.expires_at"
 _RECEIPT = "r.lane, r.order_id, r.year, r.number, r.issued_at, r.body, r.kid, r.signature"
-_PLACES = "unnest(%s::smallint[], %s::text[]) AS place (lane, id)"
+_PLACES = "unnest(%b::smallint[], %b::text[]) AS place (lane, id)"
 
 
 def place_of(kind: str, identifier: str) -> Place:
@@ -110,7 +110,7 @@ async def locked(connection: Connection, places: Sequence[Place]) -> dict[str, O
     """The same, each locked until the transaction ends; in one order, so that two batches cannot block each other."""
     sql = (
         f"SELECT {_ORDER} FROM orders.orders o WHERE (o.lane, o.id) IN"
-        " (SELECT * FROM unnest(%s::smallint[], %s::text[])) ORDER BY o.lane, o.id FOR UPDATE"
+        " (SELECT * FROM unnest(%b::smallint[], %b::text[])) ORDER BY o.lane, o.id FOR UPDATE"
     )
     return await _orders(connection, sql, places)
 
@@ -190,7 +190,7 @@ async def recent(
     """
     cursor = await connection.execute(
         "SELECT o.msisdn, o.face_minor, o.currency, max(o.created_at)"
-        " FROM unnest(%s::smallint[], %s::text[], %s::bigint[], %s::text[], %s::timestamptz[])"
+        " FROM unnest(%b::smallint[], %b::text[], %b::bigint[], %b::text[], %b::timestamptz[])"
         " AS w (lane, msisdn, face_minor, currency, since)"
         " JOIN orders.orders o ON o.lane = w.lane AND o.msisdn = w.msisdn AND o.created_at >= w.since"
         " WHERE o.face_minor = w.face_minor AND o.currency = w.currency"

@@ -4,6 +4,7 @@ Whatever comes first, event or query, settles the order; both meet on the gatewa
 dropped: it pays the order, or it goes back.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -64,6 +65,8 @@ class _Case:
     order: Order
     known: set[str]
     state: PaymentState
+    siblings: list["_Case"] = field(default_factory=list)
+    """The cases of the same order, this one among them."""
     captures: list[NewCapture] = field(default_factory=list)
     kept: PaymentFact | None = None
 
@@ -101,7 +104,7 @@ class Settlement:
         for item in told:
             case = cases.get(item.fact.payment_id)
             if case is not None and case.payment.method == item.method:
-                _judge(case, item.fact, now, cases)
+                _judge(case, item.fact, now)
         changed = [case for case in cases.values() if case.captures or case.state is not case.payment.state]
         plan = await self._plan(connection, [case for case in changed if case.kept], now)
         await self._write(connection, changed, plan, now)
@@ -211,18 +214,17 @@ async def _open(connection: Connection, told: Sequence[Told]) -> dict[str, _Case
     # Read again under the lock: another transaction may have moved them meanwhile.
     known = await paid.payments(connection, places)
     captures = await paid.captures(connection, places)
-    return {
-        identifier: _Case(
-            payment=payment,
-            order=orders[payment.order_id],
-            known={capture.reference for capture in captures.get(identifier, [])},
-            state=payment.state,
-        )
-        for identifier, payment in known.items()
-    }
+    cases: dict[str, _Case] = {}
+    siblings: defaultdict[str, list[_Case]] = defaultdict(list)
+    for identifier, payment in known.items():
+        seen = {capture.reference for capture in captures.get(identifier, [])}
+        of_order = siblings[payment.order_id]
+        cases[identifier] = _Case(payment, orders[payment.order_id], seen, payment.state, of_order)
+        of_order.append(cases[identifier])
+    return cases
 
 
-def _judge(case: _Case, fact: PaymentFact, now: datetime, cases: dict[str, _Case]) -> None:
+def _judge(case: _Case, fact: PaymentFact, now: datetime) -> None:
     """Decide what a fact means for its payment and its order."""
     if fact.standing is PaymentStanding.PAID:
         if fact.reference not in case.known:
@@ -231,7 +233,7 @@ def _judge(case: _Case, fact: PaymentFact, now: datetime, cases: dict[str, _Case
             case.captures.append(NewCapture(case.payment, fact, disposition))
             if disposition is Disposition.KEPT:
                 case.kept = fact
-                _keep(case, cases)
+                _keep(case)
         target = PaymentState.PAID
     elif fact.standing is PaymentStanding.DECLINED:
         target = PaymentState.DECLINED
@@ -255,13 +257,11 @@ def _disposition(case: _Case, fact: PaymentFact, now: datetime) -> Disposition:
     return Disposition.KEPT if in_time else Disposition.LATE
 
 
-def _keep(case: _Case, cases: dict[str, _Case]) -> None:
-    """From now on the order has its payment: later facts of this flush see it too."""
-    kept = replace(case.order, kept_payment_id=PaymentId(case.payment.id))
-    state = case.order.state
-    for other in cases.values():
-        if other.order.id == kept.id:
-            other.order = replace(kept, state=state)
+def _keep(case: _Case) -> None:
+    """From now on the order has its payment: later facts of this flush, of its other payments too, see it."""
+    case.order = replace(case.order, kept_payment_id=PaymentId(case.payment.id))
+    for other in case.siblings:
+        other.order = case.order
 
 
 def _is_same(line: Line, quote: StoredQuote) -> bool:

@@ -34,8 +34,8 @@ async def store(connection: Connection, events: Sequence[StoredEvent], now: date
     ordered = sorted(first)
     cursor = await connection.execute(
         "INSERT INTO payments.inbox (lane, method, event_id, raw, facts, received_at)"
-        " SELECT u.lane, u.method, u.event_id, u.raw, u.facts::jsonb, %s FROM unnest(%s::smallint[], %s::text[],"
-        " %s::text[], %s::bytea[], %s::text[]) AS u (lane, method, event_id, raw, facts)"
+        " SELECT u.lane, u.method, u.event_id, u.raw, u.facts::jsonb, %s FROM unnest(%b::smallint[], %b::text[],"
+        " %b::text[], %b::bytea[], %b::text[]) AS u (lane, method, event_id, raw, facts)"
         " ON CONFLICT DO NOTHING RETURNING lane, method, event_id",
         (now, *columns((*key, first[key].raw, written(first[key].facts)) for key in ordered)),
     )
@@ -47,7 +47,7 @@ async def settled(connection: Connection, keys: Sequence[EventKey], now: datetim
     """Note that these events have had their effect; in the transaction that has it."""
     if keys:
         await connection.execute(
-            "UPDATE payments.inbox i SET settled_at = %s FROM unnest(%s::smallint[], %s::text[], %s::text[])"
+            "UPDATE payments.inbox i SET settled_at = %s FROM unnest(%b::smallint[], %b::text[], %b::text[])"
             " AS u (lane, method, event_id) WHERE i.lane = u.lane AND i.method = u.method"
             " AND i.event_id = u.event_id AND i.settled_at IS NULL",
             (now, *columns(keys)),

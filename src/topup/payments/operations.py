@@ -44,8 +44,8 @@ async def begin(connection: Connection, attempts: Sequence[NewPayment], now: dat
     cursor = await connection.execute(
         "INSERT INTO payments.payments (lane, id, order_id, method, amount_minor, currency, fee_minor, state,"
         " created_at, state_since, expires_at, ask_at)"
-        " SELECT a.*, 'starting', %s, %s, e, %s FROM unnest(%s::timestamptz[], %s::smallint[], %s::text[], %s::text[],"
-        " %s::text[], %s::bigint[], %s::text[], %s::bigint[])"
+        " SELECT a.*, 'starting', %s, %s, e, %s FROM unnest(%b::timestamptz[], %b::smallint[], %b::text[], %b::text[],"
+        " %b::text[], %b::bigint[], %b::text[], %b::bigint[])"
         " AS u (e, lane, id, order_id, method, amount_minor, currency, fee_minor),"
         " LATERAL (SELECT u.lane, u.id, u.order_id, u.method, u.amount_minor, u.currency, u.fee_minor) AS a"
         " ON CONFLICT DO NOTHING RETURNING id",
@@ -90,7 +90,7 @@ async def advance(connection: Connection, steps: Sequence[Step], now: datetime) 
         cursor = await connection.execute(
             "UPDATE payments.payments p SET state = %s, state_since = %s, ask_at = u.ask_at, asked = 0,"
             " action = coalesce(u.action::jsonb, p.action)"
-            " FROM unnest(%s::smallint[], %s::text[], %s::timestamptz[], %s::text[]) AS u (lane, id, ask_at, action)"
+            " FROM unnest(%b::smallint[], %b::text[], %b::timestamptz[], %b::text[]) AS u (lane, id, ask_at, action)"
             " WHERE p.lane = u.lane AND p.id = u.id AND p.state = ANY (%s) RETURNING p.id",
             (
                 state.value,
@@ -112,7 +112,7 @@ async def ask_later(connection: Connection, places: Sequence[tuple[int, str, dat
         return
     await connection.execute(
         "UPDATE payments.payments p SET ask_at = u.ask_at"
-        " FROM unnest(%s::smallint[], %s::text[], %s::timestamptz[]) AS u (lane, id, ask_at)"
+        " FROM unnest(%b::smallint[], %b::text[], %b::timestamptz[]) AS u (lane, id, ask_at)"
         " WHERE p.lane = u.lane AND p.id = u.id",
         columns(places),
     )
@@ -161,8 +161,8 @@ async def record(connection: Connection, news: Sequence[NewCapture], now: dateti
     await connection.execute(
         "INSERT INTO payments.captures"
         " (lane, payment_id, reference, amount_minor, currency, paid_at, disposition, recorded_at)"
-        " SELECT u.*, %s FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::bigint[], %s::text[],"
-        " %s::timestamptz[], %s::text[]) AS u",
+        " SELECT u.*, %s FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::bigint[], %b::text[],"
+        " %b::timestamptz[], %b::text[]) AS u",
         (now, *columns(rows)),
     )
 
@@ -199,7 +199,7 @@ async def request_refunds(
     cursor = await connection.execute(
         "UPDATE payments.captures c SET refunded_minor = c.refunded_minor + u.amount_minor"
         " FROM (SELECT lane, payment_id, reference, sum(amount_minor)::bigint AS amount_minor"
-        " FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::bigint[])"
+        " FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::bigint[])"
         " AS v (lane, payment_id, reference, amount_minor) GROUP BY 1, 2, 3) AS u"
         " WHERE (c.lane, c.payment_id, c.reference) = (u.lane, u.payment_id, u.reference)"
         " AND c.refunded_minor + u.amount_minor <= c.amount_minor RETURNING 1",
@@ -210,8 +210,8 @@ async def request_refunds(
     await connection.execute(
         "INSERT INTO payments.refunds (lane, id, payment_id, reference, amount_minor, currency, reason, state,"
         " created_at, state_since, act_at)"
-        " SELECT u.*, 'requested', %s, %s, %s FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::text[],"
-        " %s::bigint[], %s::text[], %s::text[]) AS u",
+        " SELECT u.*, 'requested', %s, %s, %s FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::text[],"
+        " %b::bigint[], %b::text[], %b::text[]) AS u",
         (
             now,
             now,
@@ -272,7 +272,7 @@ async def close_open(connection: Connection, orders: Sequence[Place], now: datet
         return
     await connection.execute(
         "UPDATE payments.payments p SET ask_at = %s, expires_at = least(p.expires_at, %s)"
-        " FROM unnest(%s::smallint[], %s::text[]) AS u (lane, order_id)"
+        " FROM unnest(%b::smallint[], %b::text[]) AS u (lane, order_id)"
         " WHERE p.lane = u.lane AND p.order_id = u.order_id AND p.state IN ('starting', 'pending', 'declined')",
         (now, now, *split(orders)),
     )

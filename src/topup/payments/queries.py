@@ -76,7 +76,7 @@ _CAPTURE = "c.lane, c.payment_id, c.reference, c.amount_minor, c.currency, c.pai
 _REFUND = (
     "r.lane, r.id, r.payment_id, r.reference, r.amount_minor, r.currency, r.reason, r.state, r.created_at, r.tries"
 )
-_PLACES = "unnest(%s::smallint[], %s::text[]) AS place (lane, id)"
+_PLACES = "unnest(%b::smallint[], %b::text[]) AS place (lane, id)"
 
 
 def split(places: Sequence[Place]) -> tuple[list[int], list[str]]:

@@ -16,7 +16,7 @@ __all__ = ["CreatedKey", "SealedContact", "add_contacts", "create_key", "revoke_
 _INSERT = """
 INSERT INTO people.contacts (lane, id, address, created_at)
 SELECT lane, id, address, %(now)s
-FROM unnest(%(lanes)s::smallint[], %(ids)s::text[], %(addresses)s::bytea[]) AS wanted (lane, id, address)
+FROM unnest(%(lanes)b::smallint[], %(ids)b::text[], %(addresses)b::bytea[]) AS wanted (lane, id, address)
 ON CONFLICT (lane, id) DO NOTHING
 """
 

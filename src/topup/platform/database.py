@@ -29,6 +29,8 @@ LEDGER_ROLE: Final = "topup_ledger"
 
 _BEGIN: Final = "BEGIN; SELECT now()"
 _BEGIN_READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT now()"
+# Batches find their rows by key. A generic plan made while a table was young would read it whole, for ever.
+_BY_INDEX: Final = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 2.0
 _CONNECT_S: Final = 5
@@ -213,6 +215,7 @@ class HotConnection:
         await asyncio.sleep(self._pause_s)
         self._pause_s = min(max(self._pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
         self._connection = await self._database.connect()
+        await self._connection.execute(_BY_INDEX, prepare=False)
         self._pause_s = 0.0
         return self._connection
 

@@ -28,6 +28,8 @@ _SECRET_BYTES: Final = 32
 _KEPT: Final = 1_024
 """Public keys remembered per ring; a stranger who asks for kids that do not exist is not remembered at all."""
 
+_REMEMBERED: Final = 8192
+
 
 class CannotOpen(ValueError):
     """Not sealed by a key of this ring, sealed for something else, or changed since. Says nothing of the content."""
@@ -41,6 +43,8 @@ class KeyRing:
         self._signers: dict[str, tuple[int, str, Ed25519PrivateKey]] = {}
         self._verifiers: dict[tuple[str, str], Ed25519PublicKey] = {}
         self._ciphers: dict[str, AESGCM] = {}
+        self._own: dict[bytes, tuple[str, str, bytes]] = {}
+        """What this process signed lately, by signature: the very same bytes need no arithmetic (60 us)."""
         self._sealing: tuple[int, str] | None = None
 
     def sign(self, purpose: str, message: bytes) -> tuple[str, bytes]:
@@ -51,10 +55,16 @@ class KeyRing:
         if known is None or known[0] != stamp:
             known = self._read_signer(folder)
             self._signers[purpose] = known
-        return known[1], known[2].sign(message)
+        signature = known[2].sign(message)
+        if len(self._own) >= _REMEMBERED:
+            self._own.pop(next(iter(self._own)))
+        self._own[signature] = (purpose, known[1], message)
+        return known[1], signature
 
     def verify(self, purpose: str, kid: str, signature: bytes, message: bytes) -> bool:
         """Whether a key of this purpose, current or retired, made the signature; False for all that is malformed."""
+        if self._own.get(signature) == (purpose, kid, message):
+            return True
         verifier = self._verifier(purpose, kid)
         if verifier is None:
             return False

@@ -170,8 +170,8 @@ class RequestKeys:
 _STORE: Final = """
 INSERT INTO platform.request_keys AS held
     (lane, principal, route, key, fingerprint, resource, claimed_at, status, body)
-SELECT * FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::text[],
-                     %s::timestamptz[], %s::smallint[], %s::bytea[])
+SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::text[],
+                     %b::timestamptz[], %b::smallint[], %b::bytea[])
 ON CONFLICT (lane, principal, route, key) DO UPDATE SET status = excluded.status, body = excluded.body
     WHERE held.status IS NULL AND held.resource = excluded.resource
 """
@@ -210,7 +210,7 @@ def _fields(claim: Claim) -> tuple[object, ...]:
 
 _CLAIM: Final = """
 INSERT INTO platform.request_keys (lane, principal, route, key, fingerprint, resource, claimed_at)
-SELECT * FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::text[], %s::timestamptz[])
+SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::text[], %b::timestamptz[])
 ON CONFLICT (lane, principal, route, key) DO NOTHING
 RETURNING lane, principal, route, key
 """
@@ -266,7 +266,7 @@ async def _held(connection: Connection, rows: Sequence[_Row]) -> dict[_Row, _Hel
     cursor = await connection.execute(
         """
         SELECT asked.lane, asked.principal, asked.route, asked.key, found.*
-        FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::text[]) AS asked (lane, principal, route, key),
+        FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::text[]) AS asked (lane, principal, route, key),
         LATERAL (SELECT fingerprint, resource, claimed_at, status, body FROM platform.request_keys AS held
                  WHERE held.lane = asked.lane AND held.principal = asked.principal
                    AND held.route = asked.route AND held.key = asked.key LIMIT 1) AS found

@@ -12,7 +12,7 @@ from topup.platform.database import Connection
 _LIST = """
 INSERT INTO work.items (lane, id, kind, subject, evidence, created_at)
 SELECT lane, id, kind, subject, evidence, %(now)s
-FROM unnest(%(lanes)s::smallint[], %(ids)s::text[], %(kinds)s::text[], %(subjects)s::text[], %(evidence)s::jsonb[])
+FROM unnest(%(lanes)b::smallint[], %(ids)b::text[], %(kinds)b::text[], %(subjects)b::text[], %(evidence)b::jsonb[])
     AS wanted (lane, id, kind, subject, evidence)
 ORDER BY lane, kind, subject
 ON CONFLICT (lane, kind, subject) DO NOTHING
