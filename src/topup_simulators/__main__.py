@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +14,9 @@ from topup_simulators.process import Simulator, live
 
 def main(words: Sequence[str]) -> int:
     """Run what the command line asks for; gives the exit code."""
+    parent = os.getppid()  # before anything that takes time: the parent may be killed at any moment
     wanted = _parser().parse_args(words)
-    return asyncio.run(live(_make(wanted), port=wanted.port, stay=wanted.stay))
+    return asyncio.run(live(_make(wanted), port=wanted.port, parent=None if wanted.stay else parent))
 
 
 def _make(wanted: argparse.Namespace) -> Simulator:

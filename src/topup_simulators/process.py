@@ -38,8 +38,11 @@ class Simulator(Protocol):
         ...
 
 
-async def live(simulator: Simulator, *, port: int, stay: bool) -> int:
-    """Serve until told to end; gives the exit code."""
+async def live(simulator: Simulator, *, port: int, parent: int | None) -> int:
+    """Serve until told to end, or until `parent`, a process id, is our parent no more; gives the exit code.
+
+    With None the process stays whatever becomes of its parent and of its standard input.
+    """
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -52,13 +55,13 @@ async def live(simulator: Simulator, *, port: int, stay: bool) -> int:
         return _PORT_TAKEN
     agenda = asyncio.create_task(simulator.agenda.run())
     agenda.add_done_callback(lambda _: ending.set())
-    parent = None if stay else asyncio.create_task(_watch_parent(ending))
+    watch = None if parent is None else asyncio.create_task(_watch_parent(parent, ending))
     _say_ready(simulator, port)
     await ending.wait()
-    for task in (agenda, parent):
+    for task in (agenda, watch):
         if task is not None:
             task.cancel()
-    await asyncio.gather(*(task for task in (agenda, parent) if task is not None), return_exceptions=True)
+    await asyncio.gather(*(task for task in (agenda, watch) if task is not None), return_exceptions=True)
     await server.close()
     simulator.store.close()
     return 0
@@ -70,7 +73,7 @@ def _say_ready(simulator: Simulator, port: int) -> None:
     sys.stdout.flush()
 
 
-async def _watch_parent(ending: asyncio.Event) -> None:
+async def _watch_parent(parent: int, ending: asyncio.Event) -> None:
     """Set `ending` when standard input closes or the parent changes: the one is quick, the other cannot be missed."""
     loop = asyncio.get_running_loop()
 
@@ -80,7 +83,6 @@ async def _watch_parent(ending: asyncio.Event) -> None:
         loop.call_soon_threadsafe(ending.set)
 
     threading.Thread(target=read_until_closed, daemon=True).start()
-    parent = os.getppid()
     while os.getppid() == parent:  # noqa: ASYNC110 - the system tells nobody that a parent is gone
         await asyncio.sleep(_LOOK_AT_PARENT_S)
     ending.set()

@@ -107,7 +107,7 @@ def start_gateway(directory: Path, *options: str) -> GatewayRunning:
         merchant_id="demo",
         private_key_file=ours,
         gateway_public_key_file=running.ready["public_key_file"],
-        timeout_s=5.0,
+        timeout_s=10.0,
     )
     return GatewayRunning(running.process, running.ready, settings)
 
@@ -115,7 +115,7 @@ def start_gateway(directory: Path, *options: str) -> GatewayRunning:
 def start_carrier(directory: Path, *options: str) -> CarrierRunning:
     directory.mkdir(exist_ok=True)
     running = start_simulator("carrier", directory / "carrier", *PACE, *options)
-    settings = ExternalDemoSettings(base_url=running.url, secret_file=running.ready["secret_file"], timeout_s=1.0)
+    settings = ExternalDemoSettings(base_url=running.url, secret_file=running.ready["secret_file"], timeout_s=10.0)
     return CarrierRunning(running.process, running.ready, settings)
 
 
@@ -153,6 +153,12 @@ def sandbox(gateway, http_client):
 def external_demo(carrier, http_client):
     """The plugin `external_demo`, made for the running carrier."""
     return ExternalDemo(carrier.settings, http_client)
+
+
+@pytest.fixture
+def impatient_demo(carrier, http_client):
+    """The same with half a second of patience, for endings that never answer."""
+    return ExternalDemo(carrier.settings.model_copy(update={"timeout_s": 0.5}), http_client)
 
 
 @dataclass
