@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.support.database import settings_for
+from tests.support.database import Cluster, settings_for
 from tests.support.desk import LANES, publish_demonstration
 from tests.support.serving import free_socket, serving
 from topup.catalogue.queries import CatalogueCache
@@ -20,10 +20,12 @@ from topup.lines.operations import open_lines
 from topup.orders.desk import Desk
 from topup.orders.reading import Parts
 from topup.platform.database import Database
+from topup.platform.http import Client
 from topup.platform.installation import mark_installation
 from topup.platform.keys import KeyRing
 from topup.platform.request_keys import RequestKeys
 from topup.platform.web import WebSettings, application
+from topup.plugins.payments.sandbox import Sandbox
 
 OPENED = "13800138000"
 UNOPENED = "13800138001"
@@ -101,3 +103,18 @@ async def api(database: Database, tmp_path: Path, sandbox: Any) -> AsyncIterator
     await furnish(database)
     async with serving_api(database, tmp_path, {"sandbox": sandbox}) as served:
         yield served
+
+
+@pytest.fixture(scope="module")
+async def still_api(postgres: Cluster, gateway: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
+    """One API for all tests of a module that leave nothing behind for each other."""
+    name = postgres.clone()
+    client = Client(development=True)
+    directory = tmp_path_factory.mktemp("still")
+    async with Database.open(settings=settings_for(postgres.url(name)), migrating=False) as database:
+        await furnish(database)
+        gateways = {"sandbox": Sandbox(gateway.settings, client)}
+        async with serving_api(database, directory, gateways) as served:
+            yield served
+    await client.aclose()
+    postgres.drop(name)
