@@ -19,6 +19,8 @@ from topup.platform.web import limit
 
 LONG_LOOK_S: Final = 20.0
 """How long a live page waits for news before it asks again: shorter than proxies' patience."""
+SHORT_LOOK_S: Final = 3.0
+"""The same while a payment is awaited: that it was declined changes the page, but not the order's state."""
 
 _TROUBLES: Final = frozenset(
     {"gateway_unavailable", "database_lost", "overloaded", "too_late_to_cancel", "request_running", "unavailable"}
@@ -45,10 +47,13 @@ class FollowingPages:
         """The order once it differs from what the page has; 204 when nothing came in a while."""
         limit(request, "read")
         seen = request.query_params.get("seen", "")
-        order = await self._desk.wait_for_change(order_id=order_id, seen=seen, timeout_s=LONG_LOOK_S)
-        if order.status == seen:
+        status = seen.partition(".")[0]
+        look_s = SHORT_LOOK_S if status == "awaiting_payment" else LONG_LOOK_S
+        order = await self._desk.wait_for_change(order_id=order_id, seen=status, timeout_s=look_s)
+        shown = await self._shown(request, order)
+        if shown.token == seen:
             return Response(b"", status_code=204, headers=HEADERS | {"HX-Trigger": "again"})
-        return page(request, "live.html", here=f"/orders/{order_id}", order=await self._shown(request, order))
+        return page(request, "live.html", here=f"/orders/{order_id}", order=shown)
 
     async def shared(self, request: WebRequest, token: str) -> Page:
         """The progress alone, for whoever got the link."""

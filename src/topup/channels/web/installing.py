@@ -22,7 +22,7 @@ async def asset(request: WebRequest, name: str) -> Page:
     return Response(body, media_type=found.media_type, headers={"Cache-Control": _FOR_EVER} | headers)
 
 
-async def favicon(request: WebRequest) -> Page:
+async def favicon(_: WebRequest) -> Page:
     """Where browsers look that read no page."""
     icon = assets()["icon-32.png"]
     return Response(icon.plain, media_type=icon.media_type, headers={"Cache-Control": "public, max-age=86400"})
@@ -60,7 +60,7 @@ async def offline(request: WebRequest) -> Page:
     return page(request, "offline.html")
 
 
-async def service_worker(request: WebRequest) -> Page:
+async def service_worker(_: WebRequest) -> Page:
     """The service worker, at the top so that it may speak for every page; its first line names what it keeps."""
     shell = [assets()[name].path for name in _SHELL]
     head = f"const SHELL = {json.dumps(shell)};\n".encode()

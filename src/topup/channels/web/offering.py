@@ -71,6 +71,7 @@ class Offering:
     more_open: bool = False
     free: FreeRow | None = None
     packs: list[PackRow] = field(default_factory=list)
+    packs_open: bool = False
     wrong_number: Said | None = None
     wrong_choice: Said | None = None
 
@@ -86,6 +87,7 @@ def offering(
     tiles = [_tile(offer, wording) for offer in products.offers if offer.kind is OfferKind.CREDIT]
     shown = _likely(tiles) if elder else tiles
     more = [tile for tile in tiles if tile not in shown]
+    packs = [_pack(offer, wording) for offer in products.offers if offer.kind is OfferKind.PACK]
     free = next((offer for offer in products.offers if offer.kind is OfferKind.FREE), None)
     return Offering(
         number=read_back(products.number, wording),
@@ -93,7 +95,8 @@ def offering(
         more_tiles=more,
         more_open=any(tile.value == chosen for tile in more),
         free=_free(free, products.number.currency, wording) if free else None,
-        packs=[_pack(offer, wording) for offer in products.offers if offer.kind is OfferKind.PACK],
+        packs=packs,
+        packs_open=any(pack.value == chosen for pack in packs),
         wrong_choice=wrong_choice,
     )
 

@@ -39,9 +39,7 @@ class ReceiptPages:
         url = self._public_url + receipt.verify_path
         document = await render_pdf(receipt, locale=reader_of(request).wording.locale, verify_url=url)
         disposition = f'attachment; filename="topup-{receipt.number}.pdf"'
-        return Response(
-            document, media_type="application/pdf", headers=HEADERS | {"Content-Disposition": disposition}
-        )
+        return Response(document, media_type="application/pdf", headers=HEADERS | {"Content-Disposition": disposition})
 
     async def verify(self, request: WebRequest, token: str) -> Page:
         """Whether a receipt is ours, for anyone who holds it."""

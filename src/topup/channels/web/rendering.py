@@ -13,7 +13,6 @@ from topup.channels.web.assets import assets
 from topup.channels.web.wording import LANGUAGE_NAMES, Wording
 from topup.platform.i18n import LOCALES
 from topup.platform.web import request_locale
-from topup.platform.web.edge import LOCALE_COOKIE
 
 WebRequest = Request[Any, Any, Any]
 Page = Response[bytes]
@@ -28,7 +27,7 @@ HEADERS: Final = {
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
         "manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
-    # Not `no-referrer`: with it browsers send `Origin: null` with our own forms, and we could not tell them from others.
+    # Not `no-referrer`: with it browsers send `Origin: null` with our own forms too, which could be anybody's.
     "Referrer-Policy": "same-origin",
 }
 """What every page carries: nothing from elsewhere, nothing inline, no frame around it, no address told to others."""
@@ -69,11 +68,10 @@ def reader_of(request: WebRequest) -> Reader:
     return Reader(Wording(request_locale(request)), request.cookies.get(SIZE_COOKIE) == "large")
 
 
-def page(
-    request: WebRequest, template: str, *, status: int = 200, here: str | None = None, **context: object
-) -> Page:
+def page(request: WebRequest, template: str, *, status: int = 200, here: str | None = None, **context: object) -> Page:
     """A page for whoever asked. `here` is where the reader comes back to after changing the language; by default the
-    page's own address, which a page that answers a form must replace by one that can be asked for."""
+    page's own address, which a page that answers a form must replace by one that can be asked for.
+    """
     reader = reader_of(request)
     facts: Mapping[str, object] = {
         "lang": reader.wording.lang,
@@ -100,4 +98,4 @@ def go_to(path: str, *, cookie: Cookie | None = None) -> Page:
 
 def kept_for_a_year(name: str, value: str, *, secure: bool) -> Cookie:
     """A cookie that remembers a choice and nothing about the person."""
-    return Cookie(name, value, max_age=_YEAR_S, path="/", httponly=True, samesite="lax", secure=secure)
+    return Cookie(key=name, value=value, max_age=_YEAR_S, path="/", httponly=True, samesite="lax", secure=secure)

@@ -32,7 +32,10 @@ class ReviewPages:
     async def review(self, request: WebRequest, quote_id: str) -> Page:
         """The whole price, and the ways to pay it."""
         limit(request, "read")
-        return await self._show(request, await self._desk.get_quote(quote_id=quote_id), Answers(), key=str(uuid4()))
+        quote = await self._desk.get_quote(quote_id=quote_id)
+        if quote.expired:
+            raise Conflict("quote_expired")
+        return await self._show(request, quote, Answers(), key=str(uuid4()))
 
     async def again(self, request: WebRequest, quote_id: str) -> Page:
         """The same top-up at today's price."""
@@ -81,7 +84,8 @@ class ReviewPages:
 
     async def _ordered(self, request: WebRequest, quote: QuoteView, form: Form) -> OrderId:
         """The order of this price. A price makes one order, so the price's id is the key: two presses, a reload and
-        the back button all come to the same one."""
+        the back button all come to the same one.
+        """
 
         async def work(claim: Claim) -> OrderView:
             return await self._desk.order(
@@ -106,11 +110,10 @@ async def requoted(desk: Desk, old: QuoteView | OrderView) -> str:
     return f"/quotes/{fresh.id}"
 
 
-async def pay(
-    request: WebRequest, desk: Desk, keys: RequestKeys, *, order_id: OrderId, method: str, key: str
-) -> Page:
+async def pay(request: WebRequest, desk: Desk, keys: RequestKeys, *, order_id: OrderId, method: str, key: str) -> Page:
     """Begin to pay, once for each key and method, and go to the payment page; where that cannot be, to the order,
-    which says so and offers the ways that are left."""
+    which says so and offers the ways that are left.
+    """
 
     async def work(claim: Claim) -> PaymentView:
         return await desk.pay(
@@ -133,7 +136,8 @@ async def pay(
 
 async def patiently(run: Callable[[], Awaitable[Made | Stored]]) -> Made | Stored:
     """What `run` gives, once the same request that is running already has ended: of two presses a browser shows only
-    the answer to the second. Raises Conflict `request_running` when that takes too long."""
+    the answer to the second. Raises Conflict `request_running` when that takes too long.
+    """
     waited_s = 0.0
     while True:
         try:

@@ -80,7 +80,11 @@ def quote_sheet(quote: QuoteView, wording: Wording) -> QuoteSheet:
         number=quote.msisdn.grouped(),
         carrier=wording.name(quote.carrier_names),
         lines=[
-            LineRow(wording.line(line.type, line.label, line.parameters), wording.money(line.amount), line.amount.amount_minor < 0)
+            LineRow(
+                wording.line(line.type, line.label, line.parameters),
+                wording.money(line.amount),
+                line.amount.amount_minor < 0,
+            )
             for line in lines
         ],
         grants=grant_rows(quote.grants, quote.zone, wording),

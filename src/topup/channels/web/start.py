@@ -128,13 +128,12 @@ class StartPages:
 
     def _choose(self, request: WebRequest, form: Form, products: ProductsView, *, wrong: Said | None = None) -> Page:
         """The amounts of a number that is known. Without JavaScript this is the second step: nothing is wrong yet
-        while no amounts had been shown."""
+        while no amounts had been shown.
+        """
         reader = reader_of(request)
         if wrong is None and form.one("shown"):
             wrong = Said(reader.wording.text("choice_missing"), reader.wording.text("choice_missing_do"))
-        offer = offering(
-            products, reader.wording, chosen=form.one("choice"), elder=reader.elder, wrong_choice=wrong
-        )
+        offer = offering(products, reader.wording, chosen=form.one("choice"), elder=reader.elder, wrong_choice=wrong)
         status = 422 if wrong else 200
         return page(request, "start.html", status=status, here="/", form=_filled(form), offer=offer)
 

@@ -24,6 +24,7 @@ _PAYER_SPECIFIC: Final = frozenset({"payment_declined", "payment_pending"})
 """Next steps that have a headline of their own: they say more than the order's state."""
 
 _PAID: Final = frozenset({"paid", "delivering", "delivered", "unresolved", "needs_person", "refunding", "refunded"})
+_NOTHING_TO_PAY: Final = frozenset({"expired", "cancelled"})
 _REPEATABLE: Final = frozenset({"delivered", "expired", "cancelled", "refunded"})
 
 
@@ -75,7 +76,7 @@ def order_page(order: OrderView, wording: Wording) -> OrderPage:
     tone, icon = _LOOKS.get(spoken, _USUAL_LOOK)
     return OrderPage(
         id=order.id,
-        token=order.status,
+        token=f"{order.status}.{order.next_step}",
         final=order.final,
         tone=tone,
         icon=icon,
@@ -85,7 +86,7 @@ def order_page(order: OrderView, wording: Wording) -> OrderPage:
         number=order.msisdn.grouped(),
         carrier=wording.name(order.carrier_names),
         grants=grant_rows(order.grants, order.zone, wording),
-        total=wording.money(order.total),
+        total=wording.money(order.total) if order.status not in _NOTHING_TO_PAY else "",
         is_paid=order.status in _PAID,
         steps=[_step_row(step, order, wording) for step in steps(order)],
         receipt=order.receipt_number is not None,
@@ -119,12 +120,12 @@ def with_ways_to_pay(
 
 def masked_page(order: OrderView, wording: Wording) -> OrderPage:
     """The order as a stranger may see it: progress and a masked number, no sum, and nothing to press."""
-    shown = order_page(order, wording)
+    shown = order_page(replace(order, next_step=order.status), wording)
     theirs = order.who_must_act == "you" or order.status == "delivered"
     return replace(
         shown,
         id="",
-        headline=wording.text(f"headline_{order.status}"),
+        headline=wording.order_text(f"state.{order.status}"),
         number=order.msisdn.masked(),
         next="" if theirs else shown.next,
         total="",
