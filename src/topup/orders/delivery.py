@@ -59,9 +59,9 @@ def judge(attempt: Attempt, outcome: Outcome, *, submission: bool, limits: Limit
             return _absent(attempt, code, limits, now)
         case Refused(_, code):
             return Verdict(AttemptState.REFUSED, Effect.REFUND, cause=Cause.CARRIER_REFUSED, code=code)
-        case NotSent() if submission:
+        case NotSent() if submission and attempt.state is AttemptState.SUBMITTING:
             return _again(attempt, now, ask_after(attempt.asked, timedelta(0)))
-        case Throttled(retry_after_s) if submission:
+        case Throttled(retry_after_s) if submission and attempt.state is AttemptState.SUBMITTING:
             return _again(attempt, now, timedelta(seconds=retry_after_s))
     return _open(attempt, outcome, limits, now)
 
@@ -73,6 +73,8 @@ def _late(state: AttemptState, outcome: Outcome) -> Verdict:
             return Verdict(AttemptState.DELIVERED, Effect.DELIVER, cause=Cause.CARRIER_CONFIRMED, reference=reference)
         case AttemptState.NEEDS_PERSON, Refused(Reason.USER | Reason.CONFIGURATION, code):
             return Verdict(AttemptState.REFUSED, Effect.REFUND, cause=Cause.CARRIER_REFUSED, code=code)
+        case AttemptState.NEEDS_PERSON, Reversed(reference):
+            return Verdict(AttemptState.REVERSED, Effect.REFUND, cause=Cause.CARRIER_REVERSED, reference=reference)
         case AttemptState.DELIVERED, Reversed(reference):
             return Verdict(AttemptState.REVERSED, Effect.REVERSE, cause=Cause.CARRIER_REVERSED, reference=reference)
         case AttemptState.DELIVERED, Refused():
@@ -84,7 +86,9 @@ def _late(state: AttemptState, outcome: Outcome) -> Verdict:
 
 def _absent(attempt: Attempt, code: str, limits: Limits, now: datetime) -> Verdict:
     """The carrier says it never had it: believed only when it had time to notice, and never took it in before."""
-    if attempt.state is AttemptState.ACCEPTED or attempt.submitted_at is None:
+    # Taken in once, and silent or denied since: the reference of then remains.
+    taken_in = attempt.state is AttemptState.ACCEPTED or attempt.reference is not None
+    if taken_in or attempt.submitted_at is None:
         return _open(attempt, Unknown(code), limits, now)
     proven_at = attempt.submitted_at + limits.absence_proves_after
     if now < proven_at:

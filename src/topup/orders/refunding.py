@@ -64,9 +64,9 @@ def next_of(refund: Refund, outcome: Outcome, *, sending: bool, now: datetime) -
     match outcome:
         case Done():
             return RefundState.REFUNDED, None
-        case Refused(Reason.ABSENT, _) if not sending:
+        case Refused(Reason.ABSENT, _) if not sending and refund.state is not RefundState.ACCEPTED:
             return RefundState.REQUESTED, later
-        case Refused():
+        case Refused(reason, _) if sending or reason is not Reason.ABSENT:
             return RefundState.NEEDS_PERSON, None
         case NotSent() if sending:
             return RefundState.REQUESTED, later
