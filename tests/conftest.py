@@ -5,5 +5,6 @@ pytest_plugins = [
     "tests.support.database",
     "tests.support.properties",
     "tests.support.desk",
+    "tests.support.figures",
     "tests.support.simulators",
 ]
