@@ -97,6 +97,8 @@ async def test_an_items_own_problem_is_raised_in_its_waiter_only(database, owner
 
     async with batching(database, refuse_odd) as batcher:
         answers = await outcomes(batcher, range(10))
+        with pytest.raises(Conflict, match="odd"):
+            await batcher.submit(11)
     assert [isinstance(answer, Conflict) for answer in answers] == [False, True] * 5
     assert answers[::2] == [0, 2, 4, 6, 8]
 
@@ -225,8 +227,25 @@ async def test_a_deadlock_is_tried_again_and_parks_nobody(database, owner):
             await connection.execute("DO $$ BEGIN RAISE deadlock_detected; END $$")
         return await insert(connection, items, now)
 
-    async with batching(database, collide_once) as batcher:
-        assert await outcomes(batcher, range(3)) == [0, 10, 20]
+    parked = []
+    async with batching(database, collide_once, on_parked=lambda item, _error: parked.append(item)) as batcher:
+        assert await batcher.submit(7) == 70
+    assert parked == []
+
+
+async def test_while_one_flush_holds_all_keys_no_second_one_begins(database, owner):
+    gate = Gate()
+    async with batching(database, gate, connections=2, key=lambda item: item) as batcher:
+        first = asyncio.create_task(outcomes(batcher, range(4)))
+        await gate.entered.wait()
+        rest = asyncio.create_task(outcomes(batcher, range(10, 210)))
+        while batcher.waiting < 200:  # noqa: ASYNC110 - a turn of the loop for each submission
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert list(batcher._flights) == [0]
+        gate.open.set()
+        await asyncio.gather(first, rest)
+    assert stored(owner) == [*range(4), *range(10, 210)]
 
 
 async def test_a_full_disk_is_nobodys_fault(database, owner):

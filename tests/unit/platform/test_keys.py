@@ -1,7 +1,8 @@
 """Keys: what is signed verifies for ever and for its purpose only; what is sealed opens for its owner only."""
 
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
+from threading import Barrier
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -79,6 +80,21 @@ def test_processes_that_start_together_make_one_key(directory):
     assert len({kid for kid, _, _ in made}) == 1
     assert all(ring.verify("receipts", kid, signature, b"x") for kid, signature, _ in made)
     assert {ring.unseal(sealed, "con_1") for _, _, sealed in made} == {b"news"}
+
+
+def test_those_who_sign_first_at_one_moment_agree_on_the_key(directory):
+    people = 8
+    for purpose in ("quotes", "receipts", "ledger-heads", "notes"):
+        together = Barrier(people)
+
+        def sign(_number, purpose=purpose, together=together):
+            ring = KeyRing(directory)
+            together.wait()
+            return ring.sign(purpose, b"x")[0]
+
+        with ThreadPoolExecutor(people) as pool:
+            assert len(set(pool.map(sign, range(people)))) == 1
+        assert len(KeyRing(directory).public_keys(purpose)) == 1
 
 
 @_shared
