@@ -72,13 +72,34 @@ async def furnish(database: Database) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving_api(database: Database, data_dir: Path, gateways: dict[str, Any], **web: Any) -> AsyncIterator[Api]:
-    """The API served with these gateways; `web` are WebSettings, `trusted_proxies` and `demo` go elsewhere."""
-    bound = free_socket()
-    url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-    settings = settings_for(database.url, public_url=url, trusted_proxies=web.pop("trusted_proxies", ()))
-    demo = web.pop("demo", True)
-    parts = Parts(
+async def serving_api(
+    database: Database,
+    data_dir: Path,
+    gateways: dict[str, Any],
+    *,
+    desk: Desk | None = None,
+    demo: bool = True,
+    checks: dict[str, Any] | None = None,
+    **web: Any,
+) -> AsyncIterator[Api]:
+    """The API served with these gateways, or of a desk that is there already; `web` are WebSettings."""
+    async with contextlib.AsyncExitStack() as stack:
+        bound = free_socket()
+        stack.callback(bound.close)
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        desk = desk or await stack.enter_async_context(Desk(parts_of(database, data_dir, gateways, url)))
+        keys = RequestKeys(database=database, lanes=LANES)
+        stack.push_async_callback(keys.aclose)
+        router = create_api_router(desk=desk, keys=keys, database=database, address=url, demo=demo, checks=checks)
+        settings = settings_for(database.url, public_url=url)
+        app = application(routers=[router], settings=settings, web_settings=WebSettings(**{**NO_LIMITS, **web}))
+        await stack.enter_async_context(serving(app, bound))
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False, timeout=30))
+        yield Api(client, desk, database, url)
+
+
+def parts_of(database: Database, data_dir: Path, gateways: dict[str, Any], url: str) -> Parts:
+    return Parts(
         database=database,
         catalogue=CatalogueCache(),
         keys=KeyRing(data_dir / "keys"),
@@ -87,14 +108,6 @@ async def serving_api(database: Database, data_dir: Path, gateways: dict[str, An
         carriers={},
         public_url=url,
     )
-    keys = RequestKeys(database=database, lanes=LANES)
-    async with Desk(parts) as desk:
-        router = create_api_router(desk=desk, keys=keys, database=database, address=url, demo=demo)
-        web_settings = WebSettings(**{**NO_LIMITS, **web})
-        app = application(routers=[router], settings=settings, web_settings=web_settings)
-        async with serving(app, bound), httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
-            yield Api(client, desk, database, url)
-        await keys.aclose()
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from typing import Any, Final, Literal
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
+from topup.kernel.errors import Problem
+
 Handler = Callable[..., Awaitable[ASGIResponse]]
 Parameters = tuple["Parameter", ...]
 
@@ -41,14 +43,15 @@ class Endpoint:
     status: int = 200
     body: type[Any] | str | None = None
     parameters: Parameters = ()
-    problems: tuple[str, ...] = ()
+    problems: tuple[str | Problem, ...] = ()
+    """Codes; a problem itself where its category is not the code's usual one."""
     keyed: bool = False
     """Needs an Idempotency-Key."""
     permission: str | None = None
     """Needs an API key with it."""
 
-    def all_problems(self) -> tuple[str, ...]:
-        """Every code this endpoint may answer."""
+    def all_problems(self) -> tuple[str | Problem, ...]:
+        """Every problem this endpoint may answer."""
         more = WITH_BODY if isinstance(self.body, type) else ()
         keys = WITH_KEY if self.keyed else ()
         guarded = ("credentials_missing", "credentials_wrong", "not_permitted") if self.permission else ()

@@ -1,5 +1,7 @@
 """What gateways and carriers tell us, and the simulated payer of a demonstration."""
 
+from typing import Final
+
 import msgspec
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
@@ -7,12 +9,14 @@ from litestar.response.base import ASGIResponse
 from topup.channels.api import rendering, shapes
 from topup.channels.api.endpoints import Endpoint, Parameter
 from topup.channels.api.reading import read_json
+from topup.kernel.errors import Invalid, NotFound
 from topup.orders.desk import Desk
 from topup.platform.web import Handlers, limit, read_body
 from topup.platform.web.application import answer
 from topup.platform.web.edge import AnyRequest
 
-_outcome = msgspec.json.Decoder(shapes.SandboxOutcome)
+_REFUSED: Final = 400
+_outcome: Final = msgspec.json.Decoder(shapes.SandboxOutcome)
 
 
 class Hooks(Handlers):
@@ -23,17 +27,14 @@ class Hooks(Handlers):
 
     async def gateway(self, request: AnyRequest, method: FromPath[str]) -> ASGIResponse:
         """An event of a payment gateway: stored, then acknowledged as that gateway wants to hear it."""
-        status, media_type, body = await self._desk.receive_event(
-            method=method, headers=_headers(request), body=await read_body(request, expected=None)
-        )
-        return answer(body, status=status, media_type=media_type)
+        body = await read_body(request, expected=None)
+        return _acknowledged(*await self._desk.receive_event(method=method, headers=_headers(request), body=body))
 
     async def carrier(self, request: AnyRequest, carrier: FromPath[str]) -> ASGIResponse:
         """An event of an outside carrier."""
-        status, media_type, body = await self._desk.receive_carrier_event(
-            carrier=carrier, headers=_headers(request), body=await read_body(request, expected=None)
-        )
-        return answer(body, status=status, media_type=media_type)
+        body = await read_body(request, expected=None)
+        told = await self._desk.receive_carrier_event(carrier=carrier, headers=_headers(request), body=body)
+        return _acknowledged(*told)
 
     def endpoints(self) -> list[Endpoint]:
         """The routes. What is sent is each gateway's own affair."""
@@ -41,10 +42,11 @@ class Hooks(Handlers):
         carrier = Parameter("carrier", "path", "The carrier's plugin.", "external_demo")
         return [
             Endpoint("POST", "/webhooks/{method}", self.gateway, "receiveGatewayEvent", "Take a gateway's signed event",
-                     "Events", "*/*", body="*/*", parameters=(method,), problems=("method_unknown", "body_too_large")),
+                     "Events", "*/*", body="*/*", parameters=(method,),
+                     problems=(NotFound("method_unknown"), "event_rejected", "body_too_large")),
             Endpoint("POST", "/webhooks/carriers/{carrier}", self.carrier, "receiveCarrierEvent",
                      "Take a carrier's signed event", "Events", "*/*", body="*/*", parameters=(carrier,),
-                     problems=("carrier_unknown", "body_too_large")),
+                     problems=("carrier_unknown", "event_rejected", "body_too_large")),
         ]  # fmt: skip
 
 
@@ -67,8 +69,15 @@ class Sandbox(Handlers):
         return [
             Endpoint("POST", "/sandbox/payments/{payment_id}", self.outcome, "settleSandboxPayment",
                      "Let the simulated payer act", "Demonstration", shapes.SandboxOutcome, body=shapes.SandboxOutcome,
-                     parameters=(payment,), problems=("payment_unknown", "gateway_unavailable")),
+                     parameters=(payment,), problems=("payment_unknown", "outcome_refused", "gateway_unavailable")),
         ]  # fmt: skip
+
+
+def _acknowledged(status: int, media_type: str, body: bytes) -> ASGIResponse:
+    """The acknowledgement as the sender wants it; raises Invalid `event_rejected` for an event that is not theirs."""
+    if status >= _REFUSED:
+        raise Invalid("event_rejected")
+    return answer(body, status=status, media_type=media_type)
 
 
 def _headers(request: AnyRequest) -> dict[str, str]:

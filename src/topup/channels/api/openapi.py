@@ -130,7 +130,7 @@ def _headers(endpoint: Endpoint) -> list[dict[str, Any]]:
         "in": "header",
         "required": False,
         "description": "The language of texts; `zh-Hans` where none is known.",
-        "schema": {"type": "string", "maxLength": 256},
+        "schema": {"type": "string"},
         "example": "en",
     }
     if not endpoint.keyed:
@@ -188,8 +188,8 @@ _EXAMPLES: Final[dict[type[Any], Any]] = {
 def _failures(endpoint: Endpoint, schema: Any) -> dict[str, Any]:
     """One response per status, with an example per code."""
     by_status: dict[int, list[Problem]] = defaultdict(list)
-    for code in dict.fromkeys(endpoint.all_problems()):
-        problem = _problem(code)
+    for named in dict.fromkeys(endpoint.all_problems()):
+        problem = _problem(named) if isinstance(named, str) else named
         by_status[status_of(problem)].append(problem)
     return {str(status): _failure(status, problems, schema) for status, problems in sorted(by_status.items())}
 

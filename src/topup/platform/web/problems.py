@@ -29,6 +29,7 @@ STATUS_OF_CODE: Final = {
     "body_too_slow": 408,
     "body_type_unsupported": 415,
     "body_unreadable": 400,
+    "event_rejected": 400,
     "key_missing": 400,
     "key_unreadable": 400,
     "method_not_allowed": 405,
