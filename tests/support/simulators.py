@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.misbehaving import read_request
 from topup.fulfilment.ports import Delivery
 from topup.kernel.ids import new_id
 from topup.kernel.money import Money
@@ -23,8 +24,6 @@ from topup.payments.ports import PaymentRequest
 from topup.platform.http import Client
 from topup.plugins.carriers.external_demo import ExternalDemo, ExternalDemoSettings
 from topup.plugins.payments.sandbox import Sandbox, SandboxSettings, ensure_merchant_keys
-
-from tests.support.misbehaving import read_request
 
 PACE = ("--time-factor", "0.1", "--resend-factor", "0.0001")
 _PATIENCE_S = 20.0
@@ -233,6 +232,6 @@ def a_delivery(ending: int = 1, *, notify_url: str = "http://127.0.0.1:9/nobody"
 async def until(question, wanted, *, patience_s: float = _PATIENCE_S):
     """Ask until the answer is as wanted: polling is what a caller of these interfaces does."""
     async with asyncio.timeout(patience_s):
-        while not wanted(answer := await question()):
+        while not wanted(answer := await question()):  # noqa: ASYNC110 - the answer is in another process
             await asyncio.sleep(0.02)
     return answer

@@ -1,1 +1,1 @@
-"""plugins"""
+"""Plugins: each knows its port, the kernel and the platform, and nothing else."""

@@ -63,7 +63,7 @@ async def test_a_connection_that_does_not_come_about_in_time_is_not_sent(client)
         address = full.getsockname()
         waiting = [socket.socket() for _ in range(3)]
         for each in waiting:  # Linux drops what comes once the queue is full
-            each.setblocking(False)
+            each.settimeout(0)
             each.connect_ex(address)
         assert isinstance(await post(client, f"http://127.0.0.1:{address[1]}"), NotSent)
         for each in waiting:

@@ -98,7 +98,7 @@ async def test_each_missing_doubled_or_added_field_is_refused(gateway, http_clie
         ({"kid": "0" * 16}, "BAD_SIGNATURE"),
     ],
 )
-async def test_a_well_signed_form_that_makes_no_sense_is_refused(gateway, http_client, fields, sign, change, code):
+async def test_a_well_signed_form_that_makes_no_sense_is_refused(gateway, http_client, fields, sign, *, change, code):
     form = signed(await fields(**change), sign)
     assert await opened(gateway, http_client, urlencode(form)) == (403, code)
 

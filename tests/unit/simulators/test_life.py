@@ -1,7 +1,6 @@
 """A simulator's process: says when it is ready, keeps what it said through a kill -9, and never becomes an orphan."""
 
 import json
-import os
 import re
 import signal
 import socket
@@ -66,7 +65,9 @@ async def test_a_parent_killed_with_9_leaves_no_orphan(tmp_path):
         "print(child.pid, flush=True)\n"
         "time.sleep(600)\n"
     )
-    parent = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(  # noqa: ASYNC220 - it is started before anything else runs in the loop
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     child = int(parent.stdout.readline())
     assert json.loads(parent.stdout.readline())["ready"] is True
     assert alive(child)
@@ -165,7 +166,7 @@ def test_two_makers_of_the_merchants_key_end_with_one_key(tmp_path):
         assert maker.wait(60) == 0
         maker.stdin.close()
     assert len({(tmp_path / f"p{i}").read_bytes() for i in range(4)}) == 1
-    assert sorted(os.listdir(tmp_path)) == ["k", "p0", "p1", "p2", "p3"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["k", "p0", "p1", "p2", "p3"]
 
 
 def test_neither_package_loads_the_other():

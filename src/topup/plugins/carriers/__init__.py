@@ -1,1 +1,1 @@
-"""plugins/carriers"""
+"""Carriers and aggregators: one module each, found by `platform.plugs.discover`."""

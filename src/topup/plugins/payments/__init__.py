@@ -1,1 +1,1 @@
-"""plugins/payments"""
+"""Payment gateways: one module each, found by `platform.plugs.discover`."""
