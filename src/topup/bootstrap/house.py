@@ -13,6 +13,7 @@ from topup.notifications import tasks as notifications
 from topup.orders import tasks as orders
 from topup.orders.desk import Desk
 from topup.orders.reading import Parts
+from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Database
 from topup.platform.http import Client
 from topup.platform.jobs import Metrics, Supervisor, Sweep
@@ -20,6 +21,8 @@ from topup.platform.request_keys import RequestKeys, forget_old
 
 _FORGET_EVERY_S = 300.0
 _FORGET_BATCH = 1_000
+_BEFORE_FORGETTING = crash_label("request_keys.before_forget")
+_FORGOTTEN = crash_label("request_keys.forgotten")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +98,9 @@ async def _nudge(desk: Desk, supervisor: Supervisor) -> None:
 
 async def _forget(database: Database) -> int:
     async with database.transaction() as transaction:
-        return await forget_old(transaction.connection, now=transaction.now, limit=_FORGET_BATCH)
+        forgotten = await forget_old(transaction.connection, now=transaction.now, limit=_FORGET_BATCH)
+        if forgotten:
+            crash_point(_BEFORE_FORGETTING)
+    if forgotten:
+        crash_point(_FORGOTTEN)
+    return forgotten

@@ -29,8 +29,12 @@ AT_ONCE: Final = 10
 """Calls to the messenger side by side."""
 LONGEST_SEND_S: Final = 60.0
 
+_BEFORE_TAKING = crash_label("notifications.before_take")
 _TAKEN = crash_label("notifications.taken")
-_SENT = crash_label("notifications.sent")
+_BEFORE_SEND = crash_label("notifications.before_send")
+_AFTER_SEND = crash_label("notifications.after_send")
+_BEFORE_WRITING = crash_label("notifications.before_write")
+_WRITTEN = crash_label("notifications.written")
 _log = structlog.get_logger(__name__)
 
 _TAKE: Final = """
@@ -89,14 +93,15 @@ async def send_due(database: Database, keyring: KeyRing, messenger: Messenger) -
     """Send up to BATCH messages that are due; gives how many were taken."""
     async with database.transaction() as transaction:
         taken = await take(transaction.connection, transaction.now)
-    crash_point(_TAKEN)
+        if taken:
+            crash_point(_BEFORE_TAKING)
     if not taken:
         return 0
+    crash_point(_TAKEN)
     exhausted = [message for message in taken if message.unknowns >= MAXIMUM_UNKNOWNS]
     turns = asyncio.Semaphore(AT_ONCE)
     sending = [message for message in taken if message not in exhausted]
     outcomes = await asyncio.gather(*(_send(message, keyring, messenger, turns) for message in sending))
-    crash_point(_SENT)
     async with database.transaction() as transaction:
         results = [(message, Result(MessageState.UNSURE, message.unknowns, None)) for message in exhausted]
         results += [
@@ -104,6 +109,8 @@ async def send_due(database: Database, keyring: KeyRing, messenger: Messenger) -
             for message, outcome in zip(sending, outcomes, strict=True)
         ]
         await _write(transaction.connection, results)
+        crash_point(_BEFORE_WRITING)
+    crash_point(_WRITTEN)
     return len(taken)
 
 
@@ -147,7 +154,10 @@ async def _send(message: Taken, keyring: KeyRing, messenger: Messenger, turns: a
     async with turns:
         try:
             async with asyncio.timeout(LONGEST_SEND_S):
-                return await messenger.send(outgoing)
+                crash_point(_BEFORE_SEND)
+                outcome = await messenger.send(outgoing)
+                crash_point(_AFTER_SEND)
+                return outcome
         except TimeoutError:
             return Unknown("no answer in time")
         except Exception as error:  # noqa: BLE001 - a messenger's defect must not make the others' outcomes unknown

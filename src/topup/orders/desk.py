@@ -50,6 +50,8 @@ _LOOK_AGAIN_S: Final = 1.0
 
 _BEFORE_START = crash_label("payment.before_start")
 _AFTER_START = crash_label("payment.after_start")
+_BEFORE_EXPIRY = crash_label("orders.expire.before_commit")
+_AFTER_EXPIRY = crash_label("orders.expire.after_commit")
 
 
 class Desk(Reading):
@@ -280,6 +282,11 @@ class Desk(Reading):
         """Let orders expire that were not paid in time; how many."""
         async with self._parts.database.transaction() as transaction:
             expired = await paying.expire(transaction.connection, limit, transaction.now)
+            if expired:
+                crash_point(_BEFORE_EXPIRY)
+        if not expired:
+            return 0
+        crash_point(_AFTER_EXPIRY)
         for order_id in expired:
             self._changed(order_id)
         return len(expired)

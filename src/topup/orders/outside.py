@@ -14,7 +14,7 @@ from topup.fulfilment import operations as fulfilment
 from topup.fulfilment.operations import Due
 from topup.fulfilment.ports import Carrier, Delivery
 from topup.fulfilment.queries import Attempt, attempts
-from topup.kernel.errors import Problem
+from topup.kernel.errors import Problem, Unavailable
 from topup.kernel.ids import FulfilmentId, PaymentId, is_id, lane_of
 from topup.kernel.money import Money
 from topup.kernel.outcome import Done, Outcome, Reason, Refused, Unknown
@@ -26,11 +26,19 @@ from topup.orders.settlement import Settled, Told
 from topup.orders.states import OrderState
 from topup.payments import operations as payments
 from topup.payments import queries as paid
-from topup.payments.ports import BillUnavailable, Capability, Gateway, PaymentFact, PaymentStanding, RefundRequest
+from topup.payments.ports import (
+    BillLine,
+    BillUnavailable,
+    Capability,
+    Gateway,
+    PaymentFact,
+    PaymentStanding,
+    RefundRequest,
+)
 from topup.payments.queries import Payment, Refund
 from topup.payments.states import HORIZON, PaymentState, RefundState, ask_after
 from topup.platform.crash import crash_label, crash_point
-from topup.platform.database import Connection, Database
+from topup.platform.database import Connection, Database, Transaction
 from topup.work.operations import Decision, list_for_person
 
 CALLS: Final = 32
@@ -39,17 +47,28 @@ _BILL_PAGE: Final = 500
 
 _log: Final = structlog.get_logger(__name__)
 
+_BEFORE_TAKING = crash_label("delivery.before_take")
 _TAKEN = crash_label("delivery.taken")
 _BEFORE_SUBMIT = crash_label("delivery.before_submit")
 _AFTER_SUBMIT = crash_label("delivery.after_submit")
+_BEFORE_DELIVERY_QUERY = crash_label("delivery.before_query")
 _AFTER_DELIVERY_QUERY = crash_label("delivery.after_query")
+_BEFORE_TAKING_REFUNDS = crash_label("refund.before_take")
 _REFUNDS_TAKEN = crash_label("refund.taken")
 _BEFORE_REFUND = crash_label("refund.before_send")
 _AFTER_REFUND = crash_label("refund.after_send")
+_BEFORE_REFUND_QUERY = crash_label("refund.before_query")
 _AFTER_REFUND_QUERY = crash_label("refund.after_query")
+_BEFORE_TAKING_QUESTIONS = crash_label("question.before_take")
 _QUESTIONS_TAKEN = crash_label("question.taken")
+_BEFORE_QUERY = crash_label("question.before_query")
 _AFTER_QUERY = crash_label("question.after_query")
+_BEFORE_CLOSE = crash_label("question.before_close")
 _AFTER_CLOSE = crash_label("question.after_close")
+_BEFORE_PUTTING_OFF = crash_label("question.before_put_off")
+_AFTER_PUTTING_OFF = crash_label("question.after_put_off")
+_BEFORE_BILL = crash_label("bill.before_read")
+_AFTER_BILL = crash_label("bill.after_read")
 
 Thing = TypeVar("Thing")
 
@@ -91,6 +110,10 @@ class Outside:
             # Portability is looked up once more before anything is sent.
             fresh = [known[item.id] for item in due if item.submit]
             served = await self._is_same_carrier(transaction.connection, fresh) if fresh else set()
+            if due:
+                crash_point(_BEFORE_TAKING)
+        if not due:
+            return 0
         crash_point(_TAKEN)
         await _each(due, lambda item: self._deliver(item, known[item.id], ported=item.id not in served))
         return len(due)
@@ -107,6 +130,7 @@ class Outside:
             outcome = await carrier.submit(_delivery(attempt, self._carrier_events_url(attempt.carrier)))
             crash_point(_AFTER_SUBMIT)
         else:
+            crash_point(_BEFORE_DELIVERY_QUERY)
             outcome = await carrier.query(FulfilmentId(attempt.id))
             crash_point(_AFTER_DELIVERY_QUERY)
         await self._ears.delivery(Heard(attempt.id, outcome, attempt.carrier, submission=due.submit))
@@ -119,6 +143,10 @@ class Outside:
             refunds = await paid.refunds(transaction.connection, places) if due else {}
             of_payment = [(refund.lane, str(refund.payment_id)) for refund in refunds.values()]
             known = await paid.payments(transaction.connection, of_payment) if due else {}
+            if due:
+                crash_point(_BEFORE_TAKING_REFUNDS)
+        if not due:
+            return 0
         crash_point(_REFUNDS_TAKEN)
         first = {place[1] for place, state in due if state is RefundState.REQUESTED}
         await _each(
@@ -139,6 +167,7 @@ class Outside:
             outcome = await gateway.refund(_refund_request(refund))
             crash_point(_AFTER_REFUND)
         else:
+            crash_point(_BEFORE_REFUND_QUERY)
             outcome = await gateway.query_refund(refund.id, refund.payment_id)
             crash_point(_AFTER_REFUND_QUERY)
         await self._ears.refund(RefundHeard(refund.id, outcome, payment.method, sending=send))
@@ -151,6 +180,10 @@ class Outside:
             of_orders = sorted({(payment.lane, str(payment.order_id)) for payment in known.values()})
             orders = await queries.orders(transaction.connection, of_orders)
             now = transaction.now
+            if due:
+                crash_point(_BEFORE_TAKING_QUESTIONS)
+        if not due:
+            return 0
         crash_point(_QUESTIONS_TAKEN)
         await _each(list(known.values()), lambda payment: self._ask(payment, orders[payment.order_id], now))
         return len(due)
@@ -164,6 +197,7 @@ class Outside:
         closed = over and Capability.CLOSE in gateway.capabilities and await self._close(gateway, payment)
         if closed:
             return
+        crash_point(_BEFORE_QUERY)
         answer = await gateway.query(payment.id)
         crash_point(_AFTER_QUERY)
         for fact in answer.facts:
@@ -171,8 +205,11 @@ class Outside:
                 await self._ears.payment(Told(fact, payment.method))
         if not any(_is_final(fact, over=over) for fact in answer.facts):
             await self._later(payment, now)
+        elif over:
+            await self._asked_enough(payment)
 
     async def _close(self, gateway: Gateway, payment: Payment) -> bool:
+        crash_point(_BEFORE_CLOSE)
         outcome = await gateway.close(payment.id)
         crash_point(_AFTER_CLOSE)
         if not isinstance(outcome, Done):
@@ -181,18 +218,21 @@ class Outside:
         await self._ears.payment(Told(fact, payment.method))
         return True
 
+    async def _asked_enough(self, payment: Payment) -> None:
+        """The gateway said its last word, and nobody may pay any more: what is left open is not asked about again."""
+        async with self._database.transaction() as transaction:
+            await payments.ask_later(transaction.connection, [(payment.lane, str(payment.id), None)])
+
     async def _later(self, payment: Payment, now: datetime) -> None:
         """Ask again by the schedule; past the horizon a person decides."""
         async with self._database.transaction() as transaction:
             if now - payment.expires_at <= HORIZON:
                 again = (payment.lane, str(payment.id), transaction.now + ask_after(payment.asked))
                 await payments.ask_later(transaction.connection, [again])
-                return
-            step = payments.Step(payment.lane, payment.id, PaymentState.NEEDS_PERSON, None)
-            await payments.advance(transaction.connection, [step], transaction.now)
-            evidence = {"order": payment.order_id, "method": payment.method, "asked": payment.asked}
-            decision = Decision(payment.lane, "payment_unresolved", payment.id, evidence)
-            await list_for_person(transaction.connection, [decision], transaction.now)
+            else:
+                await _give_up(transaction, payment)
+            crash_point(_BEFORE_PUTTING_OFF)
+        crash_point(_AFTER_PUTTING_OFF)
 
     async def read_bills(self) -> int:
         """Settle what a gateway's bill of today and yesterday knows and we do not: the last net under lost events."""
@@ -207,10 +247,13 @@ class Outside:
         return found
 
     async def _read_bill(self, name: str, gateway: Gateway, day: date) -> int:
+        crash_point(_BEFORE_BILL)
         try:
-            lines = [line for line in await gateway.bill(day) if line.kind == "payment"]
+            bill = await gateway.bill(day)
         except BillUnavailable:
             return 0
+        crash_point(_AFTER_BILL)
+        lines = [line for line in bill if line.kind == "payment"]
         found = 0
         for start in range(0, len(lines), _BILL_PAGE):
             page = {line.our_id: line for line in lines[start : start + _BILL_PAGE] if is_id("payment", line.our_id)}
@@ -220,12 +263,45 @@ class Outside:
             known = {(capture.payment_id, capture.reference) for of in captures.values() for capture in of}
             for line in lines[start : start + _BILL_PAGE]:
                 if line.our_id in page and (line.our_id, line.reference) not in known:
-                    fact = PaymentFact(
-                        PaymentId(line.our_id), PaymentStanding.PAID, line.reference, line.amount, line.at
-                    )
-                    await self._ears.payment(Told(fact, name))
-                    found += 1
+                    found += await self._settle_line(name, line)
         return found
+
+    async def _settle_line(self, name: str, line: BillLine) -> int:
+        """Settle money that only the bill knew of; what cannot be settled is for a person, and hides no other line."""
+        fact = PaymentFact(PaymentId(line.our_id), PaymentStanding.PAID, line.reference, line.amount, line.at)
+        try:
+            await self._ears.payment(Told(fact, name))
+        except Unavailable:
+            raise
+        except Problem as problem:
+            reason = problem.code
+        except Exception as error:  # noqa: BLE001 - a poisoned line must not hide the others; it is listed
+            _log.exception("bill_line_unknown", method=name)
+            reason = type(error).__name__
+        else:
+            return 1
+        evidence = {
+            "method": name,
+            "payment": line.our_id,
+            "reference": line.reference,
+            "amount_minor": line.amount.amount_minor,
+            "currency": line.amount.currency,
+            "reason": reason,
+        }
+        async with self._database.transaction() as transaction:
+            subject = f"{name}:{line.our_id}:{line.reference}"
+            decision = Decision(lane_of(line.our_id), "bill_line_unknown", subject, evidence)
+            await list_for_person(transaction.connection, [decision], transaction.now)
+        return 0
+
+
+async def _give_up(transaction: Transaction, payment: Payment) -> None:
+    step = payments.Step(payment.lane, payment.id, PaymentState.NEEDS_PERSON, None)
+    if not await payments.advance(transaction.connection, [step], transaction.now):
+        return  # settled meanwhile
+    evidence = {"order": payment.order_id, "method": payment.method, "asked": payment.asked}
+    decision = Decision(payment.lane, "payment_unresolved", payment.id, evidence)
+    await list_for_person(transaction.connection, [decision], transaction.now)
 
 
 def _says_something(fact: PaymentFact, *, over: bool) -> bool:

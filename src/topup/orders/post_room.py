@@ -3,9 +3,9 @@ settled; a sweep takes what a dead process left.
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -32,9 +32,15 @@ LONGEST_EVENT: Final = 256 * 1024
 _UNDER_WAY: Final = 20_000
 """Events being settled at once in this process; the rest is left to the sweep."""
 
+Stated = TypeVar("Stated", Fact, CarrierFact)
+
 _log: Final = structlog.get_logger(__name__)
 _STORED = crash_label("inbox.stored")
 _CARRIER_STORED = crash_label("carrier_inbox.stored")
+_BEFORE_PARKING = crash_label("inbox.before_park")
+_AFTER_PARKING = crash_label("inbox.after_park")
+_BEFORE_QUARANTINE = crash_label("quarantine.before_commit")
+_AFTER_QUARANTINE = crash_label("quarantine.after_commit")
 
 
 class PostRoom:
@@ -121,35 +127,46 @@ class PostRoom:
         return len(left) + len(carriers_left)
 
     async def _settle(self, key: inbox.EventKey, facts: Sequence[Fact]) -> None:
-        for fact in facts:
-            try:
-                if isinstance(fact, PaymentFact):
-                    await self._ears.payment(Told(fact, key[1], key))
-                else:
-                    await self._ears.refund(RefundHeard(fact.refund_id, fact.outcome, key[1], event=key))
-            except Unavailable:
-                return  # the sweep takes it up again
-            except Problem as problem:
-                _log.warning("event_about_nothing_known", method=key[1], code=problem.code)
-                await self._park(key, problem.code, carrier=False)
-            except Exception as error:  # noqa: BLE001 - a poisoned event must not stop the others; it is parked
-                _log.exception("event_parked", method=key[1])
-                await self._park(key, type(error).__name__, carrier=False)
+        async def tell(fact: Fact, event: inbox.EventKey | None) -> None:
+            if isinstance(fact, PaymentFact):
+                await self._ears.payment(Told(fact, key[1], event))
+            else:
+                await self._ears.refund(RefundHeard(fact.refund_id, fact.outcome, key[1], event=event))
+
+        await self._each(key, facts, tell, carrier=False)
 
     async def _conclude(self, key: carrier_inbox.EventKey, facts: Sequence[CarrierFact]) -> None:
-        for fact in facts:
+        async def tell(fact: CarrierFact, event: carrier_inbox.EventKey | None) -> None:
+            await self._ears.delivery(Heard(fact.fulfilment_id, fact.outcome, key[1], event=event))
+
+        await self._each(key, facts, tell, carrier=True)
+
+    async def _each(
+        self,
+        key: inbox.EventKey,
+        facts: Sequence[Stated],
+        tell: Callable[[Stated, inbox.EventKey | None], Awaitable[None]],
+        *,
+        carrier: bool,
+    ) -> None:
+        """Settle the facts of an event one by one. It is settled with the last of them, so that the sweep takes it up
+        again when the process dies in between; a fact that cannot be settled parks it, after the others.
+        """
+        obstacle = ""
+        for number, fact in enumerate(facts, 1):
+            is_last = number == len(facts)
             try:
-                await self._ears.delivery(Heard(fact.fulfilment_id, fact.outcome, key[1], event=key))
-            except Unavailable:
-                return
+                await tell(fact, key if is_last and not obstacle else None)
             except Problem as problem:
-                if problem.category == "unavailable":
-                    return
-                _log.warning("event_about_nothing_known", carrier=key[1], code=problem.code)
-                await self._park(key, problem.code, carrier=True)
+                if problem.category == Unavailable.category:
+                    return  # the sweep takes it up again
+                _log.warning("event_about_nothing_known", plugin=key[1], code=problem.code)
+                obstacle = problem.code
             except Exception as error:  # noqa: BLE001 - a poisoned event must not stop the others; it is parked
-                _log.exception("event_parked", carrier=key[1])
-                await self._park(key, type(error).__name__, carrier=True)
+                _log.exception("event_parked", plugin=key[1])
+                obstacle = type(error).__name__
+        if obstacle:
+            await self._park(key, obstacle, carrier=carrier)
 
     async def _park(self, key: inbox.EventKey, reason: str, *, carrier: bool) -> None:
         """Put an event aside that cannot be settled: a person looks, and the others go on."""
@@ -159,6 +176,8 @@ class PostRoom:
             evidence = {"from": key[1], "event": key[2], "reason": reason}
             decision = Decision(key[0], "event_parked", f"{key[1]}:{key[2]}", evidence)
             await list_for_person(transaction.connection, [decision], transaction.now)
+            crash_point(_BEFORE_PARKING)
+        crash_point(_AFTER_PARKING)
 
     async def _reject(self, plugin: str, reason: str, body: bytes) -> tuple[int, str, bytes]:
         self.quarantined[plugin] = self.quarantined.get(plugin, 0) + 1
@@ -167,6 +186,8 @@ class PostRoom:
             await inbox.quarantine(
                 transaction.connection, method=plugin, reason=reason[:200], raw=sealed, now=transaction.now
             )
+            crash_point(_BEFORE_QUARANTINE)
+        crash_point(_AFTER_QUARANTINE)
         return 400, "text/plain", b"rejected"
 
     def _seal(self, body: bytes, key: tuple[int, str, str]) -> bytes:
