@@ -122,7 +122,8 @@ class Database:
 
     async def roughly_now(self) -> datetime:
         """The database's time to within the drift of ten seconds of this machine's clock, usually without asking it:
-        for freshness windows of messages from outside, never for what is written."""
+        for freshness windows of messages from outside, never for what is written.
+        """
         if self._seen is None or time.monotonic() - self._seen[1] > _SEEN_FOR_S:
             async with self.read() as transaction:
                 self._seen = (transaction.now - self.clock_offset, time.monotonic())

@@ -1,0 +1,80 @@
+"""`python -m bench [--quick]`: every measurement in one run on one cluster, written to bench/results/latest.json.
+
+Absolute times say little on another machine; the ratios are to `pgbench -N` in the same run.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+import uvloop
+
+from bench import orders
+from bench.credits import measure as measure_credits
+from bench.server import serving
+from topup.platform.embedded import EmbeddedServer
+
+RESULTS: Final = Path(__file__).parent / "results" / "latest.json"
+QUICK_S: Final = 4
+LONG_S: Final = 15
+
+
+async def measure(data_dir: Path, seconds: int) -> dict[str, Any]:
+    """All measurements, `seconds` for each; about seven times that in all."""
+    async with serving(data_dir) as server:
+        cold_s = server.start_s
+    async with serving(data_dir) as server:
+        warm_s = server.start_s
+        topped_up = await orders.measure(server, data_dir, seconds)
+    # The server has left; the ledger and pgbench have the same cluster to themselves.
+    embedded = await asyncio.to_thread(EmbeddedServer.start, data_dir)
+    try:
+        posted = await measure_credits(embedded.url, seconds)
+    finally:
+        await asyncio.to_thread(embedded.close)
+    pgbench = max(rate for name, rate in posted.items() if name.startswith("pgbench_n_"))
+    return {
+        "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
+        "ratios": {
+            "credits_64_vs_pgbench_n": posted["credits_64_vs_pgbench_n"],
+            "credits_256_vs_pgbench_n": posted["credits_256_vs_pgbench_n"],
+            "orders_vs_pgbench_n": topped_up["orders_per_s"] / pgbench,
+        },
+        "seconds": {
+            "event_to_delivered_p99_s": topped_up["event_to_delivered_p99_s"],
+            "start_s": {"cold": cold_s, "warm": warm_s},
+        },
+        "rates": {"pgbench_n_per_s": pgbench, "orders_per_s": topped_up["orders_per_s"]}
+        | {name: value for name, value in posted.items() if name.endswith(("_per_s", "_ms"))},
+    }
+
+
+def main() -> None:
+    """Measure, print, and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="under 50 seconds in all")
+    seconds = QUICK_S if parser.parse_args().quick else LONG_S
+    with tempfile.TemporaryDirectory(prefix="topup-bench-") as above:
+        Path(above).chmod(0o711)  # the database's system user passes through
+        data_dir = Path(above) / "data"
+        data_dir.mkdir(mode=0o700)
+        figures = _rounded(uvloop.run(measure(data_dir, seconds)))
+    RESULTS.parent.mkdir(exist_ok=True)
+    text = json.dumps(figures, indent=2)
+    RESULTS.write_text(f"{text}\n")
+    print(text)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(inner) for name, inner in value.items()}
+    return round(value, 3) if isinstance(value, float) else value
+
+
+if __name__ == "__main__":
+    main()
