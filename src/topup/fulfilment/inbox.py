@@ -47,15 +47,15 @@ _SAYINGS: Final[dict[str, type[Done | Accepted | Reversed]]] = {
 
 
 async def store(connection: Connection, events: Sequence[StoredCarrierEvent], now: datetime) -> list[bool]:
-    """Store events; whether each was new. A repeated one changes nothing."""
+    """Store events; whether each was new. A repeated one changes nothing. One without facts is settled thereby."""
     first = {event.key: event for event in events}
     ordered = sorted(first)
     cursor = await connection.execute(
-        "INSERT INTO fulfilment.inbox (lane, carrier, event_id, raw, facts, received_at)"
-        " SELECT u.lane, u.carrier, u.event_id, u.raw, u.facts::jsonb, %s FROM unnest(%b::smallint[], %b::text[],"
-        " %b::text[], %b::bytea[], %b::text[]) AS u (lane, carrier, event_id, raw, facts)"
-        " ON CONFLICT DO NOTHING RETURNING lane, carrier, event_id",
-        (now, *columns((*key, first[key].raw, written(first[key].facts)) for key in ordered)),
+        "INSERT INTO fulfilment.inbox (lane, carrier, event_id, raw, facts, received_at, settled_at)"
+        " SELECT u.lane, u.carrier, u.event_id, u.raw, u.facts::jsonb, %s, CASE WHEN u.facts = '[]' THEN %s END"
+        " FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::bytea[], %b::text[])"
+        " AS u (lane, carrier, event_id, raw, facts) ON CONFLICT DO NOTHING RETURNING lane, carrier, event_id",
+        (now, now, *columns((*key, first[key].raw, written(first[key].facts)) for key in ordered)),
     )
     new = set(await cursor.fetchall())
     return [event.key in new for event in events]

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from topup.fulfilment import inbox
 from topup.fulfilment import operations as fulfilment
@@ -29,6 +30,9 @@ from topup.payments.states import Disposition
 from topup.platform.database import Connection
 from topup.platform.keys import KeyRing
 from topup.work.operations import Decision, list_for_person
+
+_UNPLUGGED: Final = Limits(timedelta(0), timedelta(hours=24), timedelta(hours=24))
+"""For a carrier whose plugin is gone: nobody can be asked, and after a day a person decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class Concluding:
                 answers.append(_collision(case))
                 continue
             judged |= {case.attempt.id, case.order.id}
-            limits = self._limits[case.attempt.carrier]
+            limits = self._limits.get(case.attempt.carrier, _UNPLUGGED)
             verdict = judge(case.attempt, item.outcome, submission=item.submission, limits=limits, now=now)
             answers.append(self._apply(plan, case, verdict, now))
         await self._write(connection, plan, now)

@@ -169,6 +169,9 @@ def _opened(row: QuoteRow, keys: KeyRing, now: datetime) -> StoredQuote | Proble
         quote = opened(row.body, row.kid, row.signature, keys)
     except Problem as problem:
         return problem
+    if quote.id != row.id:
+        # Signed by us, and put in the place of another.
+        return Conflict("quote_altered")
     return Conflict("quote_expired") if now >= quote.expires_at else quote
 
 

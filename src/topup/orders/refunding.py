@@ -95,8 +95,12 @@ class Refunding:
         plan = _Plan()
         answers: list[Settled | Problem] = []
         judged: set[str] = set()
+        done: list[inbox.EventKey] = []
         for item in heard:
             case = cases.get(item.refund_id)
+            # Of two answers about one refund in one call, the second one's event stays open for the sweep.
+            if item.event is not None and item.refund_id not in judged:
+                done.append(item.event)
             if case is None or case.payment.method != item.said_by:
                 answers.append(NotFound("refund_unknown"))
                 continue
@@ -109,7 +113,7 @@ class Refunding:
         await list_for_person(connection, plan.decisions, now)
         back = [case for case in plan.back if case.refund.id in moved]
         await self._tell(connection, back, now)
-        await inbox.settled(connection, [item.event for item in heard if item.event], now)
+        await inbox.settled(connection, done, now)
         items: list[Item] = [refunded(case.payment, case.refund) for case in back]
         await post_all(connection, items, now)
         return answers

@@ -29,15 +29,15 @@ class StoredEvent:
 
 
 async def store(connection: Connection, events: Sequence[StoredEvent], now: datetime) -> list[bool]:
-    """Store events; whether each was new. A repeated one changes nothing."""
+    """Store events; whether each was new. A repeated one changes nothing. One without facts is settled thereby."""
     first = {event.key: event for event in events}
     ordered = sorted(first)
     cursor = await connection.execute(
-        "INSERT INTO payments.inbox (lane, method, event_id, raw, facts, received_at)"
-        " SELECT u.lane, u.method, u.event_id, u.raw, u.facts::jsonb, %s FROM unnest(%b::smallint[], %b::text[],"
-        " %b::text[], %b::bytea[], %b::text[]) AS u (lane, method, event_id, raw, facts)"
-        " ON CONFLICT DO NOTHING RETURNING lane, method, event_id",
-        (now, *columns((*key, first[key].raw, written(first[key].facts)) for key in ordered)),
+        "INSERT INTO payments.inbox (lane, method, event_id, raw, facts, received_at, settled_at)"
+        " SELECT u.lane, u.method, u.event_id, u.raw, u.facts::jsonb, %s, CASE WHEN u.facts = '[]' THEN %s END"
+        " FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::bytea[], %b::text[])"
+        " AS u (lane, method, event_id, raw, facts) ON CONFLICT DO NOTHING RETURNING lane, method, event_id",
+        (now, now, *columns((*key, first[key].raw, written(first[key].facts)) for key in ordered)),
     )
     new = set(await cursor.fetchall())
     return [event.key in new for event in events]

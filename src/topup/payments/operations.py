@@ -107,13 +107,13 @@ async def advance(connection: Connection, steps: Sequence[Step], now: datetime) 
 
 
 async def ask_later(connection: Connection, places: Sequence[tuple[int, str, datetime | None]]) -> None:
-    """Note when each attempt is asked about next; None ends the asking."""
+    """Note when each attempt is asked about next; None ends the asking. What was settled meanwhile stays."""
     if not places:
         return
     await connection.execute(
         "UPDATE payments.payments p SET ask_at = u.ask_at"
         " FROM unnest(%b::smallint[], %b::text[], %b::timestamptz[]) AS u (lane, id, ask_at)"
-        " WHERE p.lane = u.lane AND p.id = u.id",
+        " WHERE p.lane = u.lane AND p.id = u.id AND p.state IN ('starting', 'pending', 'declined')",
         columns(places),
     )
 

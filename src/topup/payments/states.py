@@ -39,7 +39,7 @@ PAYMENT: Final = Transitions(
         PaymentState.PENDING: frozenset(
             {PaymentState.PAID, PaymentState.DECLINED, PaymentState.CLOSED, PaymentState.NEEDS_PERSON}
         ),
-        PaymentState.DECLINED: frozenset({PaymentState.PAID, PaymentState.CLOSED}),
+        PaymentState.DECLINED: frozenset({PaymentState.PAID, PaymentState.CLOSED, PaymentState.NEEDS_PERSON}),
         PaymentState.CLOSED: frozenset({PaymentState.PAID}),
         PaymentState.NEEDS_PERSON: frozenset({PaymentState.PAID, PaymentState.CLOSED}),
         PaymentState.PAID: frozenset(),
