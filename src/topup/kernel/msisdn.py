@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 import phonenumbers
-from phonenumbers import PhoneNumberFormat
+from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 from topup.kernel.errors import Invalid
 
@@ -68,6 +68,8 @@ def _parse(text: str, region: str) -> Msisdn:
     if not phonenumbers.is_possible_number(parsed):
         raise InvalidNumber("number_impossible")
     if not phonenumbers.is_valid_number(parsed):
-        raise InvalidNumber("number_invalid")
+        # A digit too few may make a possible landline number of a mobile one: what was wrong is still the length.
+        fits = phonenumbers.is_possible_number_for_type(parsed, PhoneNumberType.MOBILE)
+        raise InvalidNumber("number_invalid" if fits else "number_impossible")
     country = phonenumbers.region_code_for_number(parsed) or region
     return Msisdn(phonenumbers.format_number(parsed, PhoneNumberFormat.E164), country)
