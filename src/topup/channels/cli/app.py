@@ -30,8 +30,8 @@ class RoleName(StrEnum):
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help=say("option.data_dir"), show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help=say("option.json"))]
-Number = Annotated[str, typer.Argument(help=say("argument.number"), show_default=False)]
-File = Annotated[Path, typer.Argument(help=say("argument.file"), show_default=False)]
+Number = Annotated[str, typer.Argument(metavar="NUMBER", help=say("argument.number"), show_default=False)]
+File = Annotated[Path, typer.Argument(metavar="FILE", help=say("argument.file"), show_default=False)]
 
 _SERVERS: Final = say("panel.servers")
 _ORDERS: Final = say("panel.orders")
@@ -110,7 +110,7 @@ def _add_orders(app: typer.Typer, runtime: "Runtime") -> None:
     @app.command(help=say("recharge.help"), rich_help_panel=_ORDERS)
     def recharge(
         number: Number,
-        amount: Annotated[str, typer.Argument(help=say("argument.amount"), show_default=False)],
+        amount: Annotated[str, typer.Argument(metavar="AMOUNT", help=say("argument.amount"), show_default=False)],
         *,
         pay: Annotated[str, typer.Option("--pay", help=say("option.pay"), show_default=False)],
         yes: Annotated[bool, typer.Option("--yes", "-y", help=say("option.yes"))] = False,

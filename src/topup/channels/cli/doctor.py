@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from rich.cells import cell_len
 from rich.markup import escape
 
 from topup.catalogue.queries import Snapshot
@@ -69,10 +70,13 @@ async def examine(runtime: Runtime, settings: Settings, *, as_json: bool) -> Exi
 
 def _show(findings: list[Finding]) -> None:
     out.print()
+    names = {finding.check: say(f"check.{finding.check}") for finding in findings}
+    width = max(map(cell_len, names.values()))
     for finding in findings:
-        out.print(f" {_MARKS[finding.level]} [bold]{say(f'check.{finding.check}')}[/]  {escape(finding.what)}")
+        name = names[finding.check] + " " * (width - cell_len(names[finding.check]))
+        out.print(f" {_MARKS[finding.level]} [bold]{name}[/]  {escape(finding.what)}")
         if finding.remedy:
-            out.print(f"     [dim]→ {escape(finding.remedy)}[/]")
+            out.print(f"   {' ' * width}  [dim]→ {escape(finding.remedy)}[/]")
     worst = [item for item in findings if item.level is not Level.GOOD]
     out.print(f"\n [dim]{say('doctor.summary', good=len(findings) - len(worst), bad=len(worst))}[/]\n")
 

@@ -3,7 +3,7 @@
 from topup.channels.cli.exits import Exit
 from topup.channels.cli.ports import Runtime
 from topup.channels.cli.rendering import balance, balance_json, order_details, order_json
-from topup.channels.cli.screen import out, print_json
+from topup.channels.cli.screen import print_json, show
 from topup.platform.settings import Settings
 
 
@@ -14,7 +14,7 @@ async def show_balance(runtime: Runtime, settings: Settings, *, number: str, as_
     if as_json:
         print_json(balance_json(view))
     else:
-        out.print(balance(view))
+        show(balance(view))
     return Exit.DONE
 
 
@@ -25,5 +25,5 @@ async def show_order(runtime: Runtime, settings: Settings, *, order_id: str, as_
     if as_json:
         print_json(order_json(order))
     else:
-        out.print(order_details(order))
+        show(order_details(order))
     return Exit.DONE

@@ -1,6 +1,7 @@
 """`topup recharge`: the number said back, the whole price, one question, and the way of the money until it arrives."""
 
 import asyncio
+import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,6 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
-from rich.padding import Padding
 from rich.prompt import Confirm
 from rich.spinner import Spinner
 from rich.text import Text
@@ -18,7 +18,7 @@ from rich.text import Text
 from topup.channels.cli.exits import Exit
 from topup.channels.cli.ports import House, Runtime
 from topup.channels.cli.rendering import order_json, order_steps, price
-from topup.channels.cli.screen import complain_in_words, err, out, print_json
+from topup.channels.cli.screen import complain_in_words, err, out, print_json, show
 from topup.channels.cli.speech import locale, say
 from topup.kernel.errors import Conflict, Invalid, Problem
 from topup.kernel.ids import OrderId, PaymentId, lane_of, new_id
@@ -96,7 +96,7 @@ class _Journey:
 
     def _agreed(self, quote: QuoteView) -> bool:
         if not self._wanted.as_json:
-            out.print(Padding(price(quote), (1, 0, 1, 1)))
+            show(price(quote))
         if self._wanted.yes:
             return True
         return _ask(say("recharge.pay_now", total=format_money(quote.total, locale())))
@@ -143,12 +143,12 @@ class _Journey:
         """The order when nothing more happens by itself, or when the patience ends."""
         deadline = time.monotonic() + self._wanted.wait_s
         order = await self._desk.get_order(order_id=order_id)
-        async with _shown(order, silent=self._wanted.as_json) as show:
+        async with _shown(order, silent=self._wanted.as_json) as steps:
             while not order.final and (left_s := deadline - time.monotonic()) > 0:
                 seen = order.status
                 order = await self._desk.wait_for_change(order_id=order_id, seen=seen, timeout_s=min(_LOOK_S, left_s))
                 self._order = order
-                show(order)
+                steps(order)
         return order
 
     def _conclude(self, order: OrderView, payment: PaymentView) -> Exit:
@@ -162,12 +162,12 @@ class _Journey:
             Exit.REFUSED: ("[bold red]✗[/]", say("recharge.not_delivered")),
             Exit.UNRESOLVED: ("[bold yellow]…[/]", say("recharge.under_way")),
         }[code]
-        out.print(f" {words[0]} [bold]{words[1]}[/]")
+        out.print(f" {words[0]}  [bold]{words[1]}[/]")
         if order.receipt_number:
-            out.print(f"   [dim]{say('recharge.receipt')}[/]  {order.receipt_number}")
-        out.print(f"   [dim]{say('recharge.order')}[/]  {order.id}")
+            out.print(f"    [dim]{say('recharge.receipt')}[/]  {order.receipt_number}")
+        out.print(f"    [dim]{say('recharge.order')}[/]  {order.id}")
         if code is Exit.UNRESOLVED:
-            out.print(f"   [dim]{say('recharge.look_again', id=order.id)}[/]")
+            out.print(f"    [dim]{say('recharge.look_again', id=order.id)}[/]")
         return code
 
     def _say_where_it_stands(self) -> None:
@@ -197,7 +197,17 @@ def _question(name: str, problem: Problem) -> str:
 
 
 def _ask(question: str) -> bool:
-    return Confirm.ask(f" [bold]{escape(question)}[/]", console=err, default=False)
+    """Ask in the terminal; its end counts as no. Raises KeyboardInterrupt on Ctrl-C.
+
+    asyncio's own handler would only note the Ctrl-C for later, and the terminal would wait for an answer for ever.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return Confirm.ask(f" [bold]{escape(question)}[/]", console=err, default=False)
+    except EOFError:
+        return False
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _status(order: OrderView, payment: PaymentView) -> str:
@@ -205,22 +215,25 @@ def _status(order: OrderView, payment: PaymentView) -> str:
 
 
 @asynccontextmanager
-async def _shown(order: OrderView, *, silent: bool) -> AsyncIterator["_Show"]:
+async def _shown(order: OrderView, *, silent: bool) -> AsyncIterator["_Steps"]:
     """The steps of an order, redrawn as they happen; where there is no terminal, written once at the end."""
-    show = _Show(order)
+    steps = _Steps(order)
     if silent:
-        yield show
+        yield steps
         return
     if not out.is_terminal:
-        yield show
-        out.print(order_steps(show.order))
+        yield steps
+        out.print(order_steps(steps.order))
+        out.print()
         return
-    with Live(show, console=out, refresh_per_second=8, transient=False):
-        yield show
-        show.done = True
+    out.print()
+    with Live(steps, console=out, refresh_per_second=8):
+        yield steps
+        steps.done = True
+    out.print()
 
 
-class _Show:
+class _Steps:
     """What `Live` draws: the steps so far, and a spinner beside what happens now."""
 
     def __init__(self, order: OrderView) -> None:
@@ -234,6 +247,6 @@ class _Show:
     def __rich__(self) -> RenderableType:
         steps = order_steps(self.order)
         if self.done or self.order.final:
-            return Group(steps, Text(""))
+            return steps
         self._spinner.update(text=Text(f" {say('recharge.waiting')}", style="dim"))
-        return Group(steps, Padding(self._spinner, (0, 0, 1, 1)))
+        return Group(steps, self._spinner)

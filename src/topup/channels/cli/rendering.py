@@ -3,7 +3,6 @@
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -35,7 +34,7 @@ def price(quote: QuoteView) -> RenderableType:
 
 
 def _heading(view: QuoteView | OrderView | BalanceView) -> Text:
-    heading = Text()
+    heading = Text(" ")
     heading.append(view.msisdn.grouped(), style="bold green")
     heading.append(f"  {name_in(view.carrier_names, locale=locale())}", style="dim")
     return heading
@@ -71,7 +70,7 @@ def order_details(order: OrderView) -> RenderableType:
     parts += [facts, Text(""), order_steps(order)]
     if has_text("orders", order.next_step):
         parts += [Text(""), Text(f" {_order_text(order.next_step)}")]
-    return Padding(Group(*parts), (1, 0, 1, 1))
+    return Group(*parts)
 
 
 def balance(view: BalanceView) -> RenderableType:
@@ -88,7 +87,7 @@ def balance(view: BalanceView) -> RenderableType:
         if has_text("catalogue", str(bucket.rule.get("id", ""))):
             table.add_row("", Text(why_words(bucket.rule, locale=locale()), style="dim"))
     rows: RenderableType = table if view.buckets else Text(f"  {say('balance.nothing')}", style="dim")
-    return Padding(Group(heading, Text(""), credit, Text(""), rows), (1, 0, 1, 1))
+    return Group(heading, Text(""), credit, Text(""), rows)
 
 
 def _order_text(message_id: str) -> str:

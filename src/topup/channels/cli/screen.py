@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 
 from topup.channels.cli.exits import Exit
@@ -17,6 +17,13 @@ from topup.kernel.money import Money
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def show(content: RenderableType) -> None:
+    """Something of several lines, with room around it."""
+    out.print()
+    out.print(content)
+    out.print()
 
 
 def complain(problem: Problem) -> None:
@@ -39,7 +46,7 @@ def leave(code: Exit) -> NoReturn:
 
 def print_json(document: Mapping[str, Any]) -> None:
     """One JSON document, all there is on standard output."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, default=_plain, indent=2) + "\n")
+    sys.stdout.write(json.dumps(document, default=_plain, indent=2) + "\n")
     sys.stdout.flush()
 
 

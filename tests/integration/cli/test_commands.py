@@ -1,0 +1,214 @@
+"""Commands on a demonstration without a server beside them: each is a real process."""
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import environment, serving, topup
+from tests.support.database import temporary_data_dir
+
+pytestmark = [pytest.mark.xdist_group("commands"), pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def demonstration() -> Iterator[Path]:
+    with temporary_data_dir() as data_dir:
+        with serving(data_dir) as server:
+            assert server.stop() == 0
+        yield data_dir
+
+
+def recharge(data_dir: Path, *words: str) -> tuple[int, dict, str]:
+    done = topup(data_dir, "recharge", *words, "--pay", "sandbox", "--yes", "--json")
+    return done.code, json.loads(done.out) if done.out else {}, done.err
+
+
+def test_a_top_up_goes_all_the_way_and_is_in_the_books(demonstration: Path) -> None:
+    began = time.perf_counter()
+    code, said, err = recharge(demonstration, "138 0013 8000", "50")
+    print(f"recharge_without_server_s={time.perf_counter() - began:.1f}")
+    assert (code, err) == (0, "")
+    assert said["order"]["status"] == "delivered"
+    assert said["payment"]["status"] == "paid"
+    balance = json.loads(topup(demonstration, "balance", "13800138000", "--json").out)
+    assert balance["credit"] == {"amount_minor": 5000, "currency": "CNY"}
+    shown = topup(demonstration, "order", said["order"]["id"])
+    assert shown.code == 0
+    assert "138 0013 8000" in shown.out
+    assert said["order"]["receipt_number"] in shown.out
+    audit = json.loads(topup(demonstration, "audit", "--json").out)
+    assert audit["sound"]
+    assert audit["transfers"] >= 2
+
+
+def test_a_duplicate_is_refused_even_with_yes_until_it_is_named(demonstration: Path) -> None:
+    assert recharge(demonstration, "13900139000", "30")[0] == 0
+    code, said, err = recharge(demonstration, "13900139000", "30")
+    assert (code, said) == (1, {})
+    assert "--confirm" in err
+    assert recharge(demonstration, "13900139000", "30", "--confirm", "duplicate")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("139", "30"), "wrong length"),
+        (("13800138000", "abc"), "cannot be read"),
+        (("13800138000", "0.001"), "cannot be read"),
+        (("13800138000", "-5"), ""),
+        (("+442079460000", "10"), ""),
+        (("13800138000", "30", "--confirm", "everything"), "no confirmation everything"),
+    ],
+)
+def test_what_cannot_be_topped_up_is_refused_with_a_sentence(
+    demonstration: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    options = ("--pay", "sandbox", "--yes", *words[2:])
+    done = topup(demonstration, "recharge", *options, "--", *words[:2])
+    assert done.code == 1
+    assert done.out.strip() == ""
+    assert sentence in done.err
+    assert "Traceback" not in done.err
+
+
+def test_without_a_terminal_nothing_is_paid_unless_told(demonstration: Path) -> None:
+    done = topup(demonstration, "recharge", "13800138009", "10", "--pay", "sandbox")
+    assert done.code == 2
+    assert "--yes" in done.err
+
+
+def test_what_is_unknown_is_exit_code_3_and_never_said_to_have_failed(demonstration: Path) -> None:
+    # The simulated carrier takes numbers that end in 96 and never says how it ended (docs/guides/simulators.md).
+    done = topup(demonstration, "recharge", "+6581234596", "10", "--pay", "sandbox", "--yes", "--wait", "3")
+    assert done.code == 3
+    assert "under way" in done.out
+
+
+def test_an_order_and_a_line_that_do_not_exist_are_not_found(demonstration: Path) -> None:
+    for words in (("order", "ord_" + "0" * 26), ("order", "nonsense"), ("balance", "13811112222")):
+        done = topup(demonstration, *words)
+        assert done.code == 1
+        assert done.err
+        assert "Traceback" not in done.err
+
+
+def test_lines_are_imported_and_bad_rows_named(demonstration: Path, tmp_path: Path) -> None:
+    file = tmp_path / "lines.csv"
+    file.write_text("number,carrier,kind,status\n13800139001,qingfeng,physical,barred\n12,qingfeng,physical,active\n")
+    done = topup(demonstration, "lines", "import", str(file))
+    assert done.code == 1
+    assert "1 opened" in done.out
+    assert f"{file}:3" in done.err
+    barred = topup(demonstration, "recharge", "13800139001", "50", "--pay", "sandbox", "--yes")
+    assert barred.code == 1
+
+
+def test_a_carriers_file_is_checked_and_published_once(demonstration: Path, tmp_path: Path) -> None:
+    original = Path(__file__).parents[3] / "src/topup/catalogue/demonstration/qingfeng.toml"
+    file = tmp_path / "qingfeng.toml"
+    file.write_text(original.read_text() + "\n# changed\n")
+    assert topup(demonstration, "catalogue", "check", str(file)).code == 0
+    again = topup(demonstration, "catalogue", "load", str(file))
+    assert again.code == 0
+    assert "Nothing to publish" in again.out
+    file.write_text(original.read_text().replace('currency = "CNY"', "currency = 5"))
+    wrong = topup(demonstration, "catalogue", "load", str(file))
+    assert wrong.code == 1
+    assert f"{file}:" in wrong.err
+
+
+def test_a_key_is_made_shown_once_and_revoked(demonstration: Path) -> None:
+    made = topup(demonstration, "keys", "create", "--role", "support", "--label", "desk")
+    assert made.code == 0
+    assert made.out.startswith("topup_")
+    assert len(made.out.split()) == 1
+    key_id = next(word for word in made.err.split() if word.startswith("key_"))
+    assert topup(demonstration, "keys", "revoke", key_id).code == 0
+    assert topup(demonstration, "keys", "revoke", key_id).code == 1
+
+
+def test_the_doctor_is_content_and_says_what_is_not(demonstration: Path, data_dir: Path) -> None:
+    found = json.loads(topup(demonstration, "doctor", "--json").out)["findings"]
+    assert {item["check"] for item in found} >= {"data_dir", "disk", "database", "clock", "catalogue", "plugins"}
+    assert [item for item in found if item["level"] == "broken"] == []
+    nothing = topup(data_dir, "doctor")
+    assert nothing.code == 1
+    assert "topup serve --demo" in nothing.out
+    assert not data_dir.exists()
+
+
+def test_a_ledger_that_was_tampered_with_fails_the_audit(demonstration: Path, tmp_path: Path) -> None:
+    heads = tmp_path / "heads.json"
+    assert recharge(demonstration, "13800138007", "20")[0] == 0
+    assert topup(demonstration, "audit", "--export-heads", str(heads)).code == 0
+    assert topup(demonstration, "audit", "--heads", str(heads)).code == 0
+    forged = tmp_path / "forged.json"
+    forged.write_text(heads.read_text().replace('"sequence": 2', '"sequence": 1'))
+    assert topup(demonstration, "audit", "--heads", str(forged)).code == 1
+    nonsense = topup(demonstration, "audit", "--heads", str(Path(__file__)))
+    assert nonsense.code == 1
+    assert "Traceback" not in nonsense.err
+
+
+class Terminal:
+    """A command in a terminal: what it shows, and what is typed."""
+
+    def __init__(self, data_dir: Path, *words: str) -> None:
+        self.master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            ["setsid", "--ctty", sys.executable, "-m", "topup", *words],
+            env=environment(data_dir, TERM="xterm"),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+        )
+        os.close(slave)
+        self.shown = ""
+
+    def wait_for(self, text: str, timeout_s: float = 120) -> None:
+        until = time.monotonic() + timeout_s
+        while text not in self.shown:
+            assert time.monotonic() < until, self.shown
+            if select.select([self.master], [], [], 0.2)[0]:
+                try:
+                    self.shown += os.read(self.master, 65_536).decode(errors="replace")
+                except OSError:
+                    break
+        assert text in self.shown, self.shown
+
+    def type(self, keys: str) -> None:
+        os.write(self.master, keys.encode())
+
+    def end(self) -> int:
+        code = self.process.wait(60)
+        os.close(self.master)
+        return code
+
+
+def test_in_a_terminal_the_price_is_shown_and_one_question_asked(demonstration: Path) -> None:
+    terminal = Terminal(demonstration, "recharge", "13800138011", "100", "--pay", "sandbox")
+    terminal.wait_for("[y/n]")
+    assert "138 0013 8011" in terminal.shown
+    assert "100.00" in terminal.shown
+    terminal.type("y\n")
+    terminal.wait_for("has arrived")
+    terminal.wait_for("ord_")
+    assert terminal.end() == 0
+
+
+@pytest.mark.parametrize(("keys", "code"), [("n\n", 1), ("\x03", 130), ("\x04", 1)])
+def test_no_ctrl_c_and_the_end_of_input_pay_nothing(demonstration: Path, keys: str, code: int) -> None:
+    terminal = Terminal(demonstration, "recharge", "13800138012", "100", "--pay", "sandbox")
+    terminal.wait_for("[y/n]")
+    terminal.type(keys)
+    terminal.wait_for("Nothing was paid")
+    assert terminal.end() == code
+    assert "Traceback" not in terminal.shown

@@ -1,0 +1,208 @@
+"""A server process: it starts, says where it is, stops, and whatever kills it leaves nothing in the way of the next."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import STOP_S, begin, environment, serving, topup
+
+pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.timeout(600)]
+
+
+def children_of(data_dir: Path) -> list[int]:
+    """Processes whose command line names this data directory, beside those that were asked for."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                words = entry.joinpath("cmdline").read_bytes()
+            except OSError:
+                continue
+            if str(data_dir).encode() in words:
+                found.append(int(entry.name))
+    return found
+
+
+def wait_until_gone(data_dir: Path) -> list[int]:
+    until = time.monotonic() + STOP_S
+    while (left := children_of(data_dir)) and time.monotonic() < until:
+        time.sleep(0.05)
+    return left
+
+
+def get(address: str) -> tuple[int, bytes]:
+    with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310 - our own server
+        return answer.status, answer.read()
+
+
+def assert_one_sentence(text: str) -> None:
+    assert "Traceback" not in text
+    assert 1 <= len(text.strip().splitlines()) <= 2
+
+
+def test_a_demonstration_starts_serves_stops_and_starts_again(data_dir: Path) -> None:
+    with serving(data_dir) as server:
+        cold_s = server.start_s
+        assert get(f"{server.address}/health/ready")[0] == 200
+        assert get(server.address)[0] == 200
+        number = json.loads(get(f"{server.address}/api/v1/numbers/13800138000")[1])
+        assert number["carrier"]["id"] == "qingfeng"
+        welcome = "".join(server.log)
+        assert "curl" in welcome
+        assert "recharge 13800138000 50 --pay sandbox" in welcome
+        began = time.perf_counter()
+        assert server.stop(signal.SIGTERM) == 0
+        stop_s = time.perf_counter() - began
+        assert "Traceback" not in "".join(server.log)
+    assert wait_until_gone(data_dir) == []
+    with serving(data_dir) as server:
+        warm_s = server.start_s
+        assert server.stop(signal.SIGINT) == 0
+        assert "Traceback" not in "".join(server.log)
+    assert wait_until_gone(data_dir) == []
+    print(f"start_s cold={cold_s:.1f} warm={warm_s:.1f} stop_s={stop_s:.1f}")
+
+
+def test_kill_9_leaves_no_orphan_and_does_not_block_the_next_start(data_dir: Path) -> None:
+    with serving(data_dir) as server:
+        first = server.address
+        server.process.kill()
+    # The simulators end with their parent; the database waits for the next one to join.
+    until = time.monotonic() + STOP_S
+    while [pid for pid in children_of(data_dir) if b"topup_simulators" in _words(pid)] and time.monotonic() < until:
+        time.sleep(0.05)
+    assert [pid for pid in children_of(data_dir) if b"topup_simulators" in _words(pid)] == []
+    with serving(data_dir) as server:
+        print(f"start_after_kill_s={server.start_s:.1f}")
+        assert server.address != first
+        assert get(f"{server.address}/health/ready")[0] == 200
+        assert server.stop() == 0
+    assert wait_until_gone(data_dir) == []
+
+
+def _words(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def test_a_port_in_use_is_one_sentence_before_anything_is_begun(data_dir: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = topup(data_dir, "serve", "--demo", "--port", str(port))
+    assert done.code == 4
+    assert f"Port {port} is in use" in done.err
+    assert_one_sentence(done.err)
+    assert not data_dir.exists()
+
+
+def test_a_broken_database_is_one_sentence_and_stays_untouched(data_dir: Path) -> None:
+    with serving(data_dir) as server:
+        assert server.stop() == 0
+    version = next(data_dir.resolve().joinpath("database").resolve().glob("**/cluster/PG_VERSION"))
+    version.write_text("nonsense")
+    done = topup(data_dir, "serve", "--demo", "--port", "0")
+    assert done.code == 4
+    assert_one_sentence(done.err)
+    assert version.read_text() == "nonsense"
+
+
+def test_a_demonstration_listens_to_this_machine_only(data_dir: Path) -> None:
+    done = topup(data_dir, "serve", "--demo", "--port", "0", TOPUP_HOST="0.0.0.0")  # noqa: S104 - refused
+    assert done.code == 1
+    assert "this machine only" in done.err
+    assert not data_dir.exists()
+
+
+def test_nothing_is_served_where_nothing_is_installed(data_dir: Path) -> None:
+    done = topup(data_dir, "serve", "--port", "0")
+    assert done.code == 4
+    assert "topup serve --demo" in done.err
+    assert_one_sentence(done.err)
+
+
+def test_production_and_demonstration_never_share_a_database(data_dir: Path) -> None:
+    assert topup(data_dir, "db", "upgrade").code == 0
+    demo = topup(data_dir, "serve", "--demo", "--port", "0")
+    assert demo.code == 1
+    assert_one_sentence(demo.err)
+    data_dir.joinpath("plugins.toml").write_text(
+        '[payments.sandbox]\nbase_url = "http://127.0.0.1:1"\nmerchant_id = "demo"\n'
+        'private_key_file = "a"\ngateway_public_key_file = "b"\n'
+    )
+    simulator = topup(data_dir, "serve", "--port", "0")
+    assert simulator.code == 1
+    assert "simulator" in simulator.err
+    assert_one_sentence(simulator.err)
+    data_dir.joinpath("plugins.toml").unlink()
+    data_dir.joinpath("keys").rename(data_dir.joinpath("elsewhere"))
+    keys = topup(data_dir, "serve", "--port", "0")
+    assert keys.code == 4
+    assert "Restore the keys" in keys.err
+    assert not data_dir.joinpath("keys").exists()
+
+
+def test_a_stop_during_the_start_is_a_clean_one(data_dir: Path) -> None:
+    process = begin(data_dir, "serve", "--demo", "--port", "0")
+    lock = data_dir / "simulators" / "lock"
+    until = time.monotonic() + 60
+    while not lock.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+    assert wait_until_gone(data_dir) == []
+
+
+def test_web_and_worker_share_the_work_of_a_demonstration(data_dir: Path) -> None:
+    with serving(data_dir) as server:
+        worker = begin(data_dir, "worker", TOPUP_DEMO="1", TOPUP_LOG_LEVEL="info")
+        try:
+            line = ""
+            while worker.stdout and "working" not in line:
+                line = worker.stdout.readline()
+                assert line, "the worker ended"
+            done = topup(data_dir, "recharge", "13800138005", "20", "--pay", "sandbox", "--yes")
+            assert (done.code, done.err) == (0, "")
+        finally:
+            worker.send_signal(signal.SIGTERM)
+            said = worker.communicate(timeout=60)[0]
+        assert worker.returncode == 0, said
+        assert "Traceback" not in said
+        assert server.stop() == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_full_disk_is_one_sentence(data_dir: Path) -> None:
+    place = data_dir.parent / "small"
+    place.mkdir(mode=0o711)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m,mode=711", "tmpfs", place], check=False)
+    if mounted.returncode:
+        pytest.skip("this machine does not let us mount")
+    try:
+        done = topup(place / "data", "serve", "--demo", "--port", "0")
+        assert done.code == 4
+        assert_one_sentence(done.err)
+        assert "disk" in done.err
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+def test_a_start_needs_no_terminal_and_no_language(data_dir: Path) -> None:
+    bare = {name: value for name, value in environment(data_dir).items() if name in {"PATH", "HOME", "TOPUP_DATA_DIR"}}
+    words = [sys.executable, "-m", "topup", "doctor"]
+    done = subprocess.run(words, env=bare, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
