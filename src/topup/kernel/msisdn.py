@@ -28,11 +28,10 @@ class Msisdn:
 
     def grouped(self) -> str:
         """The number as people of its country read it aloud: `138 0013 8000`."""
-        parsed = phonenumbers.parse(self.e164)
         if self.country == "CN" and len(self.e164) == 14:  # noqa: PLR2004 - +86 and eleven digits
             national = self.e164[3:]
             return f"{national[:3]} {national[3:7]} {national[7:]}"
-        return phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL)
+        return phonenumbers.format_number(phonenumbers.parse(self.e164), PhoneNumberFormat.INTERNATIONAL)
 
     def masked(self) -> str:
         """The number with its middle hidden, for pages a stranger may see: `138 **** 8000`."""

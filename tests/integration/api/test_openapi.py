@@ -29,7 +29,7 @@ CHECKS = [
     negative_data_rejection,
     ignored_auth,
 ]
-EXAMPLES = 20
+EXAMPLES = 12
 
 
 @pytest.fixture

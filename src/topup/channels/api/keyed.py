@@ -41,13 +41,27 @@ async def answer_once(
     """
     key = check_key(request.headers.get(KEY_HEADER))
     principal = await principal_of(request, database)
+    render = _Rendering(keyed.render)
 
     async def under(claim: Claim) -> View:
-        return await work(claim.resource, Answering(claim, keyed.render))
+        return await work(claim.resource, Answering(claim, render))
 
     wish = KeyedRequest(name_of(principal), keyed.route, key, keyed.content, keyed.resource)
     done = await keys.run(request=wish, work=under)
     if isinstance(done, Stored):
         return answer(done.body, status=done.status, idempotent_replayed="true")
-    status, body = keyed.render(done)
+    status, body = render(done)
     return answer(body, status=status)
+
+
+class _Rendering(Generic[View]):
+    """Says a result once: what the work stored is what is answered, to the byte."""
+
+    def __init__(self, render: Callable[[View], tuple[int, bytes]]) -> None:
+        self._render = render
+        self._said: tuple[View, tuple[int, bytes]] | None = None
+
+    def __call__(self, view: View) -> tuple[int, bytes]:
+        if self._said is None or self._said[0] is not view:
+            self._said = (view, self._render(view))
+        return self._said[1]

@@ -142,8 +142,12 @@ def web_settings(connection: AnyConnection) -> WebSettings:
 def client_address(connection: AnyConnection) -> str:
     """The address of the caller; of a proxy only as far as the settings trust it."""
     client = connection.scope.get("client")
-    forwarded = ",".join(connection.headers.getall("x-forwarded-for", []))
-    return client_of(client[0] if client else NOBODY, forwarded, _facts(connection).house.trusted)
+    trusted = _facts(connection).house.trusted
+    peer = client[0] if client else NOBODY
+    if not trusted:
+        return peer
+    forwarded = b",".join(value for name, value in connection.scope["headers"] if name == b"x-forwarded-for")
+    return client_of(peer, forwarded.decode("latin-1"), trusted)
 
 
 def is_local(connection: AnyConnection) -> bool:
