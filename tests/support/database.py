@@ -6,6 +6,8 @@
 import itertools
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -55,12 +57,12 @@ class Cluster:
         with self.connect("postgres") as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
-    def clone(self) -> str:
+    def clone(self, template: str = TEMPLATE) -> str:
         name = f"test_{next(self._numbers)}"
         with self.connect("postgres") as connection:
             connection.execute(
                 sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
-                    sql.Identifier(name), sql.Identifier(TEMPLATE)
+                    sql.Identifier(name), sql.Identifier(template)
                 )
             )
         return name
@@ -70,16 +72,39 @@ class Cluster:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+KEEPER = """
+import sys
+if sys.stdin.read() != "done":
+    import contextlib, pathlib, shutil, subprocess
+    from topup.kernel.errors import Unavailable
+    from topup.platform.embedded import EmbeddedServer
+    above = pathlib.Path(sys.argv[1])
+    for cluster in list(above.glob("**/database/cluster")):
+        with contextlib.suppress(Unavailable):
+            EmbeddedServer.start(cluster.parent.parent).close()
+    if not list(above.glob("**/database/cluster/postmaster.pid")):
+        if (above / "data").is_mount():
+            subprocess.run(["umount", above / "data"])
+        shutil.rmtree(above, ignore_errors=True)
+"""
+"""Waits for the tests to end; when they were killed, stops the servers of their directory and removes it."""
+
+
 @contextmanager
 def temporary_data_dir() -> Iterator[Path]:
     """A data directory that a system user may reach, as pytest's `tmp_path` may not; in memory where there is room."""
     roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM_BYTES
     above = Path(tempfile.mkdtemp(prefix="topup-tests-", dir=MEMORY if roomy else None))
     above.chmod(0o711)
-    try:
-        yield above / "data"
-    finally:
-        shutil.rmtree(above)
+    # In a session of its own: what ends the tests must not end the one who cleans up after them.
+    with subprocess.Popen(
+        [sys.executable, "-c", KEEPER, str(above)], stdin=subprocess.PIPE, text=True, start_new_session=True
+    ) as keeper:
+        try:
+            yield above / "data"
+        finally:
+            shutil.rmtree(above)
+            keeper.communicate("done")
 
 
 @contextmanager

@@ -56,7 +56,6 @@ class Database:
         self.clock_offset = timedelta(seconds=settings.clock_offset_s)
         """Added to the database's time; tests move it."""
         self._conninfo = application_conninfo(url, statement_timeout_s=settings.statement_timeout_s)
-        self._wait_s = settings.pool_wait_s
         self._seen: tuple[datetime, float] | None = None
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             self._conninfo,
@@ -98,10 +97,13 @@ class Database:
                 await asyncio.to_thread(server.close)
 
     async def start(self) -> None:
-        """Open the pool; raises Unavailable `database_unreachable` or `database_too_old`."""
+        """Open the pool with a first connection; raises Unavailable `database_unreachable` or `database_too_old`."""
         connection = await self.connect()
         await connection.close()
-        await self._pool.open()
+        try:
+            await self._pool.open(wait=True, timeout=_CONNECT_S)
+        except PoolTimeout as error:
+            raise unreachable(error) from error
 
     async def aclose(self) -> None:
         """Close the pool; connections in use are closed when they come back."""
