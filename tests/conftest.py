@@ -7,4 +7,5 @@ pytest_plugins = [
     "tests.support.desk",
     "tests.support.figures",
     "tests.support.simulators",
+    "tests.support.browsing",
 ]

@@ -15,6 +15,7 @@ FORM_TYPE: Final = "application/x-www-form-urlencoded"
 _MOST_FIELDS: Final = 32
 _LONGEST_VALUE: Final = 1024
 _CREDIT: Final = re.compile(r"credit:([0-9]{1,16})", re.ASCII)
+_AMOUNT: Final = re.compile(r"[0-9]{1,16}(?:\.[0-9]{0,4})?", re.ASCII)
 _PACK: Final = re.compile(r"pack:([A-Za-z0-9._-]{1,64})", re.ASCII)
 
 
@@ -92,7 +93,7 @@ def _typed(text: str, currency: str) -> Money:
         money = Money.from_major(plain, currency)
     except InvalidMoney:
         raise Invalid("amount_unreadable") from None
-    if money.amount_minor <= 0 or not plain[:1].isdigit():
+    if _AMOUNT.fullmatch(plain) is None or money.amount_minor == 0:
         raise Invalid("amount_unreadable")
     return money
 

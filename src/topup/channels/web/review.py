@@ -8,6 +8,7 @@ from uuid import uuid4
 from topup.channels.web.forms import Form, read_form
 from topup.channels.web.rendering import Page, WebRequest, go_to, page, reader_of
 from topup.channels.web.reviewing import Answers, Question, method_rows, quote_sheet
+from topup.channels.web.tracking import open_payment
 from topup.kernel.errors import Conflict, Invalid, Problem, Unavailable
 from topup.kernel.ids import OrderId, PaymentId, lane_of, new_id
 from topup.orders.desk import Desk
@@ -50,7 +51,7 @@ class ReviewPages:
         key = check_key(form.one("key"))
         quote = await self._desk.get_quote(quote_id=quote_id)
         try:
-            order_id = await self._ordered(request, quote, form)
+            order_id, repeated = await self._ordered(request, quote, form)
         except Conflict as problem:
             if problem.code != "confirmation_needed":
                 raise
@@ -62,7 +63,13 @@ class ReviewPages:
             wrong = reader_of(request).wording.problem(problem)
             answers = Answers(form.one("method"), form.one("contact"), contact_wrong=wrong)
             return await self._show(request, quote, answers, key=key, status=422)
-        return await pay(request, self._desk, self._keys, order_id=order_id, method=form.one("method"), key=key)
+        method = form.one("method")
+        if repeated:
+            # Pressed again after coming back: on with the payment that is open, where it is of the same kind.
+            open_one = open_payment(await self._desk.get_order(order_id=order_id))
+            if open_one is not None and open_one.method == method:
+                return go_to(f"/orders/{order_id}/payments/{open_one.id}")
+        return await pay(request, self._desk, self._keys, order_id=order_id, method=method, key=key)
 
     async def _show(
         self, request: WebRequest, quote: QuoteView, answers: Answers, *, key: str, status: int = 200
@@ -82,9 +89,9 @@ class ReviewPages:
             contact_wrong=answers.contact_wrong,
         )
 
-    async def _ordered(self, request: WebRequest, quote: QuoteView, form: Form) -> OrderId:
+    async def _ordered(self, request: WebRequest, quote: QuoteView, form: Form) -> tuple[OrderId, bool]:
         """The order of this price. A price makes one order, so the price's id is the key: two presses, a reload and
-        the back button all come to the same one.
+        the back button all come to the same one. The second value says whether it was there already.
         """
 
         async def work(claim: Claim) -> OrderView:
@@ -100,7 +107,7 @@ class ReviewPages:
 
         wish = KeyedRequest(PRINCIPAL, "web:order", quote.id, b"", new_id("order", lane_of(quote.id)))
         made = await patiently(lambda: self._keys.run(request=wish, work=work))
-        return OrderId(made.body.decode()) if isinstance(made, Stored) else made.id
+        return (OrderId(made.body.decode()), True) if isinstance(made, Stored) else (made.id, False)
 
 
 async def requoted(desk: Desk, old: QuoteView | OrderView) -> str:

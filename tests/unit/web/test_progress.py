@@ -1,0 +1,112 @@
+"""Every state an order can be in has steps, words and a way on, in all three languages."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from topup.channels.web.progress import steps
+from topup.channels.web.tracking import masked_page, order_page
+from topup.channels.web.wording import Wording
+from topup.kernel.ids import OrderId, QuoteId
+from topup.kernel.money import Money
+from topup.kernel.msisdn import Msisdn
+from topup.orders.states import ORDER, WHO_MUST_ACT, Cause, OrderState
+from topup.orders.views import OrderView, QuoteGrant, TimelineEntry
+from topup.platform.i18n import LOCALES, has_text
+
+START = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
+NEXT_STEPS = (
+    *(state.value for state in OrderState),
+    "payment_declined",
+    "payment_pending",
+    "expired_refunding",
+    "cancelled_refunding",
+)
+
+
+def an_order(*path: str, **changes) -> OrderView:
+    """An order that went through these states, one a second."""
+    timeline = tuple(
+        TimelineEntry(state, START + timedelta(seconds=place), Cause.ORDERED.value) for place, state in enumerate(path)
+    )
+    who = WHO_MUST_ACT[OrderState(path[-1])]
+    order = OrderView(
+        id=OrderId("ord_00000000000000000000000001"),
+        quote_id=QuoteId("quo_00000000000000000000000001"),
+        status=path[-1],
+        msisdn=Msisdn("+8613800138000", "CN"),
+        carrier_id="qingfeng",
+        carrier_names={"zh_Hans": "青峰移动", "zh_Hant": "青峰移動", "en": "Qingfeng Mobile"},
+        product=None,
+        face=Money(5000, "CNY"),
+        total=Money(4850, "CNY"),
+        lines=(),
+        grants=(QuoteGrant(0, "CNY", 5000, "main", None, {"id": "why_never_ends", "inputs": {}}),),
+        timeline=timeline,
+        payments=(),
+        next_step=path[-1],
+        who_must_act=who.value if who else None,
+        receipt_number=None,
+        locale="zh_Hans",
+        zone="Asia/Shanghai",
+        created_at=START,
+        expires_at=START + timedelta(minutes=15),
+        final=False,
+    )
+    return replace(order, **changes)
+
+
+def walks(state: OrderState = OrderState.QUOTED, seen: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Every way through the table of transitions that enters no state twice."""
+    here = (*seen, state.value)
+    onward = [walk for after in ORDER.allowed[state] if after.value not in here for walk in walks(after, here)]
+    return [here, *onward]
+
+
+def test_every_way_through_an_orders_life_has_steps():
+    ways = walks()
+    print(f"{len(ways)} ways through the states")
+    for way in ways:
+        shown = steps(an_order(*way))
+        standings = [step.standing for step in shown]
+        running = [standing for standing in standings if standing in {"now", "doubt"}]
+        over = way[-1] in {"delivered", "refunded", "expired", "cancelled"}
+        assert len(running) == (0 if over else 1), way
+        # What is done comes first, then what is being done, then what is to come.
+        order = ["done", "stopped", "now", "doubt", "ahead"]
+        assert standings == sorted(standings, key=order.index), way
+        assert all(step.at is not None for step in shown if step.standing in {"done", "stopped"}), way
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_way_through_has_words(locale):
+    wording = Wording(locale)
+    for way in walks():
+        shown = order_page(an_order(*way), wording)
+        assert shown.headline
+        assert shown.next
+        assert all(step.name for step in shown.steps)
+
+
+@pytest.mark.parametrize("next_step", NEXT_STEPS)
+def test_what_happens_next_is_said(next_step):
+    assert all(order_page(an_order("awaiting_payment", next_step=next_step), Wording(locale)).next for locale in LOCALES)
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_every_cause_has_a_sentence(cause):
+    assert has_text("orders", f"cause.{cause.value}")
+
+
+@pytest.mark.parametrize("way", walks())
+def test_a_shared_page_shows_neither_number_nor_sum_nor_button(way):
+    shown = masked_page(an_order(*way, receipt_number="2026-01-000001"), Wording("en"))
+    assert "0013" not in repr(shown).replace("****", "")
+    assert "48.50" not in repr(shown)
+    assert "ord_" not in repr(shown)
+    assert not (shown.payable or shown.cancellable or shown.repeatable or shown.receipt)
+
+
+def test_a_cancelled_order_asks_for_no_money():
+    assert order_page(an_order("awaiting_payment", "cancelled"), Wording("en")).total == ""
