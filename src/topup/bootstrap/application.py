@@ -6,6 +6,7 @@ from typing import Final
 from litestar import Router
 
 from topup.bootstrap.house import Furnished
+from topup.bootstrap.mailbox import mailbox_router
 from topup.channels.api import create_api_router
 from topup.channels.web.problems import problem_page
 from topup.channels.web.router import create_web_router
@@ -14,6 +15,7 @@ from topup.platform.jobs import Supervisor
 from topup.platform.settings import Settings
 from topup.platform.web import application, load_web_settings
 from topup.platform.web.edge import App
+from topup.plugins.messengers.mailbox import Mailbox
 
 _FAILURES: Final = 3
 """Runs of a sweep that may fail in a row before the process is not ready: one loss of the database is no reason."""
@@ -34,6 +36,8 @@ def build(house: Furnished, settings: Settings, supervisor: Supervisor | None) -
         checks=checks,
     )
     routers: list[Router] = [api, create_web_router(house.desk, keys=house.request_keys, public_url=house.public_url)]
+    if isinstance(house.plugins.messenger, Mailbox):
+        routers.append(mailbox_router(house.plugins.messenger))
     return application(routers=routers, settings=settings, web_settings=load_web_settings(), problem_page=problem_page)
 
 
