@@ -10,10 +10,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.support.commands import environment, serving, topup
 from tests.support.database import temporary_data_dir
+from topup.platform.embedded import EmbeddedServer
 
 pytestmark = [pytest.mark.xdist_group("commands"), pytest.mark.timeout(600)]
 
@@ -145,17 +147,35 @@ def test_the_doctor_is_content_and_says_what_is_not(demonstration: Path, data_di
     assert not data_dir.exists()
 
 
-def test_a_ledger_that_was_tampered_with_fails_the_audit(demonstration: Path, tmp_path: Path) -> None:
+def test_exported_heads_are_believed_only_as_they_were_signed(demonstration: Path, tmp_path: Path) -> None:
     heads = tmp_path / "heads.json"
     assert recharge(demonstration, "13800138007", "20")[0] == 0
     assert topup(demonstration, "audit", "--export-heads", str(heads)).code == 0
     assert topup(demonstration, "audit", "--heads", str(heads)).code == 0
-    forged = tmp_path / "forged.json"
-    forged.write_text(heads.read_text().replace('"sequence": 2', '"sequence": 1'))
-    assert topup(demonstration, "audit", "--heads", str(forged)).code == 1
-    nonsense = topup(demonstration, "audit", "--heads", str(Path(__file__)))
-    assert nonsense.code == 1
-    assert "Traceback" not in nonsense.err
+    document = json.loads(heads.read_text())
+    document["lanes"][0]["sequence"] += 1
+    heads.write_text(json.dumps(document))
+    forged = topup(demonstration, "audit", "--heads", str(heads))
+    assert (forged.code, forged.out) == (1, "")
+    nonsense = topup(demonstration, "audit", "--heads", __file__)
+    assert (nonsense.code, nonsense.out) == (1, "")
+    assert "Traceback" not in forged.err + nonsense.err
+
+
+def test_a_ledger_that_was_tampered_with_fails_the_audit(demonstration: Path) -> None:
+    assert recharge(demonstration, "13800138008", "20")[0] == 0
+    with EmbeddedServer.start(demonstration) as server, psycopg.connect(server.url) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE ledger.transfers SET amount = amount + 1")
+    told = topup(demonstration, "audit")
+    machine = topup(demonstration, "audit", "--json")
+    with EmbeddedServer.start(demonstration) as server, psycopg.connect(server.url) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE ledger.transfers SET amount = amount - 1")
+    assert (told.code, told.out) == (1, "")
+    assert "was altered" in told.err
+    assert not json.loads(machine.out)["sound"]
+    assert topup(demonstration, "audit").code == 0
 
 
 class Terminal:

@@ -80,21 +80,13 @@ def _tell(report: AuditReport, export: Path | None) -> None:
             out.print(f"  [dim]{escape(say('audit.exported', file=export))}[/]")
         return
     for fault in report.faults:
-        err.print(f"[red]{_place(fault)}[/] {escape(_words(fault))}")
+        err.print(f"  {escape(_words(fault))}")
     complain_in_words(say("audit.faulty", count=len(report.faults)), say("audit.faulty.do"))
-
-
-def _place(fault: Fault) -> str:
-    if fault.lane is None:
-        return ""
-    if fault.sequence is None:
-        return say("audit.lane", lane=fault.lane)
-    return say("audit.place", lane=fault.lane, sequence=fault.sequence)
 
 
 def _words(fault: Fault) -> str:
     facts = {"lane": fault.lane, "sequence": fault.sequence, "subject": fault.subject}
-    return sentence_of(f"fault_{fault.kind.value}", facts) or f"{fault.kind.value} {fault.subject}"
+    return sentence_of(f"fault_{fault.kind.value}", facts) or f"{fault.kind.value} {facts}"
 
 
 def _report_json(report: AuditReport) -> dict[str, Any]:
