@@ -57,6 +57,7 @@ class Database:
         """Added to the database's time; tests move it."""
         self._conninfo = application_conninfo(url, statement_timeout_s=settings.statement_timeout_s)
         self._seen: tuple[datetime, float] | None = None
+        self._looking = asyncio.Lock()
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             self._conninfo,
             kwargs={"autocommit": True, "prepare_threshold": 2},
@@ -126,11 +127,18 @@ class Database:
         """The database's time to within the drift of ten seconds of this machine's clock, usually without asking it:
         for freshness windows of messages from outside, never for what is written.
         """
-        if self._seen is None or time.monotonic() - self._seen[1] > _SEEN_FOR_S:
-            async with self.read() as transaction:
-                self._seen = (transaction.now - self.clock_offset, time.monotonic())
-        at, monotonic = self._seen
+        at, monotonic = self._seen or (None, 0.0)
+        if at is None or time.monotonic() - monotonic > _SEEN_FOR_S:
+            at, monotonic = await self._look_at_the_clock()
         return at + timedelta(seconds=time.monotonic() - monotonic) + self.clock_offset
+
+    async def _look_at_the_clock(self) -> tuple[datetime, float]:
+        """Of many who want to know at once, one asks: a burst of events must not become a burst of transactions."""
+        async with self._looking:
+            if self._seen is None or time.monotonic() - self._seen[1] > _SEEN_FOR_S:
+                async with self.read() as transaction:
+                    self._seen = (transaction.now - self.clock_offset, time.monotonic())
+            return self._seen
 
     def hot_connection(self) -> "HotConnection":
         """A connection that a batcher keeps for itself and that comes back after a loss."""
