@@ -71,7 +71,7 @@ async def test_a_line_is_opened_once_and_routes_lead_to_it(database: Database, s
 
 
 async def test_a_race_for_the_same_numbers_opens_each_line_once(database: Database) -> None:
-    numbers = [Msisdn(f"+86138{index:08d}", "CN") for index in range(200)]
+    numbers = [Msisdn(f"+86138{index:08d}", "CN") for index in range(5_000)]
     tries = [opened(database, *numbers[::step]) for step in (1, -1, 1, -1)]
     results = await asyncio.gather(*tries)
     assert all(result == results[0] for result in results)
@@ -81,7 +81,7 @@ async def test_a_race_for_the_same_numbers_opens_each_line_once(database: Databa
         )
         counted = await cursor.fetchone()
     print(f"racers={len(tries)} numbers={len(numbers)} lines={counted}")
-    assert counted == (200, 200)
+    assert counted == (5_000, 5_000)
 
 
 async def test_a_number_named_twice_in_a_batch_gets_one_line(database: Database) -> None:
