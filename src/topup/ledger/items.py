@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Final
 
-from topup.kernel.ids import MAXIMUM_LANES, AccountId, HoldId, LineId
+from topup.kernel.ids import MAXIMUM_LANES, AccountId, HoldId, InvalidId, LineId, lane_of
 from topup.kernel.money import MAXIMUM_AMOUNT
 
 _KEY: Final = re.compile(r"[!-~]{1,200}")
@@ -136,7 +136,7 @@ class Credit(Item):
     def __post_init__(self) -> None:
         Item.__post_init__(self)
         _check(_CODE, self.from_code)
-        _check(_KEY, self.line_id)
+        _check_line(self.lane, self.line_id)
         _check_amount(self.asset, self.amount)
 
 
@@ -161,7 +161,7 @@ class Debit(Item):
     def __post_init__(self) -> None:
         Item.__post_init__(self)
         _check(_CODE, self.to_code)
-        _check(_KEY, self.line_id)
+        _check_line(self.lane, self.line_id)
         _check_amount(self.asset, self.amount)
 
 
@@ -184,7 +184,7 @@ class Hold(Item):
 
     def __post_init__(self) -> None:
         Item.__post_init__(self)
-        _check(_KEY, self.line_id)
+        _check_line(self.lane, self.line_id)
         _check_amount(self.asset, self.amount)
         if self.expires_at.tzinfo is None:
             raise InvalidItem("an instant knows its zone")
@@ -244,6 +244,16 @@ class Expire(Item):
 def _check(shape: re.Pattern[str], text: str) -> None:
     if shape.fullmatch(text) is None:
         raise InvalidItem(f"{text!r} is not of the shape {shape.pattern}")
+
+
+def _check_line(lane: int, line_id: LineId) -> None:
+    """A line's buckets are in the line's own lane: whose lock would guard them elsewhere?"""
+    try:
+        own = lane_of(line_id)
+    except InvalidId:
+        raise InvalidItem(f"{line_id!r} is no line") from None
+    if own != lane:
+        raise InvalidItem("the line lives in another lane")
 
 
 def _check_amount(asset: str, amount: int) -> None:

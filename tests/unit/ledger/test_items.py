@@ -49,6 +49,13 @@ def test_a_lane_is_one_that_an_id_can_carry(lane):
         transfer(lane=lane)
 
 
+@pytest.mark.parametrize("line", [fresh_line(4), "lin_short", ""])
+def test_a_line_lives_in_its_own_lane(line):
+    for item in (credit, debit, hold):
+        with pytest.raises(InvalidItem):
+            item(line)
+
+
 def test_instants_without_a_zone_are_refused():
     with pytest.raises(InvalidItem):
         hold(LINE, expires_at=datetime(2026, 1, 1))  # noqa: DTZ001 - the mistake under test
