@@ -6,8 +6,10 @@ import signal
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Barrier
 from types import SimpleNamespace
 
 import psycopg
@@ -128,6 +130,29 @@ def test_many_first_starts_at_once_make_one_cluster(made):
     assert postmaster(made) is None
 
 
+def test_those_who_come_first_at_one_moment_find_one_place(made):
+    for number in range(30):
+        directory = made / str(number)
+        directory.mkdir(mode=0o700)
+        together = Barrier(6)
+
+        def come(_number, directory=directory, together=together):
+            together.wait()
+            return place.prepare(directory, server_account())
+
+        with ThreadPoolExecutor(6) as pool:
+            assert len(set(pool.map(come, range(6)))) == 1
+
+
+@as_root
+def test_a_data_directory_that_was_closed_meanwhile_is_opened_for_the_server_only(made):
+    with EmbeddedServer.start(made):
+        pass
+    made.chmod(0o700)
+    with EmbeddedServer.start(made):
+        assert mode(made) == 0o710
+
+
 def test_a_killed_user_leaves_a_server_that_the_next_one_joins_and_stops(made):
     killed = Process(made)
     process = postmaster(made)
@@ -165,6 +190,18 @@ def test_a_lock_file_that_names_another_living_program_does_not_keep_it_from_sta
                 assert other.poll() is None
             finally:
                 other.kill()
+
+
+def test_a_lock_file_that_names_another_clusters_server_does_not_keep_it_from_starting(made, postgres):
+    with EmbeddedServer.start(made) as first:
+        write(first.url)
+        os.kill(postmaster(made), signal.SIGKILL)
+        other = int((postgres.server.home / "cluster" / "postmaster.pid").read_text().split("\n")[0])
+        file = made / "database" / "cluster" / "postmaster.pid"
+        file.write_text("\n".join([str(other), *file.read_text().split("\n")[1:]]))
+        with EmbeddedServer.start(made) as second:
+            assert read(second.url) == (1,)
+        assert lives(other)
 
 
 def _as_server():
@@ -265,7 +302,7 @@ def small_disk(directory, size):
     try:
         yield
     finally:
-        subprocess.run(["umount", str(directory)], check=True)
+        subprocess.run(["umount", "--lazy", str(directory)], check=True)
 
 
 @as_root

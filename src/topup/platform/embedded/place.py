@@ -7,6 +7,7 @@ place lies in `/var/lib/topup` instead, under a random name, and `<data_dir>/dat
 widened above the data directory.
 """
 
+import fcntl
 import os
 import secrets
 import tempfile
@@ -25,24 +26,55 @@ _LONGEST_SOCKET: Final = 107
 
 
 def prepare(data_dir: Path, account: Account) -> Path:
-    """The place of `data_dir`'s database, made where it does not exist; raises OSError as the file system does."""
+    """The place of `data_dir`'s database, made where it does not exist; raises OSError as the file system does.
+
+    Of several processes that come first, one makes it: the data directory itself is locked meanwhile.
+    """
+    descriptor = os.open(data_dir, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return _find(data_dir, account) or _make(data_dir, account)
+    finally:
+        os.close(descriptor)
+
+
+def _find(data_dir: Path, account: Account) -> Path | None:
     pointer = data_dir / "database"
-    if pointer.is_symlink() or pointer.is_dir():
-        place = pointer.resolve()
-        if not place.is_dir():
-            raise Unavailable("database_moved", path=str(place))
-        return place
+    if not pointer.is_symlink() and not pointer.is_dir():
+        return None
+    place = pointer.resolve()
+    if not place.is_dir():
+        raise Unavailable("database_moved", path=str(place))
+    if account.borrowed:
+        # Again, in case the one who made it was killed before, or somebody has closed the data directory since.
+        _lend(place, account)
+        if place.parent == data_dir.resolve():
+            _lend(data_dir, account)
+    return place
+
+
+def _make(data_dir: Path, account: Account) -> Path:
+    pointer = data_dir / "database"
     if not account.borrowed:
         pointer.mkdir(mode=0o700)
         return pointer
     if account.may_enter(data_dir.resolve().parent):
-        os.chown(data_dir, -1, account.gid)
-        data_dir.chmod(0o710)
-        return _make(pointer, account)
+        _lend(data_dir, account)
+        pointer.mkdir(mode=0o700)
+        _lend(pointer, account)
+        return pointer
     ELSEWHERE.mkdir(mode=0o755, parents=True, exist_ok=True)
-    place = _make(ELSEWHERE / secrets.token_hex(6), account)
+    place = ELSEWHERE / secrets.token_hex(6)
+    place.mkdir(mode=0o700)
+    _lend(place, account)
     pointer.symlink_to(place)
     return place
+
+
+def _lend(directory: Path, account: Account) -> None:
+    """Let the server's group pass through, and nobody else."""
+    os.chown(directory, -1, account.gid)
+    directory.chmod(0o710)
 
 
 def password(place: Path) -> str:
@@ -95,9 +127,3 @@ def forget_socket(place: Path) -> None:
 
 def _fits(directory: Path) -> bool:
     return len(os.fsencode(directory / f".s.PGSQL.{PORT}.lock")) <= _LONGEST_SOCKET
-
-
-def _make(place: Path, account: Account) -> Path:
-    place.mkdir(mode=0o710)
-    os.chown(place, -1, account.gid)
-    return place

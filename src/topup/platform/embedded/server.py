@@ -79,10 +79,10 @@ class EmbeddedServer:
         account = server_account()
         try:
             home = place.prepare(data_dir, account)
-            chosen = programs or binaries.programs(home, account)
             with gate(home, timeout_s=_GATE_S):
                 use = Use(home)
                 try:
+                    chosen = programs or binaries.programs(home, account)
                     url = _Start(home, chosen, account, {**SETTINGS, **(settings or {})}).run()
                 except BaseException:
                     use.drop()
@@ -98,9 +98,10 @@ class EmbeddedServer:
             return
         with gate(self.home, timeout_s=_GATE_S):
             if use.drop():
-                self._account.run(
-                    self.programs / "pg_ctl", "stop", "-s", "-D", self.home / "cluster", "-m", "fast", "-w", "-t", "60"
-                )
+                cluster = self.home / "cluster"
+                process = _postmaster(cluster)
+                self._account.run(self.programs / "pg_ctl", "stop", "-s", "-D", cluster, "-m", "fast", "-w", "-t", "60")
+                _see_out(process, cluster)
                 place.forget_socket(self.home)
 
     def __enter__(self) -> Self:
@@ -164,15 +165,13 @@ class _Start:
         PostgreSQL from starting: the id in its lock file is then replaced by one no process has, and PostgreSQL makes
         its own check of the shared memory before it takes over.
         """
-        file = self.cluster / "postmaster.pid"
-        try:
-            lines = file.read_text().split("\n")
-            process = int(lines[0])
-        except (FileNotFoundError, ValueError):
+        process = _postmaster(self.cluster)
+        if process is None:
             return False
-        if _is_postgres(process):
+        if _serves(process, self.cluster):
             return True
-        file.write_text("\n".join([str(_NOBODY), *lines[1:]]))
+        file = self.cluster / "postmaster.pid"
+        file.write_text("\n".join([str(_NOBODY), *file.read_text().split("\n")[1:]]))
         return False
 
     def _bring_up(self, directory: Path) -> None:
@@ -210,14 +209,15 @@ class _Start:
 
     def _greet(self, url: str) -> None:
         """Connect once, so that what we hand out is known to answer; make the database where it is missing."""
-        deadline = time.monotonic() + _CONNECT_S
+        begun = time.monotonic()
         while True:
             try:
                 psycopg.connect(url, connect_timeout=_CONNECT_S).close()
             except psycopg.OperationalError as error:
+                patience_s = _START_S if "starting up" in str(error) else _CONNECT_S
                 if "does not exist" in str(error) and "database" in str(error):
                     self._create_database(url)
-                elif time.monotonic() > deadline:
+                elif time.monotonic() > begun + patience_s:
                     raise _problem(self.home, str(error)) from error
                 else:
                     time.sleep(0.05)
@@ -235,13 +235,35 @@ def _end_of(log: Path, *, since: int) -> str:
         return stream.read()
 
 
-def _is_postgres(process: int) -> bool:
+def _postmaster(cluster: Path) -> int | None:
+    """The process id in the cluster's lock file, whether or not it lives."""
+    try:
+        return int((cluster / "postmaster.pid").read_text().split("\n")[0])
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _serves(process: int, cluster: Path) -> bool:
+    """Whether that process lives and is a PostgreSQL at work in that cluster."""
     try:
         facts = Path(f"/proc/{process}/stat").read_text()
     except OSError:
         return False
     name, state = facts[facts.index("(") + 1 : facts.rindex(")")], facts[facts.rindex(")") + 2]
-    return name == "postgres" and state not in "ZX"
+    if name != "postgres" or state in "ZX":
+        return False
+    try:
+        return Path(f"/proc/{process}/cwd").readlink() == cluster.resolve()
+    except OSError:
+        # In a container even root may not look where another user's process is: its name must do.
+        return True
+
+
+def _see_out(process: int | None, cluster: Path) -> None:
+    """Wait until it is gone: pg_ctl is content when the lock file is, a moment before the files are let go."""
+    deadline = time.monotonic() + _CONNECT_S
+    while process is not None and _serves(process, cluster) and time.monotonic() < deadline:
+        time.sleep(0.005)
 
 
 def _sync(directory: Path) -> None:
