@@ -38,7 +38,7 @@ def site(
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A browser for the tests of one file: while it lives, its event loop is the thread's, and no async test can run."""
+    """A browser for the tests of one file: while it lives, its event loop is the thread's and no async test can run."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         yield browser
@@ -79,7 +79,10 @@ class Guest:
         expect(self.page.locator(".readback")).to_be_visible()
 
     def choose(self, value: str) -> None:
-        self.page.check(f"input[name=choice][value='{value}']")
+        tile = self.page.locator(f"input[name=choice][value='{value}']")
+        if not tile.is_visible():
+            self.page.locator("details", has=tile).locator("summary").click()
+        tile.check()
 
     def review(self, choice: str = "credit:5000") -> str:
         """To the price of a choice; its id."""
@@ -131,9 +134,7 @@ def guest(site: Site, chromium: Browser, a_number: Callable[[], str]) -> Iterato
     contexts: list[BrowserContext] = []
     guests: list[Guest] = []
 
-    def make(
-        *, size: tuple[int, int] = PHONE, locale: str = "zh_Hans", scripted: bool = True, **options: Any
-    ) -> Guest:
+    def make(*, size: tuple[int, int] = PHONE, locale: str = "zh_Hans", scripted: bool = True, **options: Any) -> Guest:
         context = chromium.new_context(
             viewport={"width": size[0], "height": size[1]},
             locale=BROWSER_LOCALES[locale],
@@ -157,9 +158,11 @@ def _listen(guest: Guest) -> None:
     page = guest.page
     page.on(
         "console",
-        lambda message: guest.complaints.append(message.text)
-        if message.type == "error" and not _REFUSED.search(message.text)
-        else None,
+        lambda message: (
+            guest.complaints.append(message.text)
+            if message.type == "error" and not _REFUSED.search(message.text)
+            else None
+        ),
     )
     page.on("pageerror", lambda error: guest.complaints.append(str(error)))
 

@@ -75,7 +75,9 @@ async def _serve(
 
 
 @contextmanager
-def running_site(settings: Settings, directory: Path, gateway: GatewayRunning, carrier: CarrierRunning) -> Iterator[Site]:
+def running_site(
+    settings: Settings, directory: Path, gateway: GatewayRunning, carrier: CarrierRunning
+) -> Iterator[Site]:
     """A site on `settings.database_url`, migrated and empty; its keys go into `directory`."""
     started: Future[Site] = Future()
 

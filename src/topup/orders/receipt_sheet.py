@@ -1,5 +1,6 @@
 """A receipt in words: what the screen, the PDF, the printer and the terminal all show."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Final
@@ -94,7 +95,7 @@ def render_text(receipt: ReceiptView, *, locale: str) -> str:
     """
     sheet = receipt_sheet(receipt, locale=locale)
     rule = "-" * _WIDTH
-    rows: list[str] = [_centred(sheet.title), _centred(sheet.number), rule, sheet.summary, rule]
+    rows: list[str] = [_centred(sheet.title), _centred(sheet.number), rule, *_folded(sheet.summary), rule]
     for row in (*sheet.lines, Row(sheet.paid, sheet.total)):
         rows += _sides(row)
     rows += [rule, sheet.credited]
@@ -112,6 +113,17 @@ def _columns(text: str) -> int:
 
 def _centred(text: str) -> str:
     return " " * max(0, (_WIDTH - _columns(text)) // 2) + text
+
+
+def _folded(text: str) -> list[str]:
+    """The text on as many lines as it takes, parted at spaces and between Chinese characters."""
+    lines, line = [], ""
+    for word in re.split(r"(?<= )|(?<=[^\x00-\x7f])", text):
+        if _columns((line + word).rstrip()) > _WIDTH:
+            lines.append(line.rstrip())
+            line = ""
+        line += word
+    return [*lines, line.rstrip()]
 
 
 def _sides(row: Row) -> list[str]:

@@ -91,7 +91,9 @@ def test_every_way_through_has_words(locale):
 
 @pytest.mark.parametrize("next_step", NEXT_STEPS)
 def test_what_happens_next_is_said(next_step):
-    assert all(order_page(an_order("awaiting_payment", next_step=next_step), Wording(locale)).next for locale in LOCALES)
+    assert all(
+        order_page(an_order("awaiting_payment", next_step=next_step), Wording(locale)).next for locale in LOCALES
+    )
 
 
 @pytest.mark.parametrize("cause", list(Cause))
@@ -105,7 +107,7 @@ def test_a_shared_page_shows_neither_number_nor_sum_nor_button(way):
     assert "0013" not in repr(shown).replace("****", "")
     assert "48.50" not in repr(shown)
     assert "ord_" not in repr(shown)
-    assert not (shown.payable or shown.cancellable or shown.repeatable or shown.receipt)
+    assert not any([shown.payable, shown.cancellable, shown.repeatable, shown.receipt])
 
 
 def test_a_cancelled_order_asks_for_no_money():

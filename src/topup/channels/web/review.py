@@ -12,6 +12,7 @@ from topup.channels.web.tracking import open_payment
 from topup.kernel.errors import Conflict, Invalid, Problem, Unavailable
 from topup.kernel.ids import OrderId, PaymentId, lane_of, new_id
 from topup.orders.desk import Desk
+from topup.orders.ordering import DUPLICATE, LARGE_AMOUNT
 from topup.orders.views import OrderView, PaymentView, QuoteView
 from topup.platform.request_keys import Answering, Claim, KeyedRequest, RequestKeys, Stored, check_key
 from topup.platform.web import limit
@@ -61,7 +62,8 @@ class ReviewPages:
             if not problem.code.startswith("contact_"):
                 raise
             wrong = reader_of(request).wording.problem(problem)
-            answers = Answers(form.one("method"), form.one("contact"), contact_wrong=wrong)
+            confirmed = sorted(form.many("confirmations") & {DUPLICATE, LARGE_AMOUNT})
+            answers = Answers(form.one("method"), form.one("contact"), confirmed=confirmed, contact_wrong=wrong)
             return await self._show(request, quote, answers, key=key, status=422)
         method = form.one("method")
         if repeated:
@@ -85,6 +87,7 @@ class ReviewPages:
             methods=method_rows(methods, wording, wish=answers.method),
             key=key,
             questions=answers.questions,
+            confirmed=answers.confirmed,
             contact=answers.contact,
             contact_wrong=answers.contact_wrong,
         )

@@ -69,6 +69,8 @@ class Answers:
     method: str = ""
     contact: str = ""
     questions: Sequence[Question] = ()
+    confirmed: Sequence[str] = ()
+    """What was confirmed already and need not be asked again on this page."""
     contact_wrong: Said | None = None
 
 

@@ -1,0 +1,158 @@
+"""Every page, at every size and in every look: axe finds nothing serious, nothing is cut off, small or hard to hit."""
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.support.browsing import DESKTOP, PHONE, Guest
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+SMALLEST = (320, 640)
+LOOKS = {
+    "phone": {"size": PHONE, "locale": "zh_Hans"},
+    "phone dark": {"size": PHONE, "locale": "zh_Hant", "color_scheme": "dark"},
+    "smallest phone": {"size": SMALLEST, "locale": "en"},
+    "desktop": {"size": DESKTOP, "locale": "en"},
+    "elder": {"size": PHONE, "locale": "zh_Hans", "elder": True},
+    "elder dark, smallest": {"size": SMALLEST, "locale": "en", "elder": True, "color_scheme": "dark"},
+}
+
+LAYOUT = """() => {
+  const wrong = [];
+  const name = (element) => element.outerHTML.slice(0, 90);
+  if (document.documentElement.scrollWidth > innerWidth) {
+    wrong.push(`wider than the screen: ${document.documentElement.scrollWidth} of ${innerWidth}`);
+    for (const element of document.querySelectorAll("main *, header *")) {
+      if (element.getBoundingClientRect().right > innerWidth + 1) wrong.push(`  sticks out: ${name(element)}`);
+    }
+  }
+  const shown = (element) => element.checkVisibility({ checkOpacity: true }) && !element.closest(".unseen, .skip");
+  for (const element of document.querySelectorAll("a, button, input, summary, select")) {
+    if (!shown(element) || element.type === "hidden") continue;
+    const target = element.closest(".check") ?? element;
+    const { width, height } = target.getBoundingClientRect();
+    if (width < 43.9 || height < 43.9) wrong.push(`${Math.round(width)} x ${Math.round(height)}: ${name(element)}`);
+  }
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !shown(element)) continue;
+    const size = parseFloat(getComputedStyle(element).fontSize);
+    if (size < 16) wrong.push(`${size}px: ${name(element)}`);
+  }
+  return wrong;
+}"""
+
+
+def every_page(payer: Guest) -> Iterator[str]:
+    """Brings the guest to each kind of page, and names it."""
+    yield from _before_ordering(payer)
+    yield from _after_ordering(payer)
+    yield from _elsewhere(payer)
+
+
+def _before_ordering(payer: Guest) -> Iterator[str]:
+    payer.go()
+    yield "first screen"
+    payer.page.get_by_label(payer.text("number_label")).fill("12345678901")
+    payer.press("continue")
+    yield "wrong number"
+    payer.enter_number()
+    yield "amounts"
+    payer.press("see_price")
+    expect(payer.page.locator("#choice-wrong")).to_be_visible()
+    yield "no amount"
+    payer.review("credit:50000")
+    yield "price"
+    payer.press_pay()
+    expect(payer.page.get_by_role("checkbox")).to_be_visible()
+    yield "question"
+    payer.page.get_by_role("checkbox").check()
+    payer.page.get_by_label(payer.text("contact_label")).fill("x@y.z@")
+    payer.page.locator("#pay").evaluate("(form) => { form.noValidate = true; }")
+    payer.press_pay()
+    expect(payer.page.locator("#contact-wrong")).to_be_visible()
+    yield "unreadable contact"
+    payer.page.get_by_label(payer.text("contact_label")).fill("")
+    payer.press_pay()  # what was confirmed before stays confirmed
+    payer.page.wait_for_url("**/pay?*")
+
+
+def _after_ordering(payer: Guest) -> Iterator[str]:
+    payer.at_gateway("decline")
+    payer.sees("headline_payment_declined")
+    yield "declined"
+    payer.page.locator("#pay-again button").first.click()
+    payer.page.wait_for_url("**/pay?*")
+    order, _ = payer.at_gateway_for()
+    payer.go(order)
+    payer.sees("headline_payment_pending")
+    yield "payment open"
+    payer.page.get_by_role("link", name=payer.text("go_on_paying", sum="").strip()).click()
+    payer.page.wait_for_url("**/pay?*")
+    payer.at_gateway("pay")
+    payer.sees("headline_delivered")
+    payer.page.get_by_text(payer.text("share_title")).click()
+    yield "delivered"
+    shared = payer.page.locator("details a").get_attribute("href")
+    payer.go(f"{order}/receipt")
+    yield "receipt"
+    payer.page.locator(".proof a").click()
+    yield "genuine"
+    payer.go(shared)
+    yield "shared"
+
+
+def _elsewhere(payer: Guest) -> Iterator[str]:
+    payer.go("/verify/forged")
+    yield "forged"
+    payer.go("/nowhere")
+    yield "nowhere"
+    payer.go("/problems/quote_expired")
+    yield "problem explained"
+    payer.go("/offline")
+    payer.page.locator("summary").first.click()
+    yield "offline, menu open"
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_nothing_serious_on_any_page(guest, look):
+    options = dict(LOOKS[look])
+    elder = options.pop("elder", False)
+    payer = guest(**options)
+    if elder:
+        payer.page.context.add_cookies([{"name": "size", "value": "large", "url": payer.site.url}])
+    axe = Axe()
+    found: dict[str, list[str]] = {}
+    pages = 0
+    for name in every_page(payer):
+        pages += 1
+        violations = axe.run(payer.page).response["violations"]
+        serious = [
+            f"{violation['id']}: {node['html'][:120]}"
+            for violation in violations
+            if violation["impact"] in {"serious", "critical"}
+            for node in violation["nodes"]
+        ]
+        wrong = serious + payer.page.evaluate(LAYOUT)
+        if wrong:
+            found[name] = wrong
+    print(f"{look}: {pages} pages, {sum(map(len, found.values()))} findings")
+    print("\n".join(f"{name}: {wrong}" for name, all_wrong in found.items() for wrong in all_wrong))
+    assert found == {}
+
+
+def test_a_page_on_paper_is_the_receipt_alone(guest):
+    payer = guest()
+    payer.order()
+    payer.at_gateway("pay")
+    payer.sees("headline_delivered")
+    payer.go(payer.page.url.removeprefix(payer.site.url).partition("?")[0] + "/receipt")
+    payer.page.emulate_media(media="print")
+    for hidden in (".top", ".foot", ".actions"):
+        expect(payer.page.locator(hidden).first).to_be_hidden()
+    expect(payer.page.locator(".proof svg")).to_be_visible()
+    assert payer.page.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") <= 1
