@@ -3,6 +3,7 @@
 pytest_plugins = [
     "tests.support.sockets",
     "tests.support.database",
+    "tests.support.embedded",
     "tests.support.properties",
     "tests.support.desk",
     "tests.support.figures",
