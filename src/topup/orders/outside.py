@@ -67,8 +67,12 @@ _BEFORE_CLOSE = crash_label("question.before_close")
 _AFTER_CLOSE = crash_label("question.after_close")
 _BEFORE_PUTTING_OFF = crash_label("question.before_put_off")
 _AFTER_PUTTING_OFF = crash_label("question.after_put_off")
+_BEFORE_LAST = crash_label("question.before_last")
+_AFTER_LAST = crash_label("question.after_last")
 _BEFORE_BILL = crash_label("bill.before_read")
 _AFTER_BILL = crash_label("bill.after_read")
+_BEFORE_LISTING = crash_label("bill.before_list")
+_AFTER_LISTING = crash_label("bill.after_list")
 
 Thing = TypeVar("Thing")
 
@@ -222,6 +226,8 @@ class Outside:
         """The gateway said its last word, and nobody may pay any more: what is left open is not asked about again."""
         async with self._database.transaction() as transaction:
             await payments.ask_later(transaction.connection, [(payment.lane, str(payment.id), None)])
+            crash_point(_BEFORE_LAST)
+        crash_point(_AFTER_LAST)
 
     async def _later(self, payment: Payment, now: datetime) -> None:
         """Ask again by the schedule; past the horizon a person decides."""
@@ -292,6 +298,8 @@ class Outside:
             subject = f"{name}:{line.our_id}:{line.reference}"
             decision = Decision(lane_of(line.our_id), "bill_line_unknown", subject, evidence)
             await list_for_person(transaction.connection, [decision], transaction.now)
+            crash_point(_BEFORE_LISTING)
+        crash_point(_AFTER_LISTING)
         return 0
 
 
