@@ -70,6 +70,8 @@ async def test_the_pdf_says_everything_the_screen_says(receipt, locale):
 async def test_the_same_receipt_is_the_same_file(receipt):
     first = await render_pdf(receipt, locale="zh_Hans", verify_url=VERIFY)
     assert await render_pdf(receipt, locale="zh_Hans", verify_url=VERIFY) == first
+    told = run("pdfinfo", "-isodates", "-", content=first)
+    assert "2026-11-21T" in told, "dated when it was issued, not when it was asked for"
 
 
 @pytest.mark.parametrize("locale", LOCALES)
