@@ -22,10 +22,9 @@ class Figures:
     def __call__(self, promise: str, **figures: object) -> None:
         self._note(_PROPERTY, " ".join([promise, *(f"{name}={value}" for name, value in figures.items())]))
 
-    def never(self, promise: str, *, of: int, **failures: int) -> None:
-        """Failures counted in `of` tries: none is also said as an upper bound (the rule of three)."""
-        bound = "" if any(failures.values()) else f"{3 / of:.2g}"
-        self(promise, **failures, of=of, **({"upper_bound_95": bound} if bound else {}))
+    def never(self, promise: str, *, of: int, **figures: object) -> None:
+        """What never happened in `of` tries: so it happens at most that often, with 95 % confidence."""
+        self(promise, **figures, of=of, upper_bound_95=f"{3 / of:.2g}")
 
 
 @pytest.fixture

@@ -1,0 +1,86 @@
+"""No double delivery on a timeout (G3): the simulated carrier in its own process, over its own wire."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.simulation.shop import LANES
+from topup.catalogue.queries import CatalogueCache
+from topup.kernel.money import Money
+from topup.orders.desk import Desk
+from topup.orders.reading import Parts
+from topup.platform.keys import KeyRing
+from topup_simulators.carrier.endings import Ending
+
+EACH = 2
+# What the caller cannot know at once; and whether the number is credited in the end.
+SILENT = {
+    Ending.SILENT_DONE: True,
+    Ending.SILENT_UNDONE: False,
+    Ending.BROKEN_DONE: True,
+    Ending.HANGS_UP_DONE: True,
+    Ending.HANGS_UP_UNDONE: False,
+    Ending.UNLISTED_DONE: True,
+    Ending.UNLISTED_UNDONE: False,
+    Ending.GARBAGE: True,
+    Ending.DUPLICATE: True,
+    Ending.BADLY_SIGNED: True,
+}
+
+
+@pytest.fixture
+async def over_the_wire(here, external_demo):
+    """The installation, delivering through the simulated carrier's process."""
+    await here.desk.aclose()
+    parts = Parts(
+        database=here.database,
+        catalogue=CatalogueCache(),
+        keys=KeyRing(here._keys),
+        lanes=LANES,
+        gateways=here.world.gateways,
+        carriers={"external_demo": external_demo},
+        public_url="http://127.0.0.1:9",
+    )
+    here.desk = Desk(parts)
+    return here
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.xdist_group("carrier")
+async def test_what_is_unknown_is_asked_about_and_credited_at_most_once(over_the_wire, carrier, figures):
+    here = over_the_wire
+    credited = {}
+    for ending, done in SILENT.items():
+        for copy in range(EACH):
+            number = f"+658{ending.value:02}{copy:03}{ending.value:02}"
+            order = await here.order(number, Money(1000, "SGD"))
+            payment = await here.pay(order)
+            here.world.gateways["sandbox"].pay(here.world.payments[payment.id])
+            await here.tell(here.world.events[-1])
+            credited[order.id] = (number, done)
+    for _ in range(6):
+        await here.run()
+        await here.later(timedelta(seconds=70))
+    await here.run()
+    books = here.books()
+    unknown = {step["order_id"] for steps in books.history.values() for step in steps if step["state"] == "unresolved"}
+    doubles = 0
+    for order_id, (number, done) in credited.items():
+        deliveries = (await carrier.control("deliveries", msisdn=number))["deliveries"]
+        times = sum(delivery["delivered"] for delivery in deliveries)
+        doubles += max(0, times - 1)
+        assert times == done, number
+        assert books.orders[order_id]["state"] == ("delivered" if done else "refunded"), number
+        assert all(delivery["submissions"] == 1 for delivery in deliveries), number
+    assert doubles == 0
+    assert books.wrong() == []
+    figures.never("G3", double_deliveries=doubles, endings=len(SILENT), of=len(unknown))
+
+
+def test_every_ending_that_leaves_the_caller_without_an_answer_is_tried():
+    """A new way to misbehave must be added above, or here with the reason why it leaves nothing unknown."""
+    told = {
+        *(Ending.NOT_FOUND, Ending.SUSPENDED, Ending.FLOAT_OUT, Ending.PRODUCT, Ending.THROTTLED),
+        *(Ending.CALLED_BACK, Ending.ASK_ME, Ending.REVERSED, Ending.REFUSED_LATER, Ending.NEVER_FINAL),
+    }
+    assert {*SILENT, *told} == set(Ending)
