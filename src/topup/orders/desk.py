@@ -98,6 +98,7 @@ class Desk(Reading):
 
     async def aclose(self) -> None:
         """Finish what was taken in, take nothing more."""
+        await self.outside.aclose()
         await self.post_room.aclose()
         for batcher in self._batchers:
             await batcher.aclose()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final
 
 import structlog
 
@@ -19,6 +19,7 @@ from topup.kernel.ids import FulfilmentId, PaymentId, is_id, lane_of
 from topup.kernel.money import Money
 from topup.kernel.outcome import Done, Outcome, Reason, Refused, Unknown
 from topup.orders import queries
+from topup.orders.calls import Calls
 from topup.orders.concluding import Heard
 from topup.orders.queries import Order
 from topup.orders.refunding import RefundHeard
@@ -41,8 +42,6 @@ from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Connection, Database, Transaction
 from topup.work.operations import Decision, list_for_person
 
-CALLS: Final = 32
-"""Calls to the outside under way at once, of one kind."""
 _BILL_PAGE: Final = 500
 
 _log: Final = structlog.get_logger(__name__)
@@ -74,8 +73,6 @@ _AFTER_BILL = crash_label("bill.after_read")
 _BEFORE_LISTING = crash_label("bill.before_list")
 _AFTER_LISTING = crash_label("bill.after_list")
 
-Thing = TypeVar("Thing")
-
 
 @dataclass(frozen=True, slots=True)
 class Ears:
@@ -105,9 +102,22 @@ class Outside:
         self._ears = ears
         self._carrier_events_url = carrier_events_url
         self._is_same_carrier = is_same_carrier
+        self._delivering = Calls()
+        self._refunding = Calls()
+        self._asking = Calls()
 
-    async def deliver(self, limit: int = 100) -> int:
-        """Submit and ask about deliveries that are due; how many."""
+    async def aclose(self) -> None:
+        """Begin nothing more; hear what is on its way, for a little."""
+        await asyncio.gather(self._delivering.aclose(), self._refunding.aclose(), self._asking.aclose())
+
+    async def deliver(self, limit: int = 100, *, patience_s: float | None = None) -> int:
+        """Submit and ask about deliveries that are due; how many.
+
+        Back when all carriers have answered, or after `patience_s` (None: any time): slow calls go on by themselves.
+        """
+        limit = min(limit, self._delivering.room)
+        if limit <= 0:
+            return 0
         async with self._database.transaction() as transaction:
             due = await fulfilment.due(transaction.connection, limit, transaction.now)
             known = await attempts(transaction.connection, [(item.lane, str(item.id)) for item in due]) if due else {}
@@ -119,7 +129,11 @@ class Outside:
         if not due:
             return 0
         crash_point(_TAKEN)
-        await _each(due, lambda item: self._deliver(item, known[item.id], ported=item.id not in served))
+        await self._delivering.make(
+            due,
+            lambda item: self._deliver(item, known[item.id], ported=item.id not in served),
+            patience_s=patience_s,
+        )
         return len(due)
 
     async def _deliver(self, due: Due, attempt: Attempt, *, ported: bool) -> None:
@@ -139,8 +153,11 @@ class Outside:
             crash_point(_AFTER_DELIVERY_QUERY)
         await self._ears.delivery(Heard(attempt.id, outcome, attempt.carrier, submission=due.submit))
 
-    async def refund(self, limit: int = 100) -> int:
-        """Send and ask about refunds that are due; how many."""
+    async def refund(self, limit: int = 100, *, patience_s: float | None = None) -> int:
+        """Send and ask about refunds that are due; how many. `patience_s` as in `deliver`."""
+        limit = min(limit, self._refunding.room)
+        if limit <= 0:
+            return 0
         async with self._database.transaction() as transaction:
             due = await payments.due_refunds(transaction.connection, limit, transaction.now)
             places = [place for place, _ in due]
@@ -153,9 +170,10 @@ class Outside:
             return 0
         crash_point(_REFUNDS_TAKEN)
         first = {place[1] for place, state in due if state is RefundState.REQUESTED}
-        await _each(
+        await self._refunding.make(
             list(refunds.values()),
             lambda refund: self._refund(refund, known[refund.payment_id], send=refund.id in first),
+            patience_s=patience_s,
         )
         return len(due)
 
@@ -176,8 +194,14 @@ class Outside:
             crash_point(_AFTER_REFUND_QUERY)
         await self._ears.refund(RefundHeard(refund.id, outcome, payment.method, sending=send))
 
-    async def ask(self, limit: int = 100) -> int:
-        """Ask gateways about payments that are due, and close those nobody should pay any more; how many."""
+    async def ask(self, limit: int = 100, *, patience_s: float | None = None) -> int:
+        """Ask gateways about payments that are due, and close those nobody should pay any more; how many.
+
+        `patience_s` as in `deliver`.
+        """
+        limit = min(limit, self._asking.room)
+        if limit <= 0:
+            return 0
         async with self._database.transaction() as transaction:
             due = await payments.due(transaction.connection, limit, transaction.now)
             known = await paid.payments(transaction.connection, due) if due else {}
@@ -189,7 +213,11 @@ class Outside:
         if not due:
             return 0
         crash_point(_QUESTIONS_TAKEN)
-        await _each(list(known.values()), lambda payment: self._ask(payment, orders[payment.order_id], now))
+        await self._asking.make(
+            list(known.values()),
+            lambda payment: self._ask(payment, orders[payment.order_id], now),
+            patience_s=patience_s,
+        )
         return len(due)
 
     async def _ask(self, payment: Payment, order: Order, now: datetime) -> None:
@@ -325,22 +353,6 @@ def _is_final(fact: PaymentFact, *, over: bool) -> bool:
     return fact.standing in {PaymentStanding.PAID, PaymentStanding.CLOSED} or (
         over and fact.standing is PaymentStanding.ABSENT
     )
-
-
-async def _each(things: Sequence[Thing], call: Callable[[Thing], Awaitable[None]]) -> None:
-    """Call for each, a bounded number at once. What fails is logged and left to its lease: it comes due again."""
-    gate = asyncio.Semaphore(CALLS)
-
-    async def one(thing: Thing) -> None:
-        async with gate:
-            try:
-                await call(thing)
-            except Problem as problem:
-                _log.warning("outside_call_left", code=problem.code)
-            except Exception:  # noqa: BLE001 - one thing's defect must not stop the others; it is logged
-                _log.exception("outside_call_failed")
-
-    await asyncio.gather(*(one(thing) for thing in things))
 
 
 def _delivery(attempt: Attempt, notify_url: str) -> Delivery:

@@ -1,7 +1,13 @@
 """What runs by itself: each sweep takes what is due and can be run by any number of processes."""
 
+from functools import partial
+from typing import Final
+
 from topup.orders.desk import Desk
 from topup.platform.jobs import Sweep
+
+PATIENCE_S: Final = 0.2
+"""How long a sweep waits for answers from the outside before it looks for what came due meanwhile."""
 
 
 def sweeps(desk: Desk) -> list[Sweep]:
@@ -9,8 +15,8 @@ def sweeps(desk: Desk) -> list[Sweep]:
     return [
         Sweep("orders.expire", 1.0, desk.expire, batch=200),
         Sweep("orders.inbox", 1.0, desk.post_room.sweep, batch=200),
-        Sweep("orders.deliver", 0.2, desk.outside.deliver),
-        Sweep("orders.refund", 0.5, desk.outside.refund),
-        Sweep("orders.ask", 1.0, desk.outside.ask),
+        Sweep("orders.deliver", 0.2, partial(desk.outside.deliver, patience_s=PATIENCE_S)),
+        Sweep("orders.refund", 0.5, partial(desk.outside.refund, patience_s=PATIENCE_S)),
+        Sweep("orders.ask", 1.0, partial(desk.outside.ask, patience_s=PATIENCE_S)),
         Sweep("orders.bills", 900.0, desk.outside.read_bills),
     ]
