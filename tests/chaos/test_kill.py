@@ -1,0 +1,66 @@
+"""G11: a crash at any step is survived. topup is killed with -9 at every labelled point, one after another, each time
+while it takes up what the kill before left lying; then everything must come to its end, and every book agree.
+"""
+
+import itertools
+from collections.abc import Sequence
+
+import pytest
+
+from tests.support.callers import OWN
+from tests.support.chaos import Topup
+from tests.support.crowd import Crowd
+from tests.support.labels import all_labels, triggers_of
+from tests.support.nursery import Nursery, nursery
+from tests.support.truth import Books, wrongs
+from topup_simulators.carrier.endings import Ending
+
+pytestmark = pytest.mark.chaos
+
+PATIENCE_S = 90.0
+ROUNDS = 10
+"""How often somebody is sent to pass a label: whether an event or a question comes first is chance."""
+SLOW = {Ending.SILENT_DONE, Ending.SILENT_UNDONE}
+"""Those keep a caller waiting for ten seconds: a few are enough."""
+AGED = {"request_keys.before_forget", "request_keys.forgotten"}
+STRANGE = {"inbox.before_park", "inbox.after_park", "bill.before_list", "bill.after_list"}
+OTHERS = [*OWN, *(ending for ending in range(80, 100) if ending not in SLOW), 0]
+
+
+async def survive(topup: Topup, crowd: Crowd, labels: Sequence[str], *, passing: int = 1) -> Books:
+    """Kill topup at each label's n-th passing, start it again, and let it finish at the end."""
+    async with nursery() as starts:
+        await _kill_at(topup, crowd, labels, passing=passing, starts=starts)
+    await topup.start()
+    crowd.send([Ending.SILENT_DONE])
+    return await crowd.settle(patience_s=PATIENCE_S)
+
+
+async def _kill_at(topup: Topup, crowd: Crowd, labels: Sequence[str], *, passing: int, starts: Nursery) -> None:
+    others = itertools.cycle(OTHERS)
+    for label in labels:
+        if label in AGED:
+            await topup.age_a_key()
+        if label in STRANGE:
+            await topup.outside.a_stranger_pays(topup.url)
+        await topup.start(crash_at=f"{label}:{passing}", from_=starts)
+        for _ in range(passing):
+            crowd.send([next(others), next(others)])
+        for _ in range(ROUNDS):
+            crowd.send(triggers_of(label) * passing)
+            if await crowd.until_killed(patience_s=PATIENCE_S / ROUNDS):
+                break
+        else:
+            raise AssertionError(f"{label} was not passed: {topup.said()}")
+        crowd.complain()
+        await topup.time_passes_while_dead()
+
+
+@pytest.mark.parametrize(
+    "half", [pytest.param(half, marks=pytest.mark.xdist_group(f"chaos-{half}")) for half in (0, 1)]
+)
+async def test_a_kill_at_any_step_is_survived(topup, crowd, figures, half):
+    labels = all_labels()[half::2]
+    books = await survive(topup, crowd, labels)
+    assert wrongs(books, crowd.journeys) == []
+    figures("G11", half=half, labels_hit=len(labels), all=len(labels), orders=len(books.orders), wrong=0)

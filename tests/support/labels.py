@@ -1,0 +1,80 @@
+"""Every labelled point of a web and jobs process, and who makes topup pass it."""
+
+import asyncio
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from tests.support.database import settings_for
+from topup.catalogue.queries import CatalogueCache
+from topup.orders.desk import Desk
+from topup.orders.reading import Parts
+from topup.platform.crash import LABELS
+from topup.platform.database import Database
+from topup.platform.keys import KeyRing
+from topup.platform.request_keys import RequestKeys
+
+TRIGGERS: Final[dict[str, tuple[str | int, ...]]] = {
+    "bill": ("pays unheard",),
+    "carrier_inbox": (83, 83, 95),
+    "delivery": (0, 84, 88, 98),
+    "fulfilment.inbox": (83, 95),
+    "inbox": ("pays",),
+    "notifications": ("pays",),
+    "orders.cancel": ("cancels", "cancels while paying"),
+    "orders.conclude": (0, 84, 80),
+    "orders.expire": ("lets it expire", "pays late"),
+    "orders.order": ("pays", "cancels"),
+    "orders.quote": ("pays", 0),
+    "orders.read": ("pays",),
+    "orders.refund": ("pays twice, refunded slowly", 80),
+    "orders.settle": ("pays", "pays twice, refunded slowly"),
+    "payment": ("pays", "is declined once"),
+    "payments.begin": ("pays", "pays by two attempts"),
+    "payments.inbox": ("pays", "is notified again and again"),
+    "payments.started": ("pays", "pays by two attempts"),
+    "quarantine": ("is forged first",),
+    "question": ("hesitates", "cancels", "pays unheard"),
+    "question.after_last": ("pays unheard and cancels",),
+    "question.before_last": ("pays unheard and cancels",),
+    "refund": ("pays twice, hung up on before the refund", "pays twice, refunded slowly", 81),
+    "request_keys": ("pays", "is declined once"),
+}
+"""Who passes the labels that begin so; the longest beginning counts."""
+
+
+def all_labels() -> list[str]:
+    """The labels that a web and jobs process declares. Asked of a fresh process: tests declare some of their own."""
+    said = subprocess.run([sys.executable, "-m", "tests.support.labels"], check=True, capture_output=True, text=True)
+    return said.stdout.split()
+
+
+async def _furnish() -> None:
+    """Make what declares labels when it is made; nothing is connected for it."""
+    importlib.import_module("topup.bootstrap.house")
+    settings = settings_for("postgresql://nobody@127.0.0.1:9/nowhere")
+    database = Database(url=settings.database_url.get_secret_value(), settings=settings)
+    parts = Parts(
+        database=database,
+        catalogue=CatalogueCache(),
+        keys=KeyRing(Path("/nowhere")),
+        lanes=16,
+        gateways={},
+        carriers={},
+        public_url="http://127.0.0.1",
+    )
+    Desk(parts)
+    RequestKeys(database=database, lanes=16)
+
+
+def triggers_of(label: str) -> tuple[str | int, ...]:
+    """The kinds of journeys that pass a label."""
+    fitting = [beginning for beginning in TRIGGERS if label.startswith(beginning)]
+    return TRIGGERS[max(fitting, key=len)]
+
+
+if __name__ == "__main__":
+    asyncio.run(_furnish())
+    print("\n".join(sorted(LABELS)))
