@@ -64,7 +64,7 @@ async def post_all(connection: Connection, items: Sequence[Item], now: datetime)
         return
     for item, answer in zip(items, await post(connection, items, now), strict=True):
         if isinstance(answer, PostingRefused):
-            raise LedgerRefused(f"{item.key}: {answer.code}")
+            raise LedgerRefused(f"{item.purpose} of {item.reference}: {answer.code}")
 
 
 async def _issue(
