@@ -6,6 +6,7 @@ the code under test but the shape of a quote.
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import psycopg
@@ -218,9 +219,7 @@ class Books:
     def _steps(self, order: Row) -> list[str]:
         states = [OrderState(step["state"]) for step in self.history[order["id"]]]
         wrong = [
-            f"went from {before} to {after}"
-            for before, after in zip(states, states[1:], strict=False)
-            if not ORDER.permits(before, after)
+            f"went from {before} to {after}" for before, after in pairwise(states) if not ORDER.permits(before, after)
         ]
         if states[-1] != order["state"] or len(states) != order["steps"]:
             wrong.append("its history is not its state's")

@@ -77,7 +77,7 @@ async def test_our_wall_clock_decides_nothing(here, wall, figures, skew, later_s
 
 @pytest.mark.parametrize("jump", [TEN_MINUTES, -TEN_MINUTES], ids=str)
 async def test_the_databases_clock_jumps_and_comes_back(here, figures, jump):
-    """After a failover, for a while. What expires by the time of then is expired; nothing else is, and no money lost."""
+    """After a failover, for a while. What expires by the time of then is expired, nothing else; no money is lost."""
     order = await here.order("13800138001", CNY_50)
     payment = await here.pay(order)
     quote = await quoted(here, "13800138002")

@@ -1,6 +1,7 @@
 """Sequences nobody would think of, against a world that keeps its own truth (G1, G4, G10, G16)."""
 
 import asyncio
+import contextlib
 import os
 from datetime import timedelta
 
@@ -20,7 +21,7 @@ from tests.simulation.shop import Installation, not_as_it_is
 from tests.simulation.world import Back, End, Fault, World
 from tests.support.database import settings_for
 from tests.support.desk import publish_demonstration
-from topup.kernel.errors import Problem
+from topup.kernel.errors import Conflict
 from topup.kernel.money import Money
 from topup.kernel.outcome import Reason
 from topup.platform.database import Database
@@ -134,10 +135,8 @@ class TopUps(RuleBasedStateMachine):
     @rule(index=indexes)
     def payer_cancels(self, index):
         async def cancel():
-            try:
+            with contextlib.suppress(Conflict):
                 await self.shop.desk.cancel(order_id=self.pick(self.shop.orders, index).id)
-            except Problem as problem:
-                assert problem.code == "too_late_to_cancel"
 
         self.run(cancel())
 

@@ -24,7 +24,7 @@ class Figures:
 
     def never(self, promise: str, *, of: int, **figures: object) -> None:
         """What never happened in `of` tries: so it happens at most that often, with 95 % confidence."""
-        self(promise, **figures, of=of, upper_bound_95=f"{3 / of:.2g}")
+        self(promise, **figures, of=of, upper_bound_95=f"{min(1, 3 / of):.2g}")
 
 
 @pytest.fixture
