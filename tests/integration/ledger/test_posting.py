@@ -272,6 +272,14 @@ async def test_items_of_one_call_see_those_before_them(database):
     assert await balances(database, line) == [(0, 0)]
 
 
+async def test_a_debit_finds_what_a_credit_of_the_same_call_put_into_a_bucket_that_was_there(database):
+    line = fresh_line()
+    await do(database, credit(line, 10))
+    answers = await do(database, credit(line, 5), debit(line, 15), credit(line, 2), hold(line, 2), debit(line, 1))
+    assert [getattr(answer, "code", "posted") for answer in answers] == ["posted"] * 4 + ["insufficient_funds"]
+    assert await balances(database, line) == [(2, 2)]
+
+
 async def test_what_is_refused_changes_nothing_and_leaves_its_key_free(database):
     line = fresh_line()
     wanted = debit(line, 10)
