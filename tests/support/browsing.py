@@ -31,7 +31,9 @@ def site(
 ) -> Iterator[Site]:
     """One running site for all browser tests of a process; every test tops up numbers of its own."""
     name = postgres.clone()
-    with running_site(settings_for(postgres.url(name)), tmp_path_factory.mktemp("site"), gateway, carrier) as running:
+    with running_site(
+        settings_for(postgres.url(name), port=0), tmp_path_factory.mktemp("site"), gateway, carrier
+    ) as running:
         yield running
     postgres.drop(name)
 
