@@ -61,7 +61,7 @@ def receipt_number(*, lane: int, year: int, number: int) -> str:
 def parse_receipt_number(text: str) -> tuple[int, int, int] | None:
     """Lane, year and number of a receipt's number, or None."""
     parts = text.split("-")
-    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):  # noqa: PLR2004 - three parts
+    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 11 for part in parts):  # noqa: PLR2004 - three parts
         return None
     year, lane, number = map(int, parts)
     return (lane, year, number) if max(lane, year) < 2**15 and number < 2**31 else None
