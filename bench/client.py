@@ -4,7 +4,7 @@ The load generator shares the machine with what it measures, so what it costs is
 """
 
 import asyncio
-from typing import Final
+from typing import Final, cast
 
 _END: Final = b"\r\n\r\n"
 
@@ -57,8 +57,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        if isinstance(transport, asyncio.Transport):
-            self._transport = transport
+        # uvloop's transports are asyncio's by behaviour, not by descent.
+        self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Whoever waits hears of it."""

@@ -211,10 +211,12 @@ class Batcher(Generic[Item, Result]):
 
     async def _once(self, connection: Connection, items: list[Item], now: datetime) -> Sequence[Result | Problem]:
         try:
-            results = await self._operation(connection, items, now)
-            self._check(results, items)
-            crash_point(self._before_commit)
-            await connection.execute("COMMIT", prepare=False)
+            # What needs no answer on the way goes out without waiting for one.
+            async with connection.pipeline():
+                results = await self._operation(connection, items, now)
+                self._check(results, items)
+                crash_point(self._before_commit)
+                await connection.execute("COMMIT", prepare=False)
         except BaseException:
             await rollback(connection)
             raise

@@ -122,6 +122,8 @@ def _quieten() -> None:
     """Libraries whose lines hold addresses of requests say only what goes wrong; access logs are ours to write."""
     for name in ("httpx", "httpcore", "uvicorn.error", "alembic", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # What psycopg ignores on the way out of a pipeline is raised to us as well, and its line quotes rows.
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     access = logging.getLogger("uvicorn.access")
     access.handlers = []
     access.propagate = False

@@ -251,6 +251,7 @@ async def test_while_one_flush_holds_all_keys_no_second_one_begins(database, own
 async def test_a_full_disk_is_nobodys_fault(database, owner):
     async def full(connection, items, now):
         await connection.execute("DO $$ BEGIN RAISE disk_full; END $$")
+        return [None for _ in items]
 
     parked = []
     async with batching(database, full, on_parked=lambda item, _error: parked.append(item)) as batcher:
