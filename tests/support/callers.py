@@ -208,6 +208,17 @@ async def _cancels_while_paying(journey: Journey) -> None:
     await journey.wait()
 
 
+async def _pays_cancels_and_expires(journey: Journey) -> None:
+    await journey.order()
+    payment = await journey.begin()
+    cancelling = journey.caller.ask("POST", f"/api/v1/orders/{journey.order_id}/cancel")
+    expiring = journey.caller.topup.expire(journey.order_id)
+    answer, _, _ = await asyncio.gather(cancelling, journey.act(payment, "pay"), expiring)
+    if answer.status_code not in {200, 409}:
+        raise WrongAnswer(answer.text)
+    await journey.wait()
+
+
 async def _lets_it_expire(journey: Journey) -> None:
     await journey.order()
     await journey.begin()
@@ -234,6 +245,11 @@ OWN: dict[str, tuple[Course, int, set[str]]] = {
     "closed, then paid": (_pays, 1088, DELIVERED),
     "cancels": (_cancels, 1000, {"cancelled"}),
     "cancels while paying": (_cancels_while_paying, 1000, {"cancelled", "delivered"}),
+    "pays, cancels and expires at once": (
+        _pays_cancels_and_expires,
+        1000,
+        {"cancelled", "delivered", "expired"},
+    ),
     "lets it expire": (_lets_it_expire, 1000, {"expired"}),
 }
 

@@ -100,7 +100,8 @@ class Outside:
 def outside_of(data_dir: Path, *, address: str) -> Iterator[Outside]:
     """Start the simulators of a data directory, where whoever starts there finds them."""
     folder = data_dir / "simulators"
-    folder.mkdir(mode=0o700, parents=True)
+    data_dir.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=0o700)
     ours, public = folder / "merchant.key.pem", folder / "merchant.pub.pem"
     ensure_merchant_keys(private_key_file=ours, public_key_file=public)
     with contextlib.ExitStack() as stack:
@@ -125,13 +126,14 @@ class Topup:
     url: str
     outside: Outside
     settings: dict[str, str] = field(default_factory=dict)
+    words: tuple[str, ...] = ("serve", "--demo")
     process: Process | Child | None = None
     is_up: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def start(self, *, crash_at: str | None = None, from_: Nursery | None = None) -> bool:
         """Start, and wait until it serves; False where it died before, which only an armed one may."""
         crash = {"TOPUP_CRASH_AT": crash_at} if crash_at else {}
-        words = ["serve", "--demo", "--port", self.url.rpartition(":")[2]]
+        words = [*self.words, "--port", self.url.rpartition(":")[2]]
         settings = {**self.settings, **crash}
         if from_ is None:
             self.process = await spawn(self.data_dir, settings, *words)
@@ -185,6 +187,11 @@ class Topup:
         await self.outside.heard_everything()
         await self.sql(*_WHILE_DEAD)
 
+    async def lease_ends(self) -> None:
+        """What a dead process held may be taken by another."""
+        await self.outside.heard_everything()
+        await self.sql(*_WHILE_DEAD)
+
     async def time_passes(self) -> None:
         """Make due what waits, but for calls that may be under way."""
         await self.sql(*_WHILE_ALIVE)
@@ -220,13 +227,15 @@ class Topup:
 
 
 @contextlib.asynccontextmanager
-async def topup_at(data_dir: Path, database: str, **settings: str) -> AsyncIterator[Topup]:
+async def topup_at(
+    data_dir: Path, database: str, *, words: tuple[str, ...] = ("serve", "--demo"), **settings: str
+) -> AsyncIterator[Topup]:
     """An installation on a data directory; nothing runs yet, and nothing is left at the end."""
     # The bound socket keeps the port for the process that comes and goes; it never listens.
     with free_socket() as bound:
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         with outside_of(data_dir, address=url) as outside:
-            topup = Topup(data_dir, database, url, outside, settings)
+            topup = Topup(data_dir, database, url, outside, settings, words)
             try:
                 yield topup
             finally:
