@@ -29,19 +29,10 @@ class Completed:
     paid: Paid
 
 
-async def complete(
-    connection: Connection,
-    completed: Sequence[Completed],
-    items: Sequence[Item],
-    now: datetime,
-    *,
-    keys: KeyRing,
-    public_url: str,
+async def issue_all(
+    connection: Connection, completed: Sequence[Completed], now: datetime, *, keys: KeyRing, public_url: str
 ) -> None:
-    """Issue receipts, tell payers, post the ledger. Raises LedgerRefused, and then the transaction must not commit.
-
-    The ledger's call is the last of the transaction, so that its lanes are held for the commit only.
-    """
+    """Issue receipts and tell payers."""
     numbers = await _issue(connection, completed, now, keys)
     news = [
         Told(
@@ -55,11 +46,13 @@ async def complete(
         for one in completed
     ]
     await tell(connection, news, now)
-    await post_all(connection, items, now)
 
 
 async def post_all(connection: Connection, items: Sequence[Item], now: datetime) -> None:
-    """Post items that cannot be refused; raises LedgerRefused when one is."""
+    """Post items that cannot be refused; raises LedgerRefused when one is, and then the transaction must not commit.
+
+    It is the last call of the transaction, so that the ledger's lanes are held for the commit only.
+    """
     if not items:
         return
     for item, answer in zip(items, await post(connection, items, now), strict=True):

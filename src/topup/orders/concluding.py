@@ -16,7 +16,7 @@ from topup.kernel.money import Money
 from topup.kernel.outcome import Outcome
 from topup.ledger import Item
 from topup.orders import operations, postings, queries
-from topup.orders.completion import Completed, complete
+from topup.orders.completion import Completed, issue_all, post_all
 from topup.orders.delivery import Effect, Verdict, judge, path_of
 from topup.orders.news import Told, tell
 from topup.orders.queries import Order
@@ -29,6 +29,7 @@ from topup.payments.queries import Capture, Payment
 from topup.payments.states import Disposition
 from topup.platform.database import Connection
 from topup.platform.keys import KeyRing
+from topup.platform.together import together
 from topup.work.operations import Decision, list_for_person
 
 _UNPLUGGED: Final = Limits(timedelta(0), timedelta(hours=24), timedelta(hours=24))
@@ -96,8 +97,7 @@ class Concluding:
             limits = self._limits.get(case.attempt.carrier, _UNPLUGGED)
             verdict = judge(case.attempt, item.outcome, submission=item.submission, limits=limits, now=now)
             answers.append(self._apply(plan, case, verdict, now))
-        await self._write(connection, plan, now)
-        await inbox.settled(connection, _done_events(heard, answers), now)
+        await self._write(connection, plan, _done_events(heard, answers), now)
         return answers
 
     def _apply(self, plan: _Plan, case: _Case, verdict: Verdict, now: datetime) -> Settled:
@@ -149,9 +149,11 @@ class Concluding:
     async def _open(self, connection: Connection, heard: Sequence[Heard]) -> dict[str, _Case]:
         """The attempts that were spoken of, their orders locked, and the money that pays for them."""
         places = [(lane_of(identifier), identifier) for identifier in {item.fulfilment_id for item in heard}]
-        known = await attempts(connection, places)
-        orders = await queries.locked(connection, sorted({(a.lane, str(a.order_id)) for a in known.values()}))
-        known = await attempts(connection, places)
+        first_seen = await attempts(connection, places)
+        orders, known = await together(
+            queries.locked(connection, sorted({(a.lane, str(a.order_id)) for a in first_seen.values()})),
+            attempts(connection, places),
+        )
         quotes = await queries.quotes(connection, [(order.lane, order.quote_id) for order in orders.values()])
         kept = [(order.lane, str(order.kept_payment_id)) for order in orders.values()]
         by_id = await paid.payments(connection, kept)
@@ -164,15 +166,22 @@ class Concluding:
             cases[str(attempt.id)] = _Case(attempt, order, decoded(quotes[order.quote_id].body), payment, capture)
         return cases
 
-    async def _write(self, connection: Connection, plan: _Plan, now: datetime) -> None:
-        await fulfilment.advance(connection, plan.steps, now)
-        await fulfilment.act_later(connection, plan.later)
-        await operations.advance(connection, plan.moves, now)
+    async def _write(
+        self, connection: Connection, plan: _Plan, events: Sequence[inbox.EventKey], now: datetime
+    ) -> None:
+        await together(
+            fulfilment.advance(connection, plan.steps, now),
+            fulfilment.act_later(connection, plan.later),
+            operations.advance(connection, plan.moves, now),
+            payments.request_refunds(connection, plan.refunds, now),
+            list_for_person(connection, plan.decisions, now),
+            tell(connection, plan.news, now),
+            inbox.settled(connection, events, now),
+            issue_all(connection, plan.completed, now, keys=self._keys, public_url=self._public_url),
+        )
+        # After the attempt before it has been closed: an order has one that is open.
         await fulfilment.intend(connection, plan.intents, now)
-        await payments.request_refunds(connection, plan.refunds, now)
-        await list_for_person(connection, plan.decisions, now)
-        await tell(connection, plan.news, now)
-        await complete(connection, plan.completed, plan.items, now, keys=self._keys, public_url=self._public_url)
+        await post_all(connection, plan.items, now)
 
 
 class Collided(Problem):

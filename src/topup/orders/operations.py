@@ -36,11 +36,15 @@ async def advance(connection: Connection, moves: Sequence[Move], now: datetime) 
         group = [move for move in moves if move.path == path]
         last = path[-1][0]
         cursor = await connection.execute(
-            "UPDATE orders.orders o SET state = %s, state_since = %s, steps = o.steps + %s,"
+            "WITH moved AS (UPDATE orders.orders o SET state = %s, state_since = %s, steps = o.steps + %s,"
             " kept_payment_id = coalesce(u.kept, o.kept_payment_id),"
             " closed_at = CASE WHEN %s THEN least(%s, o.expires_at) ELSE o.closed_at END"
             " FROM unnest(%b::smallint[], %b::text[], %b::text[]) AS u (lane, id, kept)"
-            " WHERE o.lane = u.lane AND o.id = u.id AND o.state = ANY (%s) RETURNING o.lane, o.id, o.steps",
+            " WHERE o.lane = u.lane AND o.id = u.id AND o.state = ANY (%s) RETURNING o.lane, o.id, o.steps),"
+            " remembered AS (INSERT INTO orders.history (lane, order_id, step, state, cause, at)"
+            " SELECT m.lane, m.id, m.steps - %s + p.number, p.state, p.cause, %s FROM moved m,"
+            " unnest(%b::text[], %b::text[]) WITH ORDINALITY AS p (state, cause, number))"
+            " SELECT id FROM moved",
             (
                 last.value,
                 now,
@@ -49,19 +53,12 @@ async def advance(connection: Connection, moves: Sequence[Move], now: datetime) 
                 now,
                 *columns((move.lane, move.id, move.kept) for move in group),
                 [source.value for source in ORDER.sources(path[0][0])],
+                len(path),
+                now,
+                *columns((state.value, cause.value) for state, cause in path),
             ),
         )
-        stepped = await cursor.fetchall()
-        await remember(
-            connection,
-            [
-                (lane, identifier, steps - len(path) + index, state, cause)
-                for lane, identifier, steps in stepped
-                for index, (state, cause) in enumerate(path, 1)
-            ],
-            now,
-        )
-        moved |= {identifier for _, identifier, _ in stepped}
+        moved |= {identifier for (identifier,) in await cursor.fetchall()}
     return moved
 
 

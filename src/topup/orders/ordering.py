@@ -22,6 +22,7 @@ from topup.people.operations import SealedContact, add_contacts
 from topup.platform.database import Connection
 from topup.platform.keys import KeyRing
 from topup.platform.request_keys import Answering, Claim, store_answers
+from topup.platform.together import together
 
 PAYABLE_FOR: Final = timedelta(minutes=15)
 """How long an order waits for its payment."""
@@ -118,13 +119,13 @@ class Ordering:
         quotes = {row.id: _opened(row, self._keys, now) for row in rows.values()}
         good = {identifier: quote for identifier, quote in quotes.items() if isinstance(quote, StoredQuote)}
         await operations.lock_numbers(connection, [quote.msisdn for quote in good.values()])
-        used = await queries.of_quotes(connection, places)
-        repeated = await order_views(
-            connection,
-            [(lane_of(item.order_id), item.order_id) for item in wanted if used.get(item.quote_id) == item.order_id],
+        used, routes, earlier = await together(
+            queries.of_quotes(connection, places),
+            self._routes(connection, good),
+            _earlier(connection, good, rows, now),
         )
-        routes = await self._routes(connection, good)
-        earlier = await _earlier(connection, good, rows, now)
+        mine = [(lane_of(item.order_id), item.order_id) for item in wanted if used.get(item.quote_id) == item.order_id]
+        repeated = await order_views(connection, mine)
         made: list[tuple[Order, str]] = []
         contacts: list[SealedContact] = []
         answers: list[OrderView | Problem] = []
@@ -145,9 +146,11 @@ class Ordering:
                 answers.append(quote if isinstance(quote, Problem) else NotFound("quote_unknown"))
             else:
                 answers.append(repeated.get(item.order_id) or Conflict("quote_used"))
-        await add_contacts(connection, contacts, now)
-        await operations.create(connection, made, now)
-        await store_answers(connection, _stored(wanted, answers))
+        await together(
+            add_contacts(connection, contacts, now),
+            operations.create(connection, made, now),
+            store_answers(connection, _stored(wanted, answers)),
+        )
         return answers
 
     async def _routes(self, connection: Connection, quotes: Mapping[str, StoredQuote]) -> dict[str, Route]:

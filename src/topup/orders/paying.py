@@ -22,6 +22,7 @@ from topup.payments.queries import Payment
 from topup.payments.states import PaymentState, ask_after
 from topup.platform.database import Connection
 from topup.platform.request_keys import Answering, store_answers
+from topup.platform.together import together
 
 MOST_ATTEMPTS: Final = 20
 """Attempts to pay one order; more is not a payer."""
@@ -60,9 +61,10 @@ class Started:
 async def begin(connection: Connection, wanted: Sequence[PaymentWanted], now: datetime) -> list[Begun | Problem]:
     """Write attempts down. Refusals: order_unknown, order_not_payable, too_many_payments."""
     places = [place_of("order", item.order_id) for item in wanted]
-    orders = await queries.locked(connection, sorted(set(places)))
+    orders, before = await together(
+        queries.locked(connection, sorted(set(places))), paid.payments_of_orders(connection, places)
+    )
     quotes = await queries.quotes(connection, [(order.lane, order.quote_id) for order in orders.values()])
-    before = await paid.payments_of_orders(connection, places)
     answers: list[Begun | Problem] = []
     new: list[NewPayment] = []
     for item in wanted:

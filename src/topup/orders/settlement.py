@@ -5,7 +5,7 @@ dropped: it pays the order, or it goes back.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -20,7 +20,7 @@ from topup.ledger import Item
 from topup.lines import operations as lines
 from topup.lines.queries import Line, lines_now
 from topup.orders import operations, postings, queries
-from topup.orders.completion import Completed, complete
+from topup.orders.completion import Completed, issue_all, post_all
 from topup.orders.news import Told as ToldPerson
 from topup.orders.news import tell
 from topup.orders.queries import Order
@@ -37,6 +37,7 @@ from topup.payments.queries import Capture, Payment
 from topup.payments.states import PAYMENT, Disposition, PaymentState
 from topup.platform.database import Connection
 from topup.platform.keys import KeyRing
+from topup.platform.together import together
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +108,7 @@ class Settlement:
                 _judge(case, item.fact, now)
         changed = [case for case in cases.values() if case.captures or case.state is not case.payment.state]
         plan = await self._plan(connection, [case for case in changed if case.kept], now)
-        await self._write(connection, changed, plan, now)
-        await inbox.settled(connection, [item.event for item in told if item.event], now)
+        await self._write(connection, changed, plan, [item.event for item in told if item.event], now)
         final = {move.id: move.path[-1][0] for move in plan.moves}
         waiting = {intent.order_id for intent in plan.intents}
         return [_answer(item, cases, final, waiting) for item in told]
@@ -117,9 +117,12 @@ class Settlement:
         plan = _Plan()
         if not kept:
             return plan
-        rows = await queries.quotes(connection, [(case.order.lane, case.order.quote_id) for case in kept])
+        rows, found = await together(
+            queries.quotes(connection, [(case.order.lane, case.order.quote_id) for case in kept]),
+            lines_now(connection, [case.order.msisdn for case in kept]),
+        )
         quotes = {case.order.id: decoded(rows[case.order.quote_id].body) for case in kept}
-        homes = await self._lines(connection, [quotes[case.order.id] for case in kept], now)
+        homes = await self._lines(connection, [quotes[case.order.id] for case in kept], found, now)
         for case in kept:
             quote = quotes[case.order.id]
             first = Cause.PAID if case.order.state is OrderState.AWAITING_PAYMENT else Cause.PAID_IN_TIME
@@ -148,11 +151,16 @@ class Settlement:
         paid_by = Paid(case.payment.method, case.payment.id, fact.reference, fact.paid_at)
         plan.credited.append(Completed(order, quote, paid_by))
 
-    async def _lines(self, connection: Connection, quotes: Sequence[StoredQuote], now: datetime) -> dict[str, LineId]:
+    async def _lines(
+        self, connection: Connection, quotes: Sequence[StoredQuote], found: Mapping[str, Line], now: datetime
+    ) -> dict[str, LineId]:
         """The lines to credit, by number; opened where the number has none yet. Absent: it cannot be topped up."""
         wanted = {quote.msisdn: quote for quote in quotes if quote.network == "own"}
-        found = await lines_now(connection, list(wanted)) if wanted else {}
-        homes = {msisdn: line.ref.id for msisdn, line in found.items() if _is_same(line, wanted[msisdn])}
+        homes = {
+            msisdn: found[msisdn].ref.id
+            for msisdn, quote in wanted.items()
+            if msisdn in found and _is_same(found[msisdn], quote)
+        }
         new = [quote for msisdn, quote in wanted.items() if msisdn not in found and quote.line_id is None]
         if new:
             rows = [(Msisdn(quote.msisdn, quote.country), quote.carrier_id, quote.zone) for quote in new]
@@ -160,60 +168,59 @@ class Settlement:
             homes |= {msisdn: ref.id for msisdn, ref in opened.items()}
         return homes
 
-    async def _write(self, connection: Connection, cases: Sequence[_Case], plan: _Plan, now: datetime) -> None:
+    async def _write(
+        self,
+        connection: Connection,
+        cases: Sequence[_Case],
+        plan: _Plan,
+        events: Sequence[inbox.EventKey],
+        now: datetime,
+    ) -> None:
         captures = [capture for case in cases for capture in case.captures]
-        await payments.record(connection, captures, now)
-        await payments.advance(connection, [_step(case) for case in cases if case.state is not case.payment.state], now)
         back = [
             (_row(capture), _amount(capture).amount_minor, _reason(capture))
             for capture in captures
             if capture.disposition is not Disposition.KEPT or capture.payment.id in plan.back
         ]
+        failed = [self._failed(case) for case in cases if case.payment.id in plan.back]
+        steps = [_step(case) for case in cases if case.state is not case.payment.state]
+        await together(
+            payments.record(connection, captures, now),
+            payments.advance(connection, steps, now),
+            operations.advance(connection, plan.moves, now),
+            inbox.settled(connection, events, now),
+            issue_all(connection, plan.credited, now, keys=self._keys, public_url=self._public_url),
+        )
         await payments.request_refunds(connection, back, now)
-        await operations.advance(connection, plan.moves, now)
         await intend(connection, plan.intents, now)
-        await tell(
-            connection,
-            [
-                ToldPerson(
-                    order=case.order,
-                    news="failed",
-                    public_url=self._public_url,
-                    money=Money(case.payment.amount_minor, case.payment.currency),
-                    zone="UTC",
-                )
-                for case in cases
-                if case.payment.id in plan.back
-            ],
-            now,
-        )
-        received = [
-            captured(
-                capture.payment,
-                reference=capture.fact.reference,
-                amount_minor=_amount(capture).amount_minor,
-                currency=_amount(capture).currency,
-            )
-            for capture in captures
-        ]
-        await complete(
-            connection,
-            plan.credited,
-            [*received, *plan.items],
-            now,
-            keys=self._keys,
-            public_url=self._public_url,
-        )
+        await tell(connection, failed, now)
+        await post_all(connection, [*map(_received, captures), *plan.items], now)
+
+    def _failed(self, case: _Case) -> ToldPerson:
+        paid_ = Money(case.payment.amount_minor, case.payment.currency)
+        return ToldPerson(order=case.order, news="failed", public_url=self._public_url, money=paid_, zone="UTC")
+
+
+def _received(capture: NewCapture) -> Item:
+    amount = _amount(capture)
+    return captured(
+        capture.payment,
+        reference=capture.fact.reference,
+        amount_minor=amount.amount_minor,
+        currency=amount.currency,
+    )
 
 
 async def _open(connection: Connection, told: Sequence[Told]) -> dict[str, _Case]:
     """The payments that were spoken of, with their orders locked."""
     places = [(lane_of(identifier), identifier) for identifier in {item.fact.payment_id for item in told}]
-    known = await paid.payments(connection, places)
-    orders = await queries.locked(connection, sorted({(p.lane, str(p.order_id)) for p in known.values()}))
-    # Read again under the lock: another transaction may have moved them meanwhile.
-    known = await paid.payments(connection, places)
-    captures = await paid.captures(connection, places)
+    first_seen = await paid.payments(connection, places)
+    orders, known, captures = await together(
+        queries.locked(connection, sorted({(p.lane, str(p.order_id)) for p in first_seen.values()})),
+        # Read again under the lock: another transaction may have moved them meanwhile.
+        paid.payments(connection, places),
+        paid.captures(connection, places),
+    )
     cases: dict[str, _Case] = {}
     siblings: defaultdict[str, list[_Case]] = defaultdict(list)
     for identifier, payment in known.items():
