@@ -77,7 +77,20 @@ def debian_over_tcp() -> Iterator[str]:
         word.write_text(phrase)
         account.own(word)
         cluster = place / "cluster"
-        _run(account, "initdb", "-D", cluster, "-U", "administrator", f"--pwfile={word}", "-A", "scram-sha-256", "-N")
+        _run(
+            account,
+            "initdb",
+            "-D",
+            cluster,
+            "-U",
+            "administrator",
+            f"--pwfile={word}",
+            "-A",
+            "scram-sha-256",
+            "-E",
+            "UTF8",
+            "-N",
+        )
         bound.close()
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
         _run(account, "pg_ctl", "start", "-s", "-w", "-D", cluster, "-o", options, "-l", place / "server.log")
