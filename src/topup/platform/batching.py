@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 import psycopg
@@ -70,6 +71,7 @@ class Batcher(Generic[Item, Result]):
         self._key = key or (lambda _item: 0)
         self._on_parked = on_parked
         self._connections: list[HotConnection] = [database.hot_connection() for _ in range(connections)]
+        self._turns = database.turns
         self._queues: list[deque[_Entry[Item, Result]]] = [deque() for _ in range(connections)]
         self._flights: dict[int, asyncio.Task[None]] = {}
         self._flying = 0
@@ -129,14 +131,18 @@ class Batcher(Generic[Item, Result]):
             return
         if not self._flights and (len(self._queues) == 1 or waiting <= WIDE_FROM):
             self._narrow = True
-            self._launch(0, self._gather())
+            self._launch(0, self._gather)
             return
         if self._flights and (self._narrow or waiting + self._flying <= WIDE_FROM):
             return
         self._narrow = False
         for index, queue in enumerate(self._queues):
             if queue and index not in self._flights:
-                self._launch(index, [queue.popleft() for _ in range(min(len(queue), self._cap))])
+                self._launch(index, partial(self._take, queue))
+
+    def _take(self, queue: deque[_Entry[Item, Result]]) -> list[_Entry[Item, Result]]:
+        """The oldest entries of one queue."""
+        return [queue.popleft() for _ in range(min(len(queue), self._cap))]
 
     def _gather(self) -> list[_Entry[Item, Result]]:
         """The oldest entries of all queues, in the order of their arrival."""
@@ -145,13 +151,17 @@ class Batcher(Generic[Item, Result]):
             gathered.append(min(filled, key=lambda queue: queue[0].number).popleft())
         return gathered
 
-    def _launch(self, index: int, entries: list[_Entry[Item, Result]]) -> None:
-        self._flying += len(entries)
-        self._flights[index] = asyncio.create_task(self._fly(index, entries), name=f"{self.name}-{index}")
+    def _launch(self, index: int, take: Callable[[], list[_Entry[Item, Result]]]) -> None:
+        self._flights[index] = asyncio.create_task(self._fly(index, take), name=f"{self.name}-{index}")
 
-    async def _fly(self, index: int, entries: list[_Entry[Item, Result]]) -> None:
+    async def _fly(self, index: int, take: Callable[[], list[_Entry[Item, Result]]]) -> None:
+        """One flush, of what waits when its turn among all batchers of the process has come."""
+        entries: list[_Entry[Item, Result]] = []
         try:
-            await self._flush(self._connections[index], entries)
+            async with self._turns:
+                entries = take()
+                self._flying += len(entries)
+                await self._flush(self._connections[index], entries)
         finally:
             for entry in entries:
                 # Only if this task itself was cancelled or has a defect: nobody may wait for ever.
