@@ -259,7 +259,7 @@ def test_whatever_happens_no_money_is_lost_doubled_or_stuck(postgres, stocked, d
     run_state_machine_as_test(
         TopUps,
         settings=settings(
-            max_examples=1500 if SOAK else 25,
+            max_examples=1500 if SOAK else 40,
             stateful_step_count=80 if SOAK else 40,
             derandomize=not SOAK,
             deadline=None,

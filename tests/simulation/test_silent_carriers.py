@@ -10,6 +10,7 @@ from topup.kernel.money import Money
 from topup.orders.desk import Desk
 from topup.orders.reading import Parts
 from topup.platform.keys import KeyRing
+from topup.plugins.carriers.external_demo import ExternalDemo
 from topup_simulators.carrier.endings import Ending
 
 EACH = 2
@@ -29,7 +30,7 @@ SILENT = {
 
 
 @pytest.fixture
-async def over_the_wire(here, external_demo):
+async def over_the_wire(here, carrier, http_client):
     """The installation, delivering through the simulated carrier's process."""
     await here.desk.aclose()
     parts = Parts(
@@ -38,7 +39,7 @@ async def over_the_wire(here, external_demo):
         keys=KeyRing(here._keys),
         lanes=LANES,
         gateways=here.world.gateways,
-        carriers={"external_demo": external_demo},
+        carriers={"external_demo": ExternalDemo(carrier.settings.model_copy(update={"timeout_s": 1.0}), http_client)},
         public_url="http://127.0.0.1:9",
     )
     here.desk = Desk(parts)
