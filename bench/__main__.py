@@ -20,17 +20,22 @@ from bench.server import serving
 from topup.platform.embedded import EmbeddedServer
 
 RESULTS: Final = Path(__file__).parent / "results" / "latest.json"
-QUICK_S: Final = 4
+QUICK_S: Final = 3
 LONG_S: Final = 15
 
 
 async def measure(data_dir: Path, seconds: int) -> dict[str, Any]:
-    """All measurements, `seconds` for each; about seven times that in all."""
+    """All measurements, `seconds` for each; about eight times that in all.
+
+    Orders are measured with one web process for each of two cores, and with one alone.
+    """
     async with serving(data_dir) as server:
         cold_s = server.start_s
     async with serving(data_dir) as server:
         warm_s = server.start_s
-        topped_up = await orders.measure(server, data_dir, seconds)
+        alone = await orders.measure([server], data_dir, seconds)
+        async with serving(data_dir, "web") as beside:
+            topped_up = await orders.measure([server, beside], data_dir, seconds)
     # The server has left; the ledger and pgbench have the same cluster to themselves.
     embedded = await asyncio.to_thread(EmbeddedServer.start, data_dir)
     try:
@@ -44,12 +49,14 @@ async def measure(data_dir: Path, seconds: int) -> dict[str, Any]:
             "credits_64_vs_pgbench_n": posted["credits_64_vs_pgbench_n"],
             "credits_256_vs_pgbench_n": posted["credits_256_vs_pgbench_n"],
             "orders_vs_pgbench_n": topped_up["orders_per_s"] / pgbench,
+            "orders_one_process_vs_pgbench_n": alone["orders_per_s"] / pgbench,
         },
         "seconds": {
             "event_to_delivered_p99_s": topped_up["event_to_delivered_p99_s"],
             "start_s": {"cold": cold_s, "warm": warm_s},
         },
         "rates": {"pgbench_n_per_s": pgbench, "orders_per_s": topped_up["orders_per_s"]}
+        | {"orders_one_process_per_s": alone["orders_per_s"]}
         | {name: value for name, value in posted.items() if name.endswith(("_per_s", "_ms"))},
     }
 

@@ -23,7 +23,7 @@ _NO_LIMITS: Final = {f"TOPUP_WEB_{kind}_PER_MINUTE": "0" for kind in ("NUMBERS",
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server: its port, its process id, and the seconds from its start until it was ready."""
+    """A running process of ours: its port, its process id, and the seconds from its start until it was ready."""
 
     port: int
     pid: int
@@ -31,22 +31,22 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def serving(data_dir: Path) -> AsyncIterator[Server]:
-    """Start the server, wait until it is ready, and stop it as Ctrl-C does."""
+async def serving(data_dir: Path, *words: str) -> AsyncIterator[Server]:
+    """Start `topup` with `words` (else `serve --demo`), wait until it is ready, and stop it as Ctrl-C does."""
     port = _free_port()
     environment: Mapping[str, str] = {
         **os.environ,
         **_NO_LIMITS,
         "TOPUP_DATA_DIR": str(data_dir),
         "TOPUP_PORT": str(port),
+        "TOPUP_DEMO": "1",
     }
     started = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "topup",
-        "serve",
-        "--demo",
+        *(words or ("serve", "--demo")),
         env=environment,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

@@ -12,7 +12,8 @@ from topup.catalogue.storefront import GrantText
 from topup.kernel.errors import Problem
 from topup.kernel.money import Money, exponent
 from topup.orders.wording import amount_words, line_words, method_name, name_in, until_words, why_words
-from topup.platform.i18n import format_datetime, format_money, format_time, has_text, language_tag, translate
+from topup.platform.i18n import format_datetime, format_money, format_time, language_tag, translate
+from topup.platform.web.problems import words_of
 
 LANGUAGE_NAMES: Final = {"zh_Hans": "简体", "zh_Hant": "繁體", "en": "English"}
 
@@ -106,8 +107,4 @@ class Wording:
 
     def problem(self, problem: Problem) -> Said:
         """What went wrong, and what to do about it."""
-        title = translate(self.locale, "problems", problem.code, **problem.parameters)
-        bare = f"{problem.code}.do.empty"
-        lacking = any(value == [] for value in problem.parameters.values()) and has_text("problems", bare)
-        remedy = bare if lacking else f"{problem.code}.do"
-        return Said(title, translate(self.locale, "problems", remedy, **problem.parameters))
+        return Said(*words_of(problem, locale=self.locale))

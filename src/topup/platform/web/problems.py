@@ -92,17 +92,24 @@ def document_of(problem: Problem, *, locale: str, request_id: str) -> ProblemDoc
     told = _told(problem)
     problem_given(code=told.code)
     status = status_of(told)
+    title, detail = words_of(told, locale=locale)
     return ProblemDocument(
         status=status,
         code=told.code,
-        title=_said(locale, told.code, told),
-        detail=_said(locale, _advice(told), told),
+        title=title,
+        detail=detail,
         who_must_act=told.who_must_act.value,
         instance=f"/requests/{request_id}",
         locale=locale,
         parameters=told.parameters,
         headers={"content-language": language_tag(locale)} | _headers(told, status),
     )
+
+
+def words_of(problem: Problem, *, locale: str) -> tuple[str, str]:
+    """What happened, and what to do about it; what only the operator should know is told as "not now"."""
+    told = _told(problem)
+    return _said(locale, told.code, told), _said(locale, _advice(told), told)
 
 
 def _told(problem: Problem) -> Problem:
