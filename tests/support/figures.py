@@ -2,15 +2,17 @@
 
 A test takes the fixture `figures` and says `figures("G9", permutations=120, final_states=1)`; where it promises that
 something never happens, `figures.never("G3", double_deliveries=0, of=12)` adds the 95 % upper bound 3/N that N tries
-without a failure leave open.
+without a failure leave open. A line `G6 …` that a test prints is gathered, too.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
 
 _PROPERTY = "figure"
+_PRINTED = re.compile(r"^G\d+ .+", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ def _lines(stats: dict[str, list]) -> Iterator[str]:
             for name, value in getattr(report, "user_properties", ()):
                 if name == _PROPERTY:
                     yield value
+            yield from _PRINTED.findall(getattr(report, "capstdout", ""))
 
 
 def _in_order(line: str) -> tuple[int, str]:
