@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -10,14 +10,11 @@ import msgspec
 from topup.fulfilment.ports import CarrierFact
 from topup.kernel.ids import FulfilmentId
 from topup.kernel.outcome import Accepted, Done, Outcome, Reason, Refused, Reversed
-from topup.platform.arrays import columns
 from topup.platform.database import Connection
+from topup.platform.inbox import EventKey, Inbox, Incoming
 
-SETTLED_BY_ITSELF: Final = timedelta(seconds=2)
-"""How long an event is left to the process that took it in, before a sweep takes it up."""
-
-EventKey = tuple[int, str, str]
-"""Lane, carrier, and the carrier's id of the event."""
+_INBOX: Final = Inbox("fulfilment.inbox")
+settled: Final = _INBOX.settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,41 +44,16 @@ _SAYINGS: Final[dict[str, type[Done | Accepted | Reversed]]] = {
 
 
 async def store(connection: Connection, events: Sequence[StoredCarrierEvent], now: datetime) -> list[bool]:
-    """Store events; whether each was new. A repeated one changes nothing. One without facts is settled thereby."""
-    first = {event.key: event for event in events}
-    ordered = sorted(first)
-    cursor = await connection.execute(
-        "INSERT INTO fulfilment.inbox (lane, carrier, event_id, raw, facts, received_at, settled_at)"
-        " SELECT u.lane, u.carrier, u.event_id, u.raw, u.facts::jsonb, %s, CASE WHEN u.facts = '[]' THEN %s END"
-        " FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::bytea[], %b::text[])"
-        " AS u (lane, carrier, event_id, raw, facts) ON CONFLICT DO NOTHING RETURNING lane, carrier, event_id",
-        (now, now, *columns((*key, first[key].raw, written(first[key].facts)) for key in ordered)),
-    )
-    new = set(await cursor.fetchall())
-    return [event.key in new for event in events]
-
-
-async def settled(connection: Connection, keys: Sequence[EventKey], now: datetime) -> None:
-    """Note that these events have had their effect; in the transaction that has it."""
-    if keys:
-        await connection.execute(
-            "UPDATE fulfilment.inbox i SET settled_at = %s FROM unnest(%b::smallint[], %b::text[], %b::text[])"
-            " AS u (lane, carrier, event_id) WHERE i.lane = u.lane AND i.carrier = u.carrier"
-            " AND i.event_id = u.event_id AND i.settled_at IS NULL",
-            (now, *columns(keys)),
-        )
+    """Store events; whether each was new."""
+    incoming = [Incoming(event.key, event.raw, written(event.facts)) for event in events]
+    return await _INBOX.store(connection, incoming, now)
 
 
 async def unsettled(
     connection: Connection, limit: int, now: datetime
 ) -> list[tuple[EventKey, tuple[CarrierFact, ...]]]:
     """Events that a process took in and did not settle, oldest first."""
-    cursor = await connection.execute(
-        "SELECT lane, carrier, event_id, facts::text FROM fulfilment.inbox"
-        " WHERE settled_at IS NULL AND received_at <= %s ORDER BY received_at LIMIT %s",
-        (now - SETTLED_BY_ITSELF, limit),
-    )
-    return [((lane, carrier, event_id), read(facts)) for lane, carrier, event_id, facts in await cursor.fetchall()]
+    return [(key, read(facts)) for key, facts in await _INBOX.unsettled(connection, limit, now)]
 
 
 def written(facts: Sequence[CarrierFact]) -> str:

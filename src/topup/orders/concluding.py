@@ -28,6 +28,7 @@ from topup.payments import queries as paid
 from topup.payments.queries import Capture, Payment
 from topup.payments.states import Disposition
 from topup.platform.database import Connection
+from topup.platform.inbox import EventKey
 from topup.platform.keys import KeyRing
 from topup.platform.together import together
 from topup.work.operations import Decision, list_for_person
@@ -44,7 +45,7 @@ class Heard:
     outcome: Outcome
     said_by: str
     submission: bool = False
-    event: inbox.EventKey | None = None
+    event: EventKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +167,7 @@ class Concluding:
             cases[str(attempt.id)] = _Case(attempt, order, decoded(quotes[order.quote_id].body), payment, capture)
         return cases
 
-    async def _write(
-        self, connection: Connection, plan: _Plan, events: Sequence[inbox.EventKey], now: datetime
-    ) -> None:
+    async def _write(self, connection: Connection, plan: _Plan, events: Sequence[EventKey], now: datetime) -> None:
         await together(
             fulfilment.advance(connection, plan.steps, now),
             fulfilment.act_later(connection, plan.later),
@@ -194,7 +193,7 @@ def _collision(case: _Case) -> Problem:
     return Collided("answers_collided", order=case.order.id)
 
 
-def _done_events(heard: Sequence[Heard], answers: Sequence[Settled | Problem]) -> list[inbox.EventKey]:
+def _done_events(heard: Sequence[Heard], answers: Sequence[Settled | Problem]) -> list[EventKey]:
     """The events that had their effect, or can have none; one that collided stays open for the sweep."""
     return [
         item.event

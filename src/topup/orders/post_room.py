@@ -24,6 +24,7 @@ from topup.payments.ports import EventRejected, Fact, Gateway, PaymentFact
 from topup.platform.batching import Batcher
 from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Database
+from topup.platform.inbox import EventKey
 from topup.platform.keys import KeyRing
 from topup.work.operations import Decision, list_for_person
 
@@ -126,8 +127,8 @@ class PostRoom:
         )
         return len(left) + len(carriers_left)
 
-    async def _settle(self, key: inbox.EventKey, facts: Sequence[Fact]) -> None:
-        async def tell(fact: Fact, event: inbox.EventKey | None) -> None:
+    async def _settle(self, key: EventKey, facts: Sequence[Fact]) -> None:
+        async def tell(fact: Fact, event: EventKey | None) -> None:
             if isinstance(fact, PaymentFact):
                 await self._ears.payment(Told(fact, key[1], event))
             else:
@@ -135,17 +136,17 @@ class PostRoom:
 
         await self._each(key, facts, tell, carrier=False)
 
-    async def _conclude(self, key: carrier_inbox.EventKey, facts: Sequence[CarrierFact]) -> None:
-        async def tell(fact: CarrierFact, event: carrier_inbox.EventKey | None) -> None:
+    async def _conclude(self, key: EventKey, facts: Sequence[CarrierFact]) -> None:
+        async def tell(fact: CarrierFact, event: EventKey | None) -> None:
             await self._ears.delivery(Heard(fact.fulfilment_id, fact.outcome, key[1], event=event))
 
         await self._each(key, facts, tell, carrier=True)
 
     async def _each(
         self,
-        key: inbox.EventKey,
+        key: EventKey,
         facts: Sequence[Stated],
-        tell: Callable[[Stated, inbox.EventKey | None], Awaitable[None]],
+        tell: Callable[[Stated, EventKey | None], Awaitable[None]],
         *,
         carrier: bool,
     ) -> None:
@@ -168,7 +169,7 @@ class PostRoom:
         if obstacle:
             await self._park(key, obstacle, carrier=carrier)
 
-    async def _park(self, key: inbox.EventKey, reason: str, *, carrier: bool) -> None:
+    async def _park(self, key: EventKey, reason: str, *, carrier: bool) -> None:
         """Put an event aside that cannot be settled: a person looks, and the others go on."""
         room = carrier_inbox if carrier else inbox
         async with self._database.transaction() as transaction:

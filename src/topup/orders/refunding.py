@@ -24,6 +24,7 @@ from topup.payments.postings import refunded
 from topup.payments.queries import Capture, Payment, Place, Refund
 from topup.payments.states import HORIZON, Disposition, RefundState, ask_after
 from topup.platform.database import Connection
+from topup.platform.inbox import EventKey
 from topup.work.operations import Decision, list_for_person
 
 _OPEN: Final = frozenset({RefundState.SENDING, RefundState.ACCEPTED, RefundState.UNKNOWN})
@@ -37,7 +38,7 @@ class RefundHeard:
     outcome: Outcome
     said_by: str
     sending: bool = False
-    event: inbox.EventKey | None = None
+    event: EventKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class Refunding:
         plan = _Plan()
         answers: list[Settled | Problem] = []
         judged: set[str] = set()
-        done: list[inbox.EventKey] = []
+        done: list[EventKey] = []
         for item in heard:
             case = cases.get(item.refund_id)
             # Of two answers about one refund in one call, the second one's event stays open for the sweep.

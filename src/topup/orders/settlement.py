@@ -36,6 +36,7 @@ from topup.payments.postings import SUSPENSE, captured
 from topup.payments.queries import Capture, Payment
 from topup.payments.states import PAYMENT, Disposition, PaymentState
 from topup.platform.database import Connection
+from topup.platform.inbox import EventKey
 from topup.platform.keys import KeyRing
 from topup.platform.together import together
 
@@ -46,7 +47,7 @@ class Told:
 
     fact: PaymentFact
     method: str
-    event: inbox.EventKey | None = None
+    event: EventKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ class Settlement:
         connection: Connection,
         cases: Sequence[_Case],
         plan: _Plan,
-        events: Sequence[inbox.EventKey],
+        events: Sequence[EventKey],
         now: datetime,
     ) -> None:
         captures = [capture for case in cases for capture in case.captures]

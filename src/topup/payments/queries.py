@@ -1,8 +1,9 @@
 """What is known of attempts, captures and refunds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from psycopg.rows import class_row
 
@@ -10,6 +11,7 @@ from topup.kernel.ids import OrderId, PaymentId, RefundId
 from topup.payments.states import Disposition, PaymentState, RefundState
 from topup.platform.database import Connection
 
+Row = TypeVar("Row")
 Place = tuple[int, str]
 """A lane and an id."""
 
@@ -86,61 +88,51 @@ def split(places: Sequence[Place]) -> tuple[list[int], list[str]]:
 
 async def payments(connection: Connection, places: Sequence[Place]) -> dict[str, Payment]:
     """The attempts that exist among `places`, by id."""
-    async with connection.cursor(row_factory=class_row(Payment), binary=True) as cursor:
-        await cursor.execute(
-            f"SELECT {_PAYMENT} FROM {_PLACES} JOIN payments.payments p ON p.lane = place.lane AND p.id = place.id",
-            split(places),
-        )
-        return {payment.id: payment for payment in await cursor.fetchall()}
+    sql = f"SELECT {_PAYMENT} FROM {_PLACES} JOIN payments.payments p ON p.lane = place.lane AND p.id = place.id"
+    return {payment.id: payment for payment in await _read(connection, Payment, sql, places)}
 
 
 async def payments_of_orders(connection: Connection, orders: Sequence[Place]) -> dict[str, list[Payment]]:
     """The attempts of each order, oldest first."""
-    async with connection.cursor(row_factory=class_row(Payment), binary=True) as cursor:
-        await cursor.execute(
-            f"SELECT {_PAYMENT} FROM {_PLACES} JOIN payments.payments p ON p.lane = place.lane"
-            " AND p.order_id = place.id ORDER BY p.created_at, p.id",
-            split(orders),
-        )
-        found: dict[str, list[Payment]] = {}
-        for payment in await cursor.fetchall():
-            found.setdefault(payment.order_id, []).append(payment)
-        return found
+    sql = (
+        f"SELECT {_PAYMENT} FROM {_PLACES} JOIN payments.payments p"
+        " ON p.lane = place.lane AND p.order_id = place.id ORDER BY p.created_at, p.id"
+    )
+    return _grouped(await _read(connection, Payment, sql, orders), lambda payment: payment.order_id)
 
 
 async def captures(connection: Connection, payments_: Sequence[Place]) -> dict[str, list[Capture]]:
     """The money that came under each attempt, in the order it was recorded."""
-    async with connection.cursor(row_factory=class_row(Capture), binary=True) as cursor:
-        await cursor.execute(
-            f"SELECT {_CAPTURE} FROM {_PLACES} JOIN payments.captures c ON c.lane = place.lane"
-            " AND c.payment_id = place.id ORDER BY c.recorded_at, c.reference",
-            split(payments_),
-        )
-        found: dict[str, list[Capture]] = {}
-        for capture in await cursor.fetchall():
-            found.setdefault(capture.payment_id, []).append(capture)
-        return found
+    sql = (
+        f"SELECT {_CAPTURE} FROM {_PLACES} JOIN payments.captures c"
+        " ON c.lane = place.lane AND c.payment_id = place.id ORDER BY c.recorded_at, c.reference"
+    )
+    return _grouped(await _read(connection, Capture, sql, payments_), lambda capture: capture.payment_id)
 
 
 async def refunds(connection: Connection, places: Sequence[Place]) -> dict[str, Refund]:
     """The refunds that exist among `places`, by id."""
-    async with connection.cursor(row_factory=class_row(Refund), binary=True) as cursor:
-        await cursor.execute(
-            f"SELECT {_REFUND} FROM {_PLACES} JOIN payments.refunds r ON r.lane = place.lane AND r.id = place.id",
-            split(places),
-        )
-        return {refund.id: refund for refund in await cursor.fetchall()}
+    sql = f"SELECT {_REFUND} FROM {_PLACES} JOIN payments.refunds r ON r.lane = place.lane AND r.id = place.id"
+    return {refund.id: refund for refund in await _read(connection, Refund, sql, places)}
 
 
 async def refunds_of_payments(connection: Connection, payments_: Sequence[Place]) -> dict[str, list[Refund]]:
     """The refunds of each attempt, oldest first."""
-    async with connection.cursor(row_factory=class_row(Refund), binary=True) as cursor:
-        await cursor.execute(
-            f"SELECT {_REFUND} FROM {_PLACES} JOIN payments.refunds r ON r.lane = place.lane"
-            " AND r.payment_id = place.id ORDER BY r.created_at, r.id",
-            split(payments_),
-        )
-        found: dict[str, list[Refund]] = {}
-        for refund in await cursor.fetchall():
-            found.setdefault(refund.payment_id, []).append(refund)
-        return found
+    sql = (
+        f"SELECT {_REFUND} FROM {_PLACES} JOIN payments.refunds r"
+        " ON r.lane = place.lane AND r.payment_id = place.id ORDER BY r.created_at, r.id"
+    )
+    return _grouped(await _read(connection, Refund, sql, payments_), lambda refund: refund.payment_id)
+
+
+async def _read(connection: Connection, row: type[Row], sql: str, places: Sequence[Place]) -> list[Row]:
+    async with connection.cursor(row_factory=class_row(row), binary=True) as cursor:
+        await cursor.execute(sql, split(places))
+        return await cursor.fetchall()
+
+
+def _grouped(rows: Sequence[Row], key: Callable[[Row], str]) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return groups

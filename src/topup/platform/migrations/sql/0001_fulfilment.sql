@@ -31,13 +31,13 @@ GRANT SELECT, INSERT, UPDATE ON fulfilment.attempts TO topup_app;
 
 CREATE TABLE fulfilment.inbox (
     lane        smallint NOT NULL,
-    carrier     text COLLATE "C" NOT NULL,
+    source      text COLLATE "C" NOT NULL,
     event_id    text COLLATE "C" NOT NULL,
     received_at timestamptz NOT NULL,
     raw         bytea NOT NULL,
     facts       jsonb NOT NULL,
     settled_at  timestamptz,
-    PRIMARY KEY (lane, carrier, event_id)
+    PRIMARY KEY (lane, source, event_id)
 );
 CREATE INDEX fulfilment_inbox_open ON fulfilment.inbox (received_at) WHERE settled_at IS NULL;
 GRANT SELECT, INSERT ON fulfilment.inbox TO topup_app;

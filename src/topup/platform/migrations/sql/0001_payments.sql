@@ -63,13 +63,13 @@ GRANT SELECT, INSERT, UPDATE ON payments.refunds TO topup_app;
 -- Verified events, stored before they are acknowledged.
 CREATE TABLE payments.inbox (
     lane        smallint NOT NULL,
-    method      text COLLATE "C" NOT NULL,
+    source      text COLLATE "C" NOT NULL,
     event_id    text COLLATE "C" NOT NULL,
     received_at timestamptz NOT NULL,
     raw         bytea NOT NULL,               -- sealed
     facts       jsonb NOT NULL,
     settled_at  timestamptz,
-    PRIMARY KEY (lane, method, event_id)
+    PRIMARY KEY (lane, source, event_id)
 );
 CREATE INDEX inbox_open ON payments.inbox (received_at) WHERE settled_at IS NULL;
 GRANT SELECT, INSERT ON payments.inbox TO topup_app;

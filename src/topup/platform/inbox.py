@@ -1,0 +1,67 @@
+"""Verified events from outside: stored in a commit of their own before they are acknowledged, settled afterwards.
+
+The rooms that are told things have a table each, of one shape: `<room>.inbox (lane, source, event_id, received_at, raw,
+facts, settled_at)`. The raw bytes are sealed; the facts are the room's to write and read.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from topup.platform.arrays import columns
+from topup.platform.database import Connection
+
+SETTLED_BY_ITSELF: Final = timedelta(seconds=2)
+"""How long an event is left to the process that took it in, before a sweep takes it up."""
+
+EventKey = tuple[int, str, str]
+"""Lane, source (the plugin), and the source's id of the event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An event to be stored: its raw bytes sealed, its facts as the room writes them (`[]` where it says nothing)."""
+
+    key: EventKey
+    raw: bytes
+    facts: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """The inbox of one room; `table` is its name in the database."""
+
+    table: str
+
+    async def store(self, connection: Connection, events: Sequence[Incoming], now: datetime) -> list[bool]:
+        """Store events; whether each was new. A repeated one changes nothing; one without facts is settled thereby."""
+        first = {event.key: event for event in events}
+        cursor = await connection.execute(
+            f"INSERT INTO {self.table} (lane, source, event_id, raw, facts, received_at, settled_at)"
+            " SELECT u.lane, u.source, u.event_id, u.raw, u.facts::jsonb, %s, CASE WHEN u.facts = '[]' THEN %s END"
+            " FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::bytea[], %b::text[])"
+            " AS u (lane, source, event_id, raw, facts) ON CONFLICT DO NOTHING RETURNING lane, source, event_id",
+            (now, now, *columns((*key, first[key].raw, first[key].facts) for key in sorted(first))),
+        )
+        new = set(await cursor.fetchall())
+        return [event.key in new for event in events]
+
+    async def settled(self, connection: Connection, keys: Sequence[EventKey], now: datetime) -> None:
+        """Note that these events have had their effect; in the transaction that has it."""
+        if keys:
+            await connection.execute(
+                f"UPDATE {self.table} i SET settled_at = %s FROM unnest(%b::smallint[], %b::text[], %b::text[])"
+                " AS u (lane, source, event_id) WHERE i.lane = u.lane AND i.source = u.source"
+                " AND i.event_id = u.event_id AND i.settled_at IS NULL",
+                (now, *columns(keys)),
+            )
+
+    async def unsettled(self, connection: Connection, limit: int, now: datetime) -> list[tuple[EventKey, str]]:
+        """Events that a process took in and did not settle, with their facts, oldest first."""
+        cursor = await connection.execute(
+            f"SELECT lane, source, event_id, facts::text FROM {self.table}"
+            " WHERE settled_at IS NULL AND received_at <= %s ORDER BY received_at LIMIT %s",
+            (now - SETTLED_BY_ITSELF, limit),
+        )
+        return [((lane, source, event_id), facts) for lane, source, event_id, facts in await cursor.fetchall()]
