@@ -12,6 +12,7 @@ import pytest
 from tests.support.chaos import Topup, ended, spawn, topup_at
 from tests.support.crowd import crowd_of
 from tests.support.servers import debian_over_tcp
+from tests.support.simulators import until
 from tests.support.truth import wrongs
 
 pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("chaos-1")]
@@ -62,13 +63,15 @@ async def test_production_is_prepared_by_its_command_and_served_by_two(shop):
     shop.settings = production
     await shop.start()
     jobs = await worker(shop)
-    async with crowd_of(shop) as crowd:
-        try:
+    try:
+        async with crowd_of(shop) as crowd:
             assert (await crowd.caller.ask("GET", "/health/ready")).status_code == 200
             number = await crowd.caller.ask("GET", "/api/v1/numbers/13800138000")
             assert number.json()["code"] == "number_not_served"
-        finally:
-            assert await ended(jobs) == 0, shop.said()
+        await until(lambda: asyncio.to_thread(shop.said), lambda said: '"working"' in said)
+    finally:
+        code = await ended(jobs)
+    assert code == 0, shop.said()
     await shop.stop()
     with psycopg.connect(shop.database) as connection:
         user = connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()

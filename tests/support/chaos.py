@@ -17,13 +17,14 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
 
 from tests.support.nursery import Child, Nursery
 from tests.support.serving import free_socket
-from tests.support.simulators import PACE, Running, a_payment, start_simulator
+from tests.support.simulators import Running, a_payment, start_simulator
 from topup.kernel.outcome import Done
 from topup.platform.http import Client
 from topup.plugins.payments.sandbox import Sandbox, SandboxSettings, ensure_merchant_keys
@@ -33,6 +34,8 @@ START_S = 60.0
 END_S = 15.0
 NO_LIMITS = {f"TOPUP_WEB_{kind}_PER_MINUTE": "0" for kind in ("NUMBERS", "QUOTES", "ORDERS", "READS", "KEYS")}
 
+# Events are resent for as long as topup may be dead here: an outside that gave up would be another test.
+_PACE = ("--time-factor", "0.1", "--resend-factor", "0.05")
 _ASK_CARRIERS = "UPDATE fulfilment.attempts SET act_at = now(), submitted_at = submitted_at - interval '61 s'"
 _WHILE_DEAD = (
     # Nobody holds a lease any more, and every schedule has come to its time.
@@ -59,6 +62,7 @@ _EXPIRE = (
     "UPDATE orders.orders SET expires_at = now() - interval '1 s' WHERE id = %s AND state = 'awaiting_payment'"
     " AND expires_at > now()"
 )
+_WAS_ASKED = "SELECT asked > 0 OR ask_at IS NULL FROM payments.payments WHERE id = %s"
 _AN_OLD_KEY = (
     "INSERT INTO platform.request_keys (lane, principal, route, key, fingerprint, resource, claimed_at)"
     " VALUES (0, 'guest', 'POST /orders', gen_random_uuid()::text, '', 'ord_x', now() - interval '8 days')"
@@ -108,9 +112,9 @@ def outside_of(data_dir: Path, *, address: str) -> Iterator[Outside]:
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         stack.callback(os.close, lock)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        gateway = start_simulator("gateway", folder / "gateway", "--merchant-public-key", str(public), *PACE)
+        gateway = start_simulator("gateway", folder / "gateway", "--merchant-public-key", str(public), *_PACE)
         stack.callback(gateway.stop)
-        carrier = start_simulator("carrier", folder / "carrier", *PACE)
+        carrier = start_simulator("carrier", folder / "carrier", *_PACE)
         stack.callback(carrier.stop)
         running = {"gateway": gateway.ready, "carrier": carrier.ready, "address": address}
         (folder / "running.json").write_text(json.dumps(running))
@@ -202,28 +206,30 @@ class Topup:
 
     async def expire(self, order_id: str) -> None:
         """The time to pay an order is over."""
-        async with await self._connect() as connection:
-            await connection.execute(_EXPIRE, (order_id,))
+        await self._execute(_EXPIRE, order_id)
 
     async def was_asked_about(self, payment_id: str) -> bool:
         """Whether the gateway was asked about a payment, or need not be any more."""
-        async with await self._connect() as connection:
-            cursor = await connection.execute(
-                "SELECT asked > 0 OR ask_at IS NULL FROM payments.payments WHERE id = %s", (payment_id,)
-            )
-            return (await cursor.fetchone())[0]
+        return await self._execute(_WAS_ASKED, payment_id)
 
     async def age_a_key(self) -> None:
         """An idempotency key nobody has used for a week."""
         await self.sql(_AN_OLD_KEY)
 
     async def sql(self, *statements: str) -> None:
-        async with await self._connect() as connection:
-            for statement in statements:
-                await connection.execute(statement)
+        for statement in statements:
+            await self._execute(statement)
 
-    async def _connect(self) -> psycopg.AsyncConnection:
-        return await psycopg.AsyncConnection.connect(self.database, autocommit=True)
+    async def _execute(self, statement: str, *values: str) -> Any:
+        """Do it, again where the database goes away meanwhile; the first value of the first row, if it has any."""
+        async with asyncio.timeout(START_S):
+            while True:
+                with contextlib.suppress(psycopg.OperationalError):
+                    async with await psycopg.AsyncConnection.connect(self.database, autocommit=True) as connection:
+                        cursor = await connection.execute(statement, values or None)
+                        row = await cursor.fetchone() if cursor.description else None
+                        return row[0] if row else None
+                await asyncio.sleep(0.1)
 
 
 @contextlib.asynccontextmanager

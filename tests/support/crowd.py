@@ -45,12 +45,12 @@ class Crowd:
 
     async def until_killed(self, *, patience_s: float) -> bool:
         """Let things happen, faster than they would, until topup dies; False where it does not."""
-        async with _hurried(self.topup):
+        async with hurried(self.topup):
             return await self.topup.killed(within_s=patience_s)
 
     async def settle(self, *, patience_s: float) -> Books:
         """Let a living topup finish everything; the books then. Fails with what is left after `patience_s`."""
-        async with _hurried(self.topup, years=True):
+        async with hurried(self.topup, years=True):
             try:
                 async with asyncio.timeout(patience_s):
                     await asyncio.gather(*self.courses)
@@ -81,7 +81,7 @@ async def crowd_of(topup: Topup) -> AsyncIterator[Crowd]:
 
 
 @contextlib.asynccontextmanager
-async def _hurried(topup: Topup, *, years: bool = False) -> AsyncIterator[None]:
+async def hurried(topup: Topup, *, years: bool = False) -> AsyncIterator[None]:
     """Time passes quickly inside the block."""
     hurrying = asyncio.create_task(_hurry(topup, years=years))
     try:

@@ -1,0 +1,120 @@
+"""G12 and G13: the database is restarted, killed and filled up under load. What was acknowledged is kept, nothing that
+failed took half hold, and topup comes back by itself.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.chaos import Topup, topup_at
+from tests.support.crowd import Crowd, crowd_of, hurried
+from tests.support.servers import filled, kill_and_start, restart, small_disk
+from tests.support.simulators import until
+from tests.support.truth import wrongs
+from topup.platform.embedded import EmbeddedServer
+from topup.platform.settings import prepare_data_dir
+
+pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("chaos-0")]
+
+LOAD = ["pays", 0, "pays twice, refunded slowly", "hesitates", 84, "cancels while paying", 88, "is declined once"]
+QUOTE = {"number": "13800138000", "amount": {"amount_minor": 5000, "currency": "CNY"}}
+SMALL_WAL = {"min_wal_size": "'32MB'", "max_wal_size": "'48MB'", "shared_buffers": "'32MB'"}
+BACK_WITHIN_S = 60.0
+
+
+@dataclass
+class Embedded:
+    """An installation on its embedded database, which the test may hurt."""
+
+    topup: Topup
+    server: EmbeddedServer
+    data_dir: Path
+
+    async def restart(self) -> None:
+        await asyncio.to_thread(restart, self.server)
+
+    async def kill_and_start(self) -> None:
+        await asyncio.to_thread(kill_and_start, self.server, self.data_dir)
+
+    async def price(self) -> int:
+        """The status of an answer that needs a write."""
+        async with httpx.AsyncClient(base_url=self.topup.url, trust_env=False, timeout=BACK_WITHIN_S) as client:
+            return (await client.post("/api/v1/quotes", json=QUOTE)).status_code
+
+    async def back_after_s(self) -> float:
+        """How long until somebody new is served."""
+        begun = time.monotonic()
+        await until(self.price, lambda status: status == 201, patience_s=BACK_WITHIN_S)
+        return time.monotonic() - begun
+
+
+@contextlib.asynccontextmanager
+async def installed(data_dir: Path, **settings: str) -> AsyncIterator[Embedded]:
+    """The server is started before topup, which joins it, and stopped after it."""
+    prepare_data_dir(data_dir)
+    with EmbeddedServer.start(data_dir, settings=settings) as server:
+        async with topup_at(data_dir, server.url) as topup:
+            yield Embedded(topup, server, data_dir)
+
+
+async def are_busy(crowd: Crowd, since: int) -> None:
+    """Some of those who came last have an order, and others not yet."""
+
+    async def ordered() -> int:
+        crowd.complain()
+        return sum(journey.order_id is not None for journey in crowd.journeys[since:])
+
+    await until(ordered, lambda number: number >= 3, patience_s=BACK_WITHIN_S)
+
+
+async def test_restarts_under_load_lose_nothing_that_was_acknowledged(data_dir, figures):
+    seconds = []
+    async with installed(data_dir) as place, crowd_of(place.topup) as crowd:
+        await place.topup.start()
+        hurts = [place.restart, place.kill_and_start, place.restart]
+        for hurt in hurts:
+            before = len(crowd.journeys)
+            crowd.send(LOAD * 2)
+            async with hurried(place.topup):
+                await are_busy(crowd, before)
+                await hurt()
+                seconds.append(await place.back_after_s())
+        books = await crowd.settle(patience_s=120)
+        await place.topup.stop()
+    assert wrongs(books, crowd.journeys) == []
+    worst = f"{max(seconds):.2f}"
+    figures("G12", restarts=len(hurts), acknowledged=len(books.orders), lost=0, seconds_to_recover=worst)
+
+
+async def test_a_full_disk_refuses_and_then_goes_on(data_dir, figures):
+    prepare_data_dir(data_dir).chmod(0o711)
+    disk = data_dir / "database"
+    disk.mkdir(mode=0o711)
+    answers: Counter[int] = Counter()
+    with small_disk(disk, megabytes=180):
+        async with installed(data_dir, **SMALL_WAL) as place, crowd_of(place.topup) as crowd:
+            await place.topup.start()
+            crowd.send(LOAD)
+            with filled(disk):
+                crowd.send(LOAD)
+                await until(lambda: counted(place, answers), lambda found: found[503] >= 5, patience_s=BACK_WITHIN_S)
+            # Where the server gave up on the full disk, whoever needs it next brings it up.
+            EmbeddedServer.start(data_dir).close()
+            seconds = await place.back_after_s()
+            books = await crowd.settle(patience_s=120)
+            await place.topup.stop()
+    assert wrongs(books, crowd.journeys) == []
+    assert set(answers) <= {201, 503}
+    figures("G13", refused=answers[503], corruptions=0, seconds_to_recover=f"{seconds:.2f}")
+
+
+async def counted(place: Embedded, answers: Counter[int]) -> Counter[int]:
+    answers[await place.price()] += 1
+    return answers
