@@ -173,6 +173,17 @@ class TopUps(RuleBasedStateMachine):
             if pending:
                 gateway.finish(self.pick(pending, index), state)
 
+    @precondition(lambda self: len(self.shop.orders) < 4)
+    @rule(pause=st.sampled_from(PAUSES[:5]), fault=st.sampled_from([Fault.LATE_REQUEST, *Fault]))
+    def delivery_gets_lost(self, pause, fault):
+        """Paid for at another carrier, sent, and soon asked about: what was lost may still be on its way."""
+        self.customer_comes(3, 0, "sandbox", paid=True)
+        self.world.faults.append(fault)
+        self.run(self.shop.sweep("deliver"))
+        self.world.faults.clear()
+        self.run(self.shop.later(pause))
+        self.run(self.shop.sweep("deliver"))
+
     # Ourselves
 
     @rule(

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.simulation.shop import LANES
+from tests.simulation.shop import LANES, not_as_it_is
+from tests.simulation.world import Fault
 from topup.catalogue.queries import CatalogueCache
 from topup.kernel.money import Money
 from topup.orders.desk import Desk
@@ -76,6 +77,23 @@ async def test_what_is_unknown_is_asked_about_and_credited_at_most_once(over_the
     assert doubles == 0
     assert books.wrong() == []
     figures.never("G3", double_deliveries=doubles, endings=len(SILENT), of=len(unknown))
+
+
+@pytest.mark.parametrize("asked_after_s", [6, 29, 31, 61])
+async def test_a_request_that_arrives_after_we_gave_up_waiting_is_not_sent_again(here, asked_after_s):
+    """The carrier does not have it yet when we ask; half a minute later it has."""
+    payment = await here.pay(await here.order("+6581234500", Money(1000, "SGD")))
+    here.world.gateways["sandbox"].pay(here.world.payments[payment.id])
+    await here.tell(here.world.events[-1])
+    here.world.faults.append(Fault.LATE_REQUEST)
+    await here.sweep("deliver")
+    await here.later(timedelta(seconds=asked_after_s))
+    await here.sweep("deliver")
+    await here.heal()
+    books = here.books()
+    assert [order["state"] for order in books.orders.values()] == ["delivered"]
+    assert len(here.world.carrier.topups) == 1
+    assert [*here.world.violations, *books.wrong(), *books.unfinished(), *not_as_it_is(here.world, books)] == []
 
 
 def test_every_ending_that_leaves_the_caller_without_an_answer_is_tried():

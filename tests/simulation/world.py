@@ -176,7 +176,8 @@ class World:
 
     @property
     def payments(self) -> dict[str, TruePayment]:
-        return {id_: payment for gateway in self.gateways.values() for id_, payment in gateway.payments.items()}
+        """Every payment that a gateway knows, oldest first."""
+        return dict(sorted(item for gateway in self.gateways.values() for item in gateway.payments.items()))
 
 
 class HonestGateway:
