@@ -1,6 +1,6 @@
 """How many whole top-ups a second the server does over HTTP: quote, order, payment, paid event, delivered.
 
-128 connections, each doing one top-up after another; every fiftieth is watched until it is delivered, which gives
+256 connections, each doing one top-up after another; every fiftieth is watched until it is delivered, which gives
 the time from event to credit under this load.
 """
 
@@ -19,7 +19,7 @@ from bench.client import Connection
 from bench.gateway import Cashier
 from bench.server import Server
 
-CONNECTIONS: Final = 128
+CONNECTIONS: Final = 256
 WATCHED: Final = 50
 """One top-up in this many is watched."""
 LOOK_S: Final = 0.005
