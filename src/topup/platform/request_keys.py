@@ -8,8 +8,10 @@ that repeating the work finds what was made instead of making another. Keys live
 The rules follow draft-ietf-httpapi-idempotency-key-header.
 """
 
+import asyncio
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -28,6 +30,7 @@ KEEP_DAYS: Final = 7
 LONGEST_KEY: Final = 255
 
 _LEASE: Final = timedelta(seconds=LEASE_S)
+_MOST_OWED: Final = 10_000
 
 View = TypeVar("View")
 
@@ -89,6 +92,17 @@ class _LetGo:
 _Row = tuple[int, str, str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Unheard:
+    """A claim that may have been written, and whose caller never heard of it: nobody works under its resource."""
+
+    row: _Row
+    resource: str
+
+
+_Item = KeyedRequest | _LetGo | _Unheard
+
+
 def check_key(text: str | None) -> str:
     """The key as it was sent.
 
@@ -106,9 +120,11 @@ class RequestKeys:
 
     def __init__(self, *, database: Database, lanes: int) -> None:
         self._lanes = lanes
-        self._batcher: Batcher[KeyedRequest | _LetGo, Claim | Stored | None] = Batcher(
+        self._batcher: Batcher[_Item, Claim | Stored | None] = Batcher(
             database=database, name="request_keys", operation=self._flush
         )
+        self._owed: deque[tuple[float, _LetGo | _Unheard]] = deque(maxlen=_MOST_OWED)
+        """What could not be given up while the database was away, and since when (monotonic seconds)."""
 
     async def claim(self, *, request: KeyedRequest) -> Claim | Stored:
         """The claim to work under, or the stored answer.
@@ -116,7 +132,14 @@ class RequestKeys:
         Raises Conflict `request_running` while another request with this key is at work, Invalid `key_reused` when
         the key was used for another request, and what the batcher raises when the database is away.
         """
-        return cast("Claim | Stored", await self._batcher.submit(request))
+        await self._give_up_what_is_owed()
+        try:
+            return cast("Claim | Stored", await self._batcher.submit(request))
+        except Unavailable as error:
+            if error.code == "database_lost":
+                row = (lane_for(request.key, self._lanes), request.principal, request.route, request.key)
+                self._owed.append((time.monotonic(), _Unheard(row, request.resource)))
+            raise
 
     async def release(self, claim: Claim) -> None:
         """Forget the key: the work was refused and created nothing, so the key does not bind."""
@@ -142,25 +165,42 @@ class RequestKeys:
             return await work(claimed)
         except Exception as error:
             refused = isinstance(error, Problem) and not isinstance(error, Unavailable)
-            # The caller must hear why the work failed. Where the database is away too, the lease ends the claim.
-            with suppress(Unavailable):
-                await (self.release(claimed) if refused else self.let_go(claimed))
+            # The caller must hear why the work failed. Where the database is away too, the claim is given up when it
+            # is back, by this process or by the lease.
+            debt = _LetGo(claimed, forget=refused)
+            try:
+                await self._batcher.submit(debt)
+            except Unavailable:
+                self._owed.append((time.monotonic(), debt))
             raise
 
     async def aclose(self) -> None:
         """Finish what is under way, take nothing more."""
         await self._batcher.aclose()
 
+    async def _give_up_what_is_owed(self) -> None:
+        """Once the database is back. What is older is left to its lease: it may be at work again, for somebody else."""
+        if not self._owed:
+            return
+        oldest = time.monotonic() - LEASE_S / 2
+        owed = [debt for debt in self._owed if debt[0] > oldest]
+        self._owed.clear()
+        done = await asyncio.gather(*(self._batcher.submit(item) for _, item in owed), return_exceptions=True)
+        self._owed.extend(debt for debt, answer in zip(owed, done, strict=True) if isinstance(answer, Unavailable))
+
     async def _flush(
-        self, connection: Connection, items: Sequence[KeyedRequest | _LetGo], now: datetime
+        self, connection: Connection, items: Sequence[_Item], now: datetime
     ) -> list[Claim | Stored | Problem | None]:
         """Keys that are given up first, then the claims; the answers in the order of `items`."""
+        unheard = [item for item in items if isinstance(item, _Unheard)]
+        if unheard:
+            await _disown(connection, unheard)
         given_up = [item for item in items if isinstance(item, _LetGo)]
         if given_up:
             await _give_up(connection, given_up)
         wishes = [self._wish(item, now) for item in items if isinstance(item, KeyedRequest)]
         answers = iter(await _claim(connection, wishes, now) if wishes else [])
-        return [None if isinstance(item, _LetGo) else next(answers) for item in items]
+        return [next(answers) if isinstance(item, KeyedRequest) else None for item in items]
 
     def _wish(self, request: KeyedRequest, now: datetime) -> Claim:
         lane = lane_for(request.key, self._lanes)
@@ -309,3 +349,13 @@ async def _give_up(connection: Connection, items: Sequence[_LetGo]) -> None:
             await connection.execute(
                 f"UPDATE platform.request_keys SET claimed_at = claimed_at - %s WHERE {mine}", (_LEASE, *place)
             )
+
+
+async def _disown(connection: Connection, items: Sequence[_Unheard]) -> None:
+    """Free the keys of claims that nobody heard of. Their resources were never told to anybody."""
+    for item in sorted(items, key=lambda item: item.row):
+        await connection.execute(
+            "DELETE FROM platform.request_keys WHERE lane = %s AND principal = %s AND route = %s AND key = %s"
+            " AND status IS NULL AND resource = %s",
+            (*item.row, item.resource),
+        )

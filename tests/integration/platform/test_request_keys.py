@@ -1,6 +1,7 @@
 """Idempotency keys against a real database: races, other bodies, dead work, refusals."""
 
 import asyncio
+import time
 from collections import Counter
 from datetime import timedelta
 
@@ -231,3 +232,71 @@ def test_keys_are_taken_as_sent(text):
 def test_other_keys_are_refused(text, code):
     with pytest.raises(Invalid, match=code):
         check_key(text)
+
+
+class Lossy:
+    """A batcher whose connection is lost at the next item: before it took hold, or after."""
+
+    def __init__(self, batcher) -> None:
+        self.batcher = batcher
+        self.lost: list[str] = []
+
+    async def submit(self, item):
+        loss = self.lost.pop(0) if self.lost else None
+        if loss != "before":
+            answer = await self.batcher.submit(item)
+        if loss:
+            raise Unavailable("database_lost")
+        return answer
+
+    async def aclose(self) -> None:
+        await self.batcher.aclose()
+
+
+@pytest.fixture
+async def lossy_keys(keys):
+    keys._batcher = Lossy(keys._batcher)
+    return keys
+
+
+async def lost(_claim: Claim) -> None:
+    raise Unavailable("database_lost")
+
+
+async def test_a_key_that_could_not_be_let_go_is_let_go_when_the_database_is_back(lossy_keys):
+    first: list[str] = []
+
+    async def loses_the_database(claim: Claim) -> None:
+        first.append(claim.resource)
+        lossy_keys._batcher.lost = ["before"]
+        await lost(claim)
+
+    with pytest.raises(Unavailable):
+        await lossy_keys.run(request=asking(), work=loses_the_database)
+    again = await lossy_keys.claim(request=asking())
+    assert again.resource == first[0]
+
+
+async def test_a_claim_nobody_heard_of_binds_nobody(lossy_keys):
+    lossy_keys._batcher.lost = ["after"]
+    with pytest.raises(Unavailable):
+        await lossy_keys.claim(request=asking())
+    assert isinstance(await lossy_keys.claim(request=asking()), Claim)
+
+
+async def test_what_could_not_be_let_go_in_time_is_left_to_its_lease(lossy_keys, monkeypatch):
+    lossy_keys._batcher.lost = ["after"]
+    with pytest.raises(Unavailable):
+        await lossy_keys.claim(request=asking())
+    elapsed = time.monotonic() + LEASE_S
+    monkeypatch.setattr("topup.platform.request_keys.time.monotonic", lambda: elapsed)
+    with pytest.raises(Conflict, match="request_running"):
+        await lossy_keys.claim(request=asking())
+
+
+async def test_debts_wait_until_the_database_is_really_back(lossy_keys):
+    lossy_keys._batcher.lost = ["after", "before", "before"]
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await lossy_keys.claim(request=asking())
+    assert isinstance(await lossy_keys.claim(request=asking()), Claim)
