@@ -49,7 +49,7 @@ def test_a_lane_is_one_that_an_id_can_carry(lane):
         transfer(lane=lane)
 
 
-@pytest.mark.parametrize("line", [fresh_line(4), "lin_short", ""])
+@pytest.mark.parametrize("line", [fresh_line(4), "lin_short", ""], ids=["of another lane", "no id", "empty"])
 def test_a_line_lives_in_its_own_lane(line):
     for item in (credit, debit, hold):
         with pytest.raises(InvalidItem):
