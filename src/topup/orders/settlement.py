@@ -130,7 +130,7 @@ class Settlement:
             if quote.network != "own":
                 plan.intents.append(_intent(case, quote, now))
                 path = _TO_CARRIER
-            elif (line := homes.get(quote.msisdn)) is None:
+            elif (line := homes.get(quote.id)) is None:
                 plan.back.add(case.payment.id)
                 path = _BACK
             else:
@@ -155,18 +155,21 @@ class Settlement:
     async def _lines(
         self, connection: Connection, quotes: Sequence[StoredQuote], found: Mapping[str, Line], now: datetime
     ) -> dict[str, LineId]:
-        """The lines to credit, by number; opened where the number has none yet. Absent: it cannot be topped up."""
-        wanted = {quote.msisdn: quote for quote in quotes if quote.network == "own"}
-        homes = {
-            msisdn: found[msisdn].ref.id
-            for msisdn, quote in wanted.items()
-            if msisdn in found and _is_same(found[msisdn], quote)
-        }
-        new = [quote for msisdn, quote in wanted.items() if msisdn not in found and quote.line_id is None]
+        """The line to credit for each quote, by its id; opened where the number has none yet. Absent: it cannot be
+        topped up. Two quotes of one number may have been given for two lines: the number was recycled in between.
+        """
+        homes: dict[str, LineId] = {}
+        new: list[StoredQuote] = []
+        for quote in quotes:
+            line = found.get(quote.msisdn)
+            if quote.network == "own" and line is not None and _is_same(line, quote):
+                homes[quote.id] = line.ref.id
+            elif quote.network == "own" and line is None and quote.line_id is None:
+                new.append(quote)
         if new:
             rows = [(Msisdn(quote.msisdn, quote.country), quote.carrier_id, quote.zone) for quote in new]
             opened = await lines.open_lines(connection, rows, now, lanes=self._lanes)
-            homes |= {msisdn: ref.id for msisdn, ref in opened.items()}
+            homes |= {quote.id: opened[quote.msisdn].id for quote in new if quote.msisdn in opened}
         return homes
 
     async def _write(

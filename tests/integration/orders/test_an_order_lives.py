@@ -1,5 +1,7 @@
 """The one life of a top-up, on a real database."""
 
+import asyncio
+
 import psycopg
 import pytest
 
@@ -7,6 +9,7 @@ from topup.kernel.errors import Problem
 from topup.kernel.ids import OrderId, lane_of, new_id
 from topup.kernel.money import Money
 from topup.kernel.outcome import Unknown
+from topup.orders.settlement import Told
 from topup.payments.ports import BillLine, PaymentAnswer, PaymentStanding
 
 
@@ -237,6 +240,21 @@ async def test_a_recycled_number_inherits_nothing(shop):
     await shop.tells(shop.paid(payment))
     await shop.run()
     assert (await shop.order(order)).status == "refunded"
+
+
+async def test_nor_when_whoever_has_it_now_pays_at_the_same_moment(shop):
+    await shop.tells(shop.paid(await shop.paying(await shop.ordered())))
+    before = await shop.ordered()
+    paid_before = await shop.paying(before)
+    async with await shop.database.connect() as connection:
+        await connection.execute("UPDATE lines.numbers SET until = now()")
+    since = await shop.ordered(amount=3000)
+    paid_since = await shop.paying(since)
+    # One flush settles both.
+    await asyncio.gather(*(shop.desk.hear_payment(Told(shop.paid(p), "scripted")) for p in (paid_before, paid_since)))
+    await shop.run()
+    assert [(await shop.order(order)).status for order in (before, since)] == ["refunded", "delivered"]
+    assert await shop.main_balance() == 3000
 
 
 async def test_an_unverified_event_is_quarantined_and_refused(shop):
