@@ -229,10 +229,14 @@ class HotConnection:
             return self._connection
         await asyncio.sleep(self._pause_s)
         self._pause_s = min(max(self._pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
-        self._connection = await self._database.connect()
-        await self._connection.execute(_BY_INDEX, prepare=False)
-        self._pause_s = 0.0
-        return self._connection
+        connection = await self._database.connect()
+        try:
+            await connection.execute(_BY_INDEX, prepare=False)
+        except psycopg.OperationalError as error:
+            await connection.close()
+            raise unreachable(error) from error
+        self._connection, self._pause_s = connection, 0.0
+        return connection
 
     async def aclose(self) -> None:
         """Close it; `get` would open a new one."""

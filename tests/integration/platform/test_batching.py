@@ -141,6 +141,26 @@ async def test_a_connection_lost_while_idle_goes_unseen(database, owner):
     assert stored(owner) == [1, 2]
 
 
+async def test_a_connection_lost_before_its_first_word_is_nobodys_fault(database, owner, monkeypatch):
+    connect, lost = database.connect, [True]
+
+    async def cut():
+        connection = await connect()
+        if lost:
+            lost.pop()
+            owner.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+        return connection
+
+    monkeypatch.setattr(database, "connect", cut)
+    parked = []
+    async with batching(database, on_parked=lambda item, _error: parked.append(item)) as batcher:
+        with pytest.raises(Unavailable):
+            await batcher.submit(1)
+        assert await batcher.submit(2) == 20
+    assert stored(owner) == [2]
+    assert parked == []
+
+
 async def test_a_full_queue_refuses_and_loses_nothing_it_took(database, owner):
     gate = Gate()
     async with batching(database, gate, queue_limit=3) as batcher:
