@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 
 import pytest
+from pydantic import ValidationError
 
 from tests.conformance.registry import (
     CAPABILITIES,
@@ -14,6 +15,7 @@ from tests.conformance.registry import (
     name_of,
 )
 from tests.support.misbehaving import AFTER_SENDING, NOT_UNDERSTOOD, misbehaving, never_answer, refused_address
+from topup.fulfilment.operations import LEASE
 from topup.fulfilment.ports import Standing
 from topup.kernel.outcome import NotSent, Unknown
 from topup.platform.http import Bounds, Client, ForbiddenAddress
@@ -98,6 +100,16 @@ async def test_impatience_is_the_plugins_setting(kind_and_plug, tmp_path, http_c
         began = datetime.now(UTC)
         assert isinstance(await supported(kind_and_plug)[0].of(plug.make(settings, http_client)), Unknown)
     assert (datetime.now(UTC) - began).total_seconds() < Bounds().read_s, "what the client would have waited"
+
+
+@every_plugin
+def test_no_call_may_outlast_the_time_it_is_taken_up_for(kind_and_plug, tmp_path):
+    """Another process takes the row up again then: one that asks would believe that nothing arrived."""
+    _, plug = kind_and_plug
+    settings = plug.example(tmp_path, "http://127.0.0.1:1").model_dump()
+    for timeout_s in (0.0, LEASE.total_seconds()):
+        with pytest.raises(ValidationError):
+            plug.settings(**settings | {"timeout_s": timeout_s})
 
 
 @every_plugin

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from time import monotonic
 from typing import Final
 
 import structlog
@@ -43,6 +44,9 @@ from topup.platform.database import Connection, Database, Transaction
 from topup.work.operations import Decision, list_for_person
 
 _BILL_PAGE: Final = 500
+_SUBMIT_WITHIN_S: Final = fulfilment.LEASE.total_seconds() / 2
+"""A submission leaves this soon after it was taken up, or not at all: a process that was held up for longer may have
+been taken for dead, and another attempt be under way."""
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -118,6 +122,7 @@ class Outside:
         limit = min(limit, self._delivering.room)
         if limit <= 0:
             return 0
+        taken_s = monotonic()
         async with self._database.transaction() as transaction:
             due = await fulfilment.due(transaction.connection, limit, transaction.now)
             known = await attempts(transaction.connection, [(item.lane, str(item.id)) for item in due]) if due else {}
@@ -131,18 +136,21 @@ class Outside:
         crash_point(_TAKEN)
         await self._delivering.make(
             due,
-            lambda item: self._deliver(item, known[item.id], ported=item.id not in served),
+            lambda item: self._deliver(item, known[item.id], ported=item.id not in served, taken_s=taken_s),
             patience_s=patience_s,
         )
         return len(due)
 
-    async def _deliver(self, due: Due, attempt: Attempt, *, ported: bool) -> None:
+    async def _deliver(self, due: Due, attempt: Attempt, *, ported: bool, taken_s: float) -> None:
         carrier = self._carriers.get(attempt.carrier)
         outcome: Outcome
         if carrier is None:
             outcome = Unknown("no such carrier here")
         elif due.submit and ported:
             outcome = Refused(Reason.USER, "carrier_changed")
+        elif due.submit and monotonic() - taken_s > _SUBMIT_WITHIN_S:
+            _log.warning("submission_too_late", carrier=attempt.carrier)
+            return
         elif due.submit:
             crash_point(_BEFORE_SUBMIT)
             outcome = await carrier.submit(_delivery(attempt, self._carrier_events_url(attempt.carrier)))

@@ -2,7 +2,9 @@
 
 import asyncio
 
-from topup.kernel.outcome import Done
+from topup.fulfilment.operations import LEASE
+from topup.kernel.outcome import Done, Reason, Refused
+from topup.orders import outside
 from topup.orders.calls import Calls
 
 FOREIGN = "+6581234500"
@@ -49,3 +51,18 @@ async def test_no_more_is_taken_than_can_be_called_about(shop):
     await shop.desk.outside.aclose()
     await shop.desk.outside.deliver()
     assert (await shop.order(order)).status == "delivered"
+
+
+async def test_a_process_that_was_held_up_does_not_submit_what_another_may_have_taken_for_dead(shop, monkeypatch):
+    order = await shop.ordered(number=FOREIGN, amount=1000, currency="SGD")
+    await shop.tells(shop.paid(await shop.paying(order)))
+    times = iter([0.0])
+    monkeypatch.setattr(outside, "monotonic", lambda: next(times, LEASE.total_seconds()))
+    await shop.desk.outside.deliver()
+    assert shop.carrier.submissions == {}
+    monkeypatch.undo()
+    shop.carrier.query_answers = [Refused(Reason.ABSENT, "never heard of it")]
+    await shop.later(minutes=2)
+    await shop.run()
+    assert (await shop.order(order)).status == "delivered"
+    assert [len(of) for of in shop.carrier.submissions.values()] == [1]

@@ -35,7 +35,8 @@ class ExternalDemoSettings(BaseModel):
     base_url: str
     secret_file: Path
     """JSON: `{"key": …, "secret": 64 hexadecimal digits}`."""
-    timeout_s: float = 10.0
+    timeout_s: float = Field(default=10.0, gt=0, le=20)
+    """Of one call. Who takes a call up owns it for a minute, and it may need two."""
     minimum_interval_s: float = Field(default=1.0, ge=0)
     horizon_s: float = Field(default=259_200.0, gt=0)
     absence_proves_after_s: float = Field(default=60.0, ge=0)

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from topup.payments.ports import EventRejected, PaymentRequest
 from topup.platform.http import Response
@@ -37,7 +37,8 @@ class SandboxSettings(BaseModel):
     merchant_id: str
     private_key_file: Path
     gateway_public_key_file: Path
-    timeout_s: float = 10.0
+    timeout_s: float = Field(default=10.0, gt=0, le=20)
+    """Of one call. Who takes a call up owns it for a minute, and it may need two."""
 
 
 class Charge(msgspec.Struct):
