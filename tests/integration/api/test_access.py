@@ -123,6 +123,7 @@ async def test_production_has_no_simulated_payer(database, tmp_path):
         ("orders_per_minute", "POST", "/api/v1/orders"),
         ("orders_per_minute", "POST", "/api/v1/orders/ord_x/payments"),
         ("orders_per_minute", "POST", "/api/v1/orders/ord_x/cancel"),
+        ("orders_per_minute", "GET", "/api/v1/orders/ord_x/receipt.pdf"),
         ("reads_per_minute", "GET", "/api/v1/orders/ord_x"),
         ("reads_per_minute", "GET", "/api/v1/orders/ord_x/receipt"),
         ("keys_per_minute", "GET", BALANCE),

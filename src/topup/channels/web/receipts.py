@@ -33,8 +33,8 @@ class ReceiptPages:
         )
 
     async def pdf(self, request: WebRequest, order_id: str) -> Page:
-        """The receipt as PDF."""
-        limit(request, "read")
+        """The receipt as PDF. Setting one takes a processor for a while: limited as orders are."""
+        limit(request, "order")
         receipt = await self._desk.receipt(order_id=order_id)
         url = self._public_url + receipt.verify_path
         document = await render_pdf(receipt, locale=reader_of(request).wording.locale, verify_url=url)
