@@ -128,10 +128,12 @@ class _Start:
             self._create(secret)
         directory = place.socket_directory(self.home, self.account)
         url = f"postgresql://{NAME}:{quote(secret)}@/{NAME}?host={quote(str(directory), safe='')}&port={place.PORT}"
-        if not self._running():
-            self._bring_up(directory)
-        self._greet(url)
-        return url
+        for _ in range(_ATTEMPTS):
+            if not self._running():
+                self._bring_up(directory)
+            if self._greet(url):
+                return url
+        raise _problem(self.home, "the server is shutting down again and again")
 
     def _create(self, secret: str) -> None:
         """Initdb under a temporary name, then rename: a cluster that has its name is whole."""
@@ -207,22 +209,30 @@ class _Start:
         file.chmod(0o600)
         self.account.own(file)
 
-    def _greet(self, url: str) -> None:
-        """Connect once, so that what we hand out is known to answer; make the database where it is missing."""
+    def _greet(self, url: str) -> bool:
+        """Connect once, so that what we hand out is known to answer; make the database where it is missing.
+
+        False where the server was on its way out, as one whose disk was full may still be: it has gone now.
+        """
         begun = time.monotonic()
         while True:
             try:
                 psycopg.connect(url, connect_timeout=_CONNECT_S).close()
             except psycopg.OperationalError as error:
-                patience_s = _START_S if "starting up" in str(error) else _CONNECT_S
+                leaving = "shutting down" in str(error)
+                if leaving and not self._running():
+                    return False
+                patience_s = _START_S if leaving or "starting up" in str(error) else _CONNECT_S
                 if "does not exist" in str(error) and "database" in str(error):
                     self._create_database(url)
                 elif time.monotonic() > begun + patience_s:
                     raise _problem(self.home, str(error)) from error
-                else:
+                elif leaving or self._running():
                     time.sleep(0.05)
+                else:
+                    return False
             else:
-                return
+                return True
 
     def _create_database(self, url: str) -> None:
         with psycopg.connect(url, dbname="postgres", autocommit=True) as connection:
