@@ -168,7 +168,7 @@ class Concluding:
         return cases
 
     async def _write(self, connection: Connection, plan: _Plan, events: Sequence[EventKey], now: datetime) -> None:
-        await together(
+        _, _, moved, *_ = await together(
             fulfilment.advance(connection, plan.steps, now),
             fulfilment.act_later(connection, plan.later),
             operations.advance(connection, plan.moves, now),
@@ -178,6 +178,7 @@ class Concluding:
             inbox.settled(connection, events, now),
             issue_all(connection, plan.completed, now, keys=self._keys, public_url=self._public_url),
         )
+        operations.all_moved(plan.moves, moved)
         # After the attempt before it has been closed: an order has one that is open.
         await fulfilment.intend(connection, plan.intents, now)
         await post_all(connection, plan.items, now)

@@ -62,6 +62,17 @@ async def advance(connection: Connection, moves: Sequence[Move], now: datetime) 
     return moved
 
 
+class NotMoved(RuntimeError):
+    """An order was not where its lock said it was: nothing that goes with the move may take hold."""
+
+
+def all_moved(moves: Sequence[Move], moved: set[str]) -> None:
+    """Raise NotMoved unless every one of `moves` moved: credit and receipts go with the state or not at all."""
+    left = {move.id for move in moves} - moved
+    if left:
+        raise NotMoved(f"{len(left)} of {len(moves)}")
+
+
 def _check(path: tuple[tuple[OrderState, Cause], ...]) -> None:
     for (before, _), (after, _) in pairwise(path):
         if not ORDER.permits(before, after):

@@ -23,8 +23,8 @@ from topup.orders import operations, postings, queries
 from topup.orders.completion import Completed, issue_all, post_all
 from topup.orders.news import Told as ToldPerson
 from topup.orders.news import tell
-from topup.orders.queries import Order
-from topup.orders.quotes import StoredQuote, decoded
+from topup.orders.queries import Order, QuoteRow
+from topup.orders.quotes import StoredQuote, opened
 from topup.orders.receipts import Paid
 from topup.orders.states import Cause, OrderState
 from topup.payments import inbox
@@ -122,7 +122,7 @@ class Settlement:
             queries.quotes(connection, [(case.order.lane, case.order.quote_id) for case in kept]),
             lines_now(connection, [case.order.msisdn for case in kept]),
         )
-        quotes = {case.order.id: decoded(rows[case.order.quote_id].body) for case in kept}
+        quotes = {case.order.id: self._signed(rows[case.order.quote_id]) for case in kept}
         homes = await self._lines(connection, [quotes[case.order.id] for case in kept], found, now)
         for case in kept:
             quote = quotes[case.order.id]
@@ -139,6 +139,10 @@ class Settlement:
             move = ((OrderState.PAID, first), *path)
             plan.moves.append(operations.Move(case.order.lane, case.order.id, move, case.payment.id))
         return plan
+
+    def _signed(self, row: QuoteRow) -> StoredQuote:
+        """The quote as it was signed; one that was edited since credits nothing, and its event is a person's matter."""
+        return opened(row.body, row.kid, row.signature, self._keys)
 
     def _credit(self, plan: _Plan, case: _Case, quote: StoredQuote, line: LineId, now: datetime) -> None:
         order = case.order
@@ -188,13 +192,14 @@ class Settlement:
         ]
         failed = [self._failed(case) for case in cases if case.payment.id in plan.back]
         steps = [_step(case) for case in cases if case.state is not case.payment.state]
-        await together(
+        _, _, moved, _, _ = await together(
             payments.record(connection, captures, now),
             payments.advance(connection, steps, now),
             operations.advance(connection, plan.moves, now),
             inbox.settled(connection, events, now),
             issue_all(connection, plan.credited, now, keys=self._keys, public_url=self._public_url),
         )
+        operations.all_moved(plan.moves, moved)
         await payments.request_refunds(connection, back, now)
         await intend(connection, plan.intents, now)
         await tell(connection, failed, now)
