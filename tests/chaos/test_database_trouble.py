@@ -21,7 +21,7 @@ from tests.support.truth import wrongs
 from topup.platform.embedded import EmbeddedServer
 from topup.platform.settings import prepare_data_dir
 
-pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("chaos-0")]
+pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("chaos-1")]
 
 LOAD = ["pays", 0, "pays twice, refunded slowly", "hesitates", 84, "cancels while paying", 88, "is declined once"]
 QUOTE = {"number": "13800138000", "amount": {"amount_minor": 5000, "currency": "CNY"}}
@@ -74,11 +74,12 @@ async def are_busy(crowd: Crowd, since: int) -> None:
     await until(ordered, lambda number: number >= 3, patience_s=BACK_WITHIN_S)
 
 
-async def test_restarts_under_load_lose_nothing_that_was_acknowledged(data_dir, figures):
+@pytest.mark.parametrize("rounds", [1, pytest.param(12, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])])
+async def test_restarts_under_load_lose_nothing_that_was_acknowledged(data_dir, figures, rounds):
     seconds = []
     async with installed(data_dir) as place, crowd_of(place.topup) as crowd:
         await place.topup.start()
-        hurts = [place.restart, place.kill_and_start, place.restart]
+        hurts = [place.restart, place.kill_and_start, place.restart] * rounds
         for hurt in hurts:
             before = len(crowd.journeys)
             crowd.send(LOAD * 2)

@@ -2,14 +2,16 @@
 while it takes up what the kill before left lying; then everything must come to its end, and every book agree.
 """
 
+import asyncio
 import itertools
+import random
 from collections.abc import Sequence
 
 import pytest
 
 from tests.support.callers import OWN
 from tests.support.chaos import Topup
-from tests.support.crowd import Crowd
+from tests.support.crowd import Crowd, hurried
 from tests.support.labels import all_labels, triggers_of
 from tests.support.nursery import Nursery, nursery
 from tests.support.truth import Books, wrongs
@@ -23,6 +25,8 @@ ROUNDS = 10
 SLOW = {Ending.SILENT_DONE, Ending.SILENT_UNDONE}
 """Those keep a caller waiting for ten seconds: a few are enough."""
 AGED = {"request_keys.before_forget", "request_keys.forgotten"}
+SELDOM = ("bill.", "request_keys.before_forget", "request_keys.forgotten")
+"""What runs once after a start and then for minutes not: there is no second passing to wait for."""
 STRANGE = {"inbox.before_park", "inbox.after_park", "bill.before_list", "bill.after_list"}
 OTHERS = [*OWN, *(ending for ending in range(80, 100) if ending not in SLOW), 0]
 
@@ -41,13 +45,15 @@ async def _kill_at(topup: Topup, crowd: Crowd, labels: Sequence[str], *, passing
     for label in labels:
         if label in AGED:
             await topup.age_a_key()
+        times = 1 if label.startswith(SELDOM) else passing
         if label in STRANGE:
-            await topup.outside.a_stranger_pays(topup.url)
-        await topup.start(crash_at=f"{label}:{passing}", from_=starts)
-        for _ in range(passing):
+            for _ in range(times):
+                await topup.outside.a_stranger_pays(topup.url)
+        await topup.start(crash_at=f"{label}:{times}", from_=starts)
+        for _ in range(times):
             crowd.send([next(others), next(others)])
         for _ in range(ROUNDS):
-            crowd.send(triggers_of(label) * passing)
+            crowd.send(triggers_of(label) * times)
             if await crowd.until_killed(patience_s=PATIENCE_S / ROUNDS):
                 break
         else:
@@ -56,11 +62,51 @@ async def _kill_at(topup: Topup, crowd: Crowd, labels: Sequence[str], *, passing
         await topup.time_passes_while_dead()
 
 
-@pytest.mark.parametrize(
-    "half", [pytest.param(half, marks=pytest.mark.xdist_group(f"chaos-{half}")) for half in (0, 1)]
-)
+HALVES = [pytest.param(half, marks=pytest.mark.xdist_group(f"chaos-{half}")) for half in (0, 1)]
+"""Two chains side by side: as many as the usual machine has cores."""
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("half", HALVES)
 async def test_a_kill_at_any_step_is_survived(topup, crowd, figures, half):
-    labels = all_labels()[half::2]
-    books = await survive(topup, crowd, labels)
+    labels = all_labels()
+    books = await survive(topup, crowd, labels[half::2])
     assert wrongs(books, crowd.journeys) == []
-    figures("G11", half=half, labels_hit=len(labels), all=len(labels), orders=len(books.orders), wrong=0)
+    figures("G11", half=half, labels_hit=len(labels[half::2]), of_all=len(labels), orders=len(books.orders), wrong=0)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("passing", [2, 3, 4, 5])
+@pytest.mark.parametrize("half", HALVES)
+async def test_a_kill_at_a_later_passing_is_survived(topup, crowd, figures, half, passing):
+    labels = all_labels()[half::2]
+    books = await survive(topup, crowd, labels, passing=passing)
+    assert wrongs(books, crowd.journeys) == []
+    figures("G11", half=half, passing=passing, labels_hit=len(labels), orders=len(books.orders), wrong=0)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("half", HALVES)
+async def test_a_kill_at_any_instant_is_survived(topup, crowd, figures, half):
+    """Where no label stands: at random instants, some before topup serves at all."""
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    kills = 40
+    async with nursery() as starts:
+        for _ in range(kills):
+            crowd.send(chance.choices(OTHERS, k=6))
+            await topup.launch(from_=starts)
+            starting = asyncio.create_task(topup.serves(may_die=True))
+            async with hurried(topup):
+                await asyncio.sleep(chance.uniform(0.1, 3.0))
+                await topup.kill()
+            await starting
+            crowd.complain()
+            await topup.time_passes_while_dead()
+    await topup.start()
+    books = await crowd.settle(patience_s=PATIENCE_S)
+    assert wrongs(books, crowd.journeys) == []
+    figures("G11", half=half, kills_at_random=kills, orders=len(books.orders), wrong=0)

@@ -136,6 +136,11 @@ class Topup:
 
     async def start(self, *, crash_at: str | None = None, from_: Nursery | None = None) -> bool:
         """Start, and wait until it serves; False where it died before, which only an armed one may."""
+        await self.launch(crash_at=crash_at, from_=from_)
+        return await self.serves(may_die=crash_at is not None)
+
+    async def launch(self, *, crash_at: str | None = None, from_: Nursery | None = None) -> None:
+        """Start, and wait for nothing."""
         crash = {"TOPUP_CRASH_AT": crash_at} if crash_at else {}
         words = [*self.words, "--port", self.url.rpartition(":")[2]]
         settings = {**self.settings, **crash}
@@ -143,9 +148,9 @@ class Topup:
             self.process = await spawn(self.data_dir, settings, *words)
         else:
             self.process = await from_.start(environment(self.data_dir, settings), words, log_of(self.data_dir))
-        return await self._serves(may_die=crash_at is not None)
 
-    async def _serves(self, *, may_die: bool) -> bool:
+    async def serves(self, *, may_die: bool = False) -> bool:
+        """Wait until it serves; False where it died before."""
         async with asyncio.timeout(START_S), httpx.AsyncClient(base_url=self.url, trust_env=False) as client:
             while self.process.returncode is None:
                 with contextlib.suppress(httpx.TransportError):

@@ -125,7 +125,8 @@ def main() -> None:
                 children.add(_fork(json.loads(line)))
     for pid in children:
         os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        _, status = os.waitpid(pid, 0)
+        _say({"ended": pid, "code": os.waitstatus_to_exitcode(status)})
 
 
 def _tell_the_dead(children: set[int]) -> None:
