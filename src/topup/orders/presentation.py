@@ -1,6 +1,7 @@
 """Orders as channels show them, put together from what the rooms know."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from topup.kernel.ids import QuoteId
 from topup.kernel.money import Money
@@ -15,6 +16,9 @@ from topup.payments import queries as paid
 from topup.payments.queries import Capture, Payment, Refund
 from topup.payments.states import PaymentState, RefundState
 from topup.platform.database import Connection
+
+_PAYABLE: Final = frozenset({PaymentState.STARTING, PaymentState.PENDING})
+"""While the payer can still pay: afterwards nobody is sent to a page where nothing is to be done."""
 
 
 async def order_views(connection: Connection, places: Sequence[Place]) -> dict[str, OrderView]:
@@ -114,7 +118,9 @@ def _payment(payment: Payment, captures: Sequence[Capture], refunds: Sequence[Re
         status=_status(payment, captures, refunds),
         amount=Money(payment.amount_minor, payment.currency),
         created_at=payment.created_at,
-        action=(payment.action["type"], payment.action["url"]) if payment.action else None,
+        action=(payment.action["type"], payment.action["url"])
+        if payment.action and payment.state in _PAYABLE
+        else None,
         refunded=Money(back, currency),
     )
 

@@ -21,6 +21,7 @@ from psycopg import errors
 from topup.kernel.errors import Problem, Unavailable, WhoMustAct
 from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Connection, Database, HotConnection, begin, problem_of, rollback
+from topup.platform.metrics import item_parked
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -239,6 +240,7 @@ class Batcher(Generic[Item, Result]):
             raise RuntimeError(f"{self.name} gave {len(results)} results for {len(items)} items")
 
     def _park(self, entry: _Entry[Item, Result], error: Exception) -> None:
+        item_parked(place=self.name)
         _log.error("item_parked", batcher=self.name, error=type(error).__name__)
         _fail(entry, error)
         if self._on_parked is not None:

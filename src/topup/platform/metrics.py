@@ -15,6 +15,10 @@ _REQUESTS: Final = Histogram(
     buckets=_BUCKETS_S,
 )
 _PROBLEMS: Final = Counter("topup_http_problems", "Problem documents and pages given, by code.", ("code",))
+_QUARANTINED: Final = Counter("topup_events_quarantined", "Events that did not verify, by plugin.", ("plugin",))
+_PARKED: Final = Counter(
+    "topup_items_parked", "Items and events put aside because they could not be settled, by place.", ("place",)
+)
 
 
 def request_answered(*, route: str, method: str, status: int, duration_s: float) -> None:
@@ -25,6 +29,16 @@ def request_answered(*, route: str, method: str, status: int, duration_s: float)
 def problem_given(*, code: str) -> None:
     """Count one problem told to a caller."""
     _PROBLEMS.labels(code).inc()
+
+
+def event_quarantined(*, plugin: str) -> None:
+    """Count one event that did not verify. `plugin` is one that is installed, never what a caller wrote."""
+    _QUARANTINED.labels(plugin).inc()
+
+
+def item_parked(*, place: str) -> None:
+    """Count one item put aside: by a batcher (its name), or by a post room (`event:` and the plugin)."""
+    _PARKED.labels(place).inc()
 
 
 @lru_cache(maxsize=4096)

@@ -114,6 +114,10 @@ async def test_production_has_no_simulated_payer(database, tmp_path):
         assert "/sandbox/payments/{payment_id}" not in (await api.client.get("/api/openapi.json")).json()["paths"]
 
 
+STRANGER = {"X-Forwarded-For": "198.51.100.1"}
+"""A demonstration does not limit callers on its own machine, and these come through a proxy that is not trusted."""
+
+
 @pytest.mark.parametrize(
     ("limit", "method", "path"),
     [
@@ -132,13 +136,20 @@ async def test_production_has_no_simulated_payer(database, tmp_path):
 async def test_each_route_has_its_limit(still_api, tmp_path, limit, method, path):
     desk: Desk = still_api.desk
     async with serving_api(still_api.database, tmp_path, {}, desk=desk, **{limit: 3}) as api:
-        headers = {"Authorization": "Bearer wrong"} if path == BALANCE else {}
+        headers = STRANGER | ({"Authorization": "Bearer wrong"} if path == BALANCE else {})
         statuses = [(await api.client.request(method, path, headers=headers)).status_code for _ in range(5)]
         refused = await api.client.request(method, path, headers=headers)
     assert 429 not in statuses[:3]
     assert statuses[3:] == [429, 429]
     assert refused.json()["code"] == "too_many_requests"
     assert refused.headers["retry-after"] == str(refused.json()["retry_after_s"])
+
+
+async def test_the_simulated_payer_is_not_limited(still_api, tmp_path):
+    async with serving_api(still_api.database, tmp_path, {}, desk=still_api.desk, orders_per_minute=1) as api:
+        path = "/sandbox/payments/pay_x"
+        answers = [await api.client.post(path, json={"outcome": "pay"}, headers=STRANGER) for _ in range(3)]
+    assert {answer.json()["code"] for answer in answers} == {"payment_unknown"}
 
 
 async def test_the_events_of_gateways_are_not_limited(still_api, tmp_path):

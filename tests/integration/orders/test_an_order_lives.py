@@ -4,6 +4,7 @@ import asyncio
 
 import psycopg
 import pytest
+from prometheus_client import REGISTRY
 
 from topup.kernel.errors import Problem
 from topup.kernel.ids import OrderId, lane_of, new_id
@@ -26,6 +27,7 @@ async def test_paid_credit_is_in_the_ledger_with_a_receipt_that_verifies(shop):
     after = await shop.order(order)
     assert states(after) == ["quoted", "awaiting_payment", "paid", "delivering", "delivered"]
     assert after.final
+    assert [attempt.action for attempt in after.payments] == [None]
     assert await shop.main_balance() == sum(grant.amount for grant in after.grants if grant.kind == "main")
     receipt = await shop.desk.receipt(order_id=order.id)
     assert receipt.number == after.receipt_number
@@ -261,6 +263,35 @@ async def test_an_unverified_event_is_quarantined_and_refused(shop):
     status, _, _ = await shop.desk.receive_event(method="scripted", headers={}, body=b"forged")
     assert status == 400
     assert shop.desk.post_room.quarantined == {"scripted": 1}
+
+
+async def test_a_flood_of_forged_events_is_counted_and_few_are_written(shop):
+    room = shop.desk.post_room
+    labels = {"plugin": "scripted"}
+    before = REGISTRY.get_sample_value("topup_events_quarantined_total", labels) or 0
+    forged = [shop.desk.receive_event(method="scripted", headers={}, body=b"forged") for _ in range(40)]
+    write, under_way, free = room._quarantine, [], asyncio.Event()
+
+    async def held(*forged_event):
+        under_way.append(forged_event)
+        await free.wait()
+        await write(*forged_event)
+
+    room._quarantine = held
+    waiting = [asyncio.create_task(event) for event in forged]
+    refused = asyncio.as_completed(waiting)
+    for answered in [next(refused) for _ in range(36)]:
+        await answered
+    assert len(under_way) == 4
+    free.set()
+    assert {status for status, _, _ in await asyncio.gather(*waiting)} == {400}
+    assert room.quarantined == {"scripted": 40}
+    assert REGISTRY.get_sample_value("topup_events_quarantined_total", labels) == before + 40
+    async with shop.database.read() as transaction:
+        cursor = await transaction.connection.execute("SELECT count(*) FROM payments.quarantine")
+        row = await cursor.fetchone()
+    assert row is not None
+    assert 1 <= row[0] <= 4
 
 
 async def test_an_event_left_by_a_dead_process_is_settled_by_the_sweep(shop):

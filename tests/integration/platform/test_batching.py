@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
+from prometheus_client import REGISTRY
 
 from topup.kernel.errors import Conflict, Unavailable
 from topup.platform.batching import Batcher
@@ -83,11 +84,14 @@ async def test_what_queues_during_a_flush_leaves_together_and_in_order(database,
 async def test_one_bad_item_fails_alone_and_is_parked(database, owner):
     parked = []
     async with batching(database, on_parked=lambda item, error: parked.append((item, type(error)))) as batcher:
+        labels = {"place": batcher.name}
+        before = REGISTRY.get_sample_value("topup_items_parked_total", labels) or 0
         answers = await outcomes(batcher, [*range(40), -1, *range(40, 80)])
     failed = [answer for answer in answers if isinstance(answer, BaseException)]
     assert [type(error) for error in failed] == [psycopg.errors.CheckViolation]
     assert isinstance(answers[40], psycopg.errors.CheckViolation)
     assert parked == [(-1, psycopg.errors.CheckViolation)]
+    assert REGISTRY.get_sample_value("topup_items_parked_total", labels) == before + 1
     assert stored(owner) == list(range(80))
 
 

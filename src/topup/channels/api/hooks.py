@@ -11,7 +11,7 @@ from topup.channels.api.endpoints import Endpoint, Parameter
 from topup.channels.api.reading import read_json
 from topup.kernel.errors import Invalid, NotFound
 from topup.orders.desk import Desk
-from topup.platform.web import Handlers, limit, read_body
+from topup.platform.web import Handlers, read_body
 from topup.platform.web.application import answer
 from topup.platform.web.edge import AnyRequest
 
@@ -58,7 +58,6 @@ class Sandbox(Handlers):
 
     async def outcome(self, request: AnyRequest, payment_id: FromPath[str]) -> ASGIResponse:
         """Let the simulated payer pay, decline, pay late, pay twice, or pay without the gateway telling us."""
-        limit(request, "order")
         wish = await read_json(request, _outcome)
         await self._desk.demo_payment(payment_id=payment_id, outcome=wish.outcome)
         return answer(rendering.encode(wish))

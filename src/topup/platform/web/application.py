@@ -57,7 +57,13 @@ def application(
         logging_config=None,
     )
     https = settings.public_url.startswith("https://")
-    return Edge(cast("App", inner), trusted_proxies=settings.trusted_proxies, settings=web_settings, https=https)
+    return Edge(
+        cast("App", inner),
+        trusted_proxies=settings.trusted_proxies,
+        settings=web_settings,
+        https=https,
+        demo=settings.demo,
+    )
 
 
 def _tell(request: AnyRequest, error: Exception, body_limit: int, page: Page | None) -> Response[Any]:

@@ -126,6 +126,10 @@ def _advice(problem: Problem) -> str:
     without = f"{problem.code}.do.empty"
     if any(value == [] for value in problem.parameters.values()) and has_text(DOMAIN, without):
         return without
+    for value in problem.parameters.values():
+        # What is listed may have a sentence of its own: `confirmation_needed.do.large_amount`.
+        if isinstance(value, list) and has_text(DOMAIN, named := f"{problem.code}.do.{'.'.join(value)}"):
+            return named
     return f"{problem.code}.do"
 
 

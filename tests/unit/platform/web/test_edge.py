@@ -69,11 +69,11 @@ async def patient(request: AnyRequest) -> ASGIResponse:
     return answer(b"{}")
 
 
-def served(trusted=(), problem_page=None, public_url="", **web):
+def served(trusted=(), problem_page=None, public_url="", *, demo=False, **web):
     bound = free_socket()
     app = application(
         routers=[who, limited, take, broken, refuse, slow, patient],
-        settings=Settings(trusted_proxies=tuple(map(ip_network, trusted)), public_url=public_url),
+        settings=Settings(trusted_proxies=tuple(map(ip_network, trusted)), public_url=public_url, demo=demo),
         web_settings=WebSettings(**{"slow_request_s": 0.05, "body_limit_bytes": 1024, **web}),
         problem_page=problem_page,
     )
@@ -130,6 +130,15 @@ async def test_no_header_lets_one_address_past_its_limit():
     assert bypasses == 0
     assert refused.status_code == 429
     assert int(refused.headers["retry-after"]) == refused.json()["retry_after_s"] > 0
+
+
+async def test_a_demonstration_counts_strangers_and_not_its_own_machine():
+    async with served(demo=True, quotes_per_minute=1) as url, httpx.AsyncClient(trust_env=False) as client:
+        own = [(await client.get(f"{url}/limited")).status_code for _ in range(5)]
+        passed_on = {"X-Forwarded-For": "198.51.100.1"}
+        others = [(await client.get(f"{url}/limited", headers=passed_on)).status_code for _ in range(3)]
+    assert own == [200] * 5
+    assert others == [200, 429, 429]
 
 
 @pytest.mark.parametrize(

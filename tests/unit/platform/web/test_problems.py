@@ -84,6 +84,25 @@ def test_a_list_with_nothing_in_it_has_words_of_its_own():
     assert "30.00" in told(Invalid("amount_not_offered", nearest=["30.00"], currency="CNY")).detail
 
 
+@pytest.mark.parametrize("locale", LOCALES)
+def test_what_is_to_be_confirmed_is_named_and_nothing_else(locale):
+    def asked(*confirmations: str, minutes: int) -> str:
+        return told(Conflict("confirmation_needed", confirmations=[*confirmations], minutes=minutes), locale).detail
+
+    large = asked("large_amount", minutes=0)
+    duplicate = asked("duplicate", minutes=7)
+    both = asked("duplicate", "large_amount", minutes=7)
+    assert "0" not in large
+    assert "7" in duplicate
+    assert "7" in both
+    of_large = {"en": "amount is large", "zh_Hans": "金额比较大", "zh_Hant": "金額比較大"}[locale]
+    assert [of_large in text for text in (large, duplicate, both)] == [True, False, True]
+
+
+def test_one_second_is_not_told_as_several():
+    assert told(Throttled("too_many_requests", retry_after_s=1)).detail == "Try again in 1 s."
+
+
 def test_who_may_try_again_is_told_when():
     assert told(Throttled("too_many_requests", retry_after_s=7)).headers["retry-after"] == "7"
     assert told(Unavailable("database_lost")).headers["retry-after"] == "3"
