@@ -145,6 +145,31 @@ def test_nothing_serious_on_any_page(guest, look):
     assert found == {}
 
 
+BROKEN = """() => [...document.querySelectorAll(".tile b, .top .plain-button")].filter((element) => {
+  const text = document.createRange();
+  text.selectNodeContents(element);
+  const box = (element.closest(".tile") ?? document.querySelector(".top")).getBoundingClientRect();
+  const lines = [...text.getClientRects()].filter((line) => line.width);
+  const low = Math.max(...lines.map((line) => line.top)), high = Math.min(...lines.map((line) => line.bottom));
+  return lines.some((line) => line.left < box.left || line.right > box.right) || low >= high;
+}).map((element) => element.textContent.trim())"""
+
+
+@pytest.mark.parametrize("size", [PHONE, SMALLEST])
+@pytest.mark.parametrize("elder", [False, True])
+@pytest.mark.parametrize("locale", ["en", "zh_Hant"])
+def test_no_amount_and_no_word_of_the_header_breaks_inside(guest, locale, elder, size):
+    payer = guest(size=size, locale=locale)
+    if elder:
+        payer.page.context.add_cookies([{"name": "size", "value": "large", "url": payer.site.url}])
+    payer.go()
+    payer.enter_number("+65 8123 4567")
+    for more in payer.page.locator("details.more > summary").all():
+        more.click()
+    assert payer.page.evaluate(BROKEN) == []
+    assert payer.page.evaluate(LAYOUT) == []
+
+
 def test_a_page_on_paper_is_the_receipt_alone(guest):
     payer = guest()
     payer.order()

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from topup.kernel.ids import lane_of
+from topup.platform.i18n import translate
 from topup.platform.web.edge import LOCALE_COOKIE
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -151,3 +152,24 @@ async def test_an_address_cannot_make_an_order_say_anything(visitor, quote):
         shown = (await visitor.get(order, params={"trouble": made_up})).text
         assert "note wait" not in shown
         assert made_up not in shown
+
+
+@pytest.mark.parametrize("locale", ["zh_Hans", "zh_Hant", "en"])
+async def test_pages_never_talk_to_people_as_to_callers_of_the_api(visitor, quote, locale):
+    visitor.cookies.set(LOCALE_COOKIE, locale)
+    browser = {"accept": "text/html"}
+    sent = [
+        await visitor.post(f"{quote}/order", data={"method": "sandbox"}, headers=browser),
+        await visitor.post(f"{quote}/order", data={"method": "sandbox", "key": "x" * 300}, headers=browser),
+        await visitor.post("/quotes", content=b"number=%FF", headers=FORM | browser),
+        await visitor.post("/quotes", json={"number": "1"}, headers=browser),
+        await visitor.post("/quotes", content=b"number=1" * 20_000, headers=FORM | browser),
+        await visitor.post("/language", data={"language": "xx"}, headers=browser),
+    ]
+    for answer in sent:
+        assert answer.status_code in {400, 413, 415}
+        assert translate(locale, "web", "form_incomplete") in answer.text
+        assert 'class="button second" href="/"' in answer.text
+    for answer in [*sent, await visitor.get("/quotes", headers=browser)]:
+        assert answer.status_code >= 400
+        assert not re.search(r"Idempotency|openapi|Content-Type|JSON|POST", answer.text.partition("<main")[2])

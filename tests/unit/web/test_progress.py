@@ -8,11 +8,11 @@ import pytest
 from topup.channels.web.progress import steps
 from topup.channels.web.tracking import masked_page, order_page
 from topup.channels.web.wording import Wording
-from topup.kernel.ids import OrderId, QuoteId
+from topup.kernel.ids import OrderId, PaymentId, QuoteId
 from topup.kernel.money import Money
 from topup.kernel.msisdn import Msisdn
 from topup.orders.states import ORDER, WHO_MUST_ACT, Cause, OrderState
-from topup.orders.views import OrderView, QuoteGrant, TimelineEntry
+from topup.orders.views import OrderView, PaymentView, QuoteGrant, TimelineEntry
 from topup.platform.i18n import LOCALES, has_text
 
 START = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
@@ -112,3 +112,42 @@ def test_a_shared_page_shows_neither_number_nor_sum_nor_button(way):
 
 def test_a_cancelled_order_asks_for_no_money():
     assert order_page(an_order("awaiting_payment", "cancelled"), Wording("en")).total == ""
+
+
+def a_payment(status: str, *, refunded: int = 0) -> PaymentView:
+    return PaymentView(
+        PaymentId("pay_00000000000000000000000001"),
+        "sandbox",
+        status,
+        Money(4850, "CNY"),
+        START,
+        None,
+        Money(refunded, "CNY"),
+    )
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize(
+    ("state", "payments", "said"),
+    [
+        ("delivered", [a_payment("paid")], ""),
+        ("delivered", [a_payment("declined"), a_payment("paid")], ""),
+        ("delivered", [a_payment("paid"), a_payment("refunding")], "going_back"),
+        ("delivering", [a_payment("refunded", refunded=4850), a_payment("paid")], "went_back"),
+        ("delivered", [a_payment("paid", refunded=4850)], "went_back"),
+        ("delivered", [a_payment("paid"), a_payment("needs_person")], ""),
+        ("refunding", [a_payment("refunding")], ""),
+        ("refunding", [a_payment("refunding"), a_payment("refunded", refunded=4850)], ""),
+        ("refunding", [a_payment("refunding"), a_payment("refunding")], "going_back"),
+        ("refunded", [a_payment("refunded", refunded=4850)], ""),
+        ("refunded", [a_payment("refunded", refunded=4850), a_payment("refunded", refunded=4850)], "went_back"),
+        ("expired", [a_payment("refunding")], ""),
+    ],
+)
+def test_whoever_paid_twice_reads_where_the_second_payment_is(locale, state, payments, said):
+    wording = Wording(locale)
+    order = an_order("awaiting_payment", state, payments=tuple(payments))
+    shown = order_page(order, wording)
+    assert shown.second_payment == (wording.order_text(f"second_payment.{said}") if said else "")
+    assert (shown.token == order_page(replace(order, payments=()), wording).token) == (said == "")
+    assert masked_page(order, wording).second_payment == ""

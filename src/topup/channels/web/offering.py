@@ -11,6 +11,9 @@ from topup.orders.views import NumberView, ProductsView
 _TILES_OF_ELDERS: Final = 3
 """Three choices a screen; the rest is one press away (design.md, elder mode)."""
 
+_LONGEST_OF_THREE: Final = 5
+"""Characters of an amount of which three fit side by side at 320 px: `¥1000`, but not `SGD100`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Filled:
@@ -32,13 +35,14 @@ class NumberRead:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """An amount: what arrives large, what it costs under it."""
+    """An amount: what arrives large, what it costs under it unless that is the same words, and what comes on top."""
 
     value: str
     key: str
     face: str
     price: str
     label: str
+    extras: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,11 @@ class Offering:
     packs_open: bool = False
     wrong_number: Said | None = None
     wrong_choice: Said | None = None
+
+    @property
+    def wide(self) -> bool:
+        """Whether an amount is too long for a third of a phone's width: then two stand in a row."""
+        return any(len(tile.face) > _LONGEST_OF_THREE for tile in (*self.first_tiles, *self.more_tiles))
 
     def has_tile(self, value: str) -> bool:
         """Whether an amount with that value is among the tiles."""
@@ -117,7 +126,10 @@ def _tile(offer: Offer, wording: Wording) -> Tile:
     price = _price(offer)
     label = wording.name(offer.label) if offer.label else ""
     amount = price.amount_minor
-    return Tile(f"credit:{amount}", f"credit-{amount}", wording.short_money(price), wording.short_money(price), label)
+    face = wording.short_money(price)
+    costs = wording.text("tile_price", price=face)
+    extras = wording.extras(offer.grants)
+    return Tile(f"credit:{amount}", f"credit-{amount}", face, costs if costs != face else "", label, extras)
 
 
 def _pack(offer: Offer, wording: Wording) -> PackRow:

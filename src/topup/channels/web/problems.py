@@ -4,12 +4,26 @@ from dataclasses import dataclass
 from typing import Final
 
 from topup.channels.web.rendering import Page, WebRequest, page, reader_of
-from topup.channels.web.wording import Wording
-from topup.kernel.errors import NotFound
+from topup.channels.web.wording import Said, Wording
+from topup.kernel.errors import NotFound, Problem
 from topup.platform.i18n import catalogue
 from topup.platform.web import ProblemDocument
 
 _WHO: Final = frozenset({"us", "carrier", "wait"})
+_OF_THE_API: Final = frozenset(
+    {
+        "body_invalid",
+        "body_too_large",
+        "body_type_unsupported",
+        "body_unreadable",
+        "key_missing",
+        "key_reused",
+        "key_unreadable",
+        "method_not_allowed",
+        "request_malformed",
+    }
+)
+"""Failures whose texts speak of headers and bodies to callers of the API. No form of ours, sent whole, meets them."""
 _ICONS: Final = {"wait": ("wait", "clock"), "carrier": ("wait", "clock"), "us": ("alarm", "alarm")}
 
 
@@ -39,9 +53,10 @@ def problem_page(request: WebRequest, document: ProblemDocument) -> Page:
     """The page of a failure; `platform.web` gives it its status."""
     wording = reader_of(request).wording
     tone, icon = _ICONS.get(document.who_must_act, ("wait", "info"))
+    said = _said(request, document, wording)
     shown = ProblemPage(
-        title=document.title,
-        what_to_do=document.detail,
+        title=said.title,
+        what_to_do=said.what_to_do,
         tone=tone,
         icon=icon,
         who=wording.text(f"who_{document.who_must_act}") if document.who_must_act in _WHO else "",
@@ -60,6 +75,15 @@ async def explained(request: WebRequest, code: str) -> Page:
     # Without the request there are no parameters: the sentence stands as it is written, places marked.
     shown = ProblemPage(texts[code], texts.get(f"{code}.do", ""), "wait", "info", "", None, "")
     return page(request, "problem.html", problem=shown)
+
+
+def _said(request: WebRequest, document: ProblemDocument, wording: Wording) -> Said:
+    """The failure in words for a person, who sent a form or followed a link and knows of no header."""
+    if document.code not in _OF_THE_API:
+        return Said(document.title, document.detail)
+    if request.method == "POST":
+        return Said(wording.text("form_incomplete"), wording.text("form_incomplete_do"))
+    return wording.problem(Problem("route_unknown"))
 
 
 def _onward(request: WebRequest, document: ProblemDocument, wording: Wording) -> Onward | None:

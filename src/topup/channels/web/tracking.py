@@ -25,6 +25,7 @@ _PAYER_SPECIFIC: Final = frozenset({"payment_declined", "payment_pending"})
 
 _PAID: Final = frozenset({"paid", "delivering", "delivered", "unresolved", "needs_person", "refunding", "refunded"})
 _NOTHING_TO_PAY: Final = frozenset({"expired", "cancelled"})
+_KEEPING: Final = _PAID - {"refunding", "refunded"}
 _REPEATABLE: Final = frozenset({"delivered", "expired", "cancelled", "refunded"})
 
 
@@ -68,15 +69,17 @@ class OrderPage:
     share_path: str = ""
     share_address: str = ""
     trouble: Said | None = None
+    second_payment: str = ""
 
 
 def order_page(order: OrderView, wording: Wording) -> OrderPage:
     """An order as whoever has its id may see it, without the ways to pay."""
     spoken = order.next_step if order.next_step in _PAYER_SPECIFIC else order.status
+    second = _second_payment(order)
     tone, icon = _LOOKS.get(spoken, _USUAL_LOOK)
     return OrderPage(
         id=order.id,
-        token=f"{order.status}.{order.next_step}",
+        token=f"{order.status}.{order.next_step}{f'.{second}' if second else ''}",
         final=order.final,
         tone=tone,
         icon=icon,
@@ -93,7 +96,25 @@ def order_page(order: OrderView, wording: Wording) -> OrderPage:
         repeatable=order.status in _REPEATABLE,
         cancellable=order.status == "awaiting_payment",
         payable=order.status == "awaiting_payment",
+        second_payment=wording.order_text(f"second_payment.{second}") if second else "",
     )
+
+
+def _second_payment(order: OrderView) -> str:
+    """`going_back` or `went_back` when more was paid than the order keeps, else empty.
+
+    Where the order's own money goes back too, the view does not tell which payment was the second: only what is true
+    of every payment is said.
+    """
+    back = [p for p in order.payments if p.status in {"refunding", "refunded"} or p.refunded.amount_minor > 0]
+    seconds = 1 if order.status in _KEEPING else 2
+    own = order.status in _KEEPING or order.status in {"refunding", "refunded"}
+    if not own or len(back) < seconds:
+        return ""
+    going = [payment.status == "refunding" for payment in back]
+    if any(going):
+        return "going_back" if all(going) or order.status in _KEEPING else ""
+    return "" if any(payment.status == "needs_person" for payment in back) else "went_back"
 
 
 def open_payment(order: OrderView) -> PaymentView | None:
@@ -133,6 +154,7 @@ def masked_page(order: OrderView, wording: Wording) -> OrderPage:
         repeatable=False,
         cancellable=False,
         payable=False,
+        second_payment="",
     )
 
 

@@ -82,6 +82,13 @@ class Wording:
             for (validity, days), things in spans.items()
         )
 
+    def extras(self, grants: Sequence[GrantText]) -> list[str]:
+        """What comes on top, each short enough for a tile: `+ 1 GB data`. How long it lasts, the price says."""
+        return [
+            self.text("tile_extra", extra=translate(self.locale, "catalogue", grant.label_id, **grant.parameters))
+            for grant in grants
+        ]
+
     def until(self, usable_until: datetime | None, zone: str) -> str:
         """Until when something may be used."""
         return until_words(usable_until, zone=zone, locale=self.locale)
