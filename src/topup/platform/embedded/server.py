@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Final, Self
 from urllib.parse import quote
 
@@ -48,6 +49,7 @@ _GATE_S: Final = 180.0
 _START_S: Final = 120
 _ATTEMPTS: Final = 5
 _CONNECT_S: Final = 10
+_STOP_S: Final = 20
 _SAID: Final = 8_192
 _INHERITED: Final = "shared memory block"
 """PostgreSQL's word for a killed server whose children are still there: the one failure to start that passes."""
@@ -100,9 +102,16 @@ class EmbeddedServer:
             if use.drop():
                 cluster = self.home / "cluster"
                 process = _postmaster(cluster)
-                self._account.run(self.programs / "pg_ctl", "stop", "-s", "-D", cluster, "-m", "fast", "-w", "-t", "60")
+                # A full disk can keep a server from its last checkpoint for ever: it recovers at its next start.
+                if self._stop(cluster, "fast").returncode:
+                    self._stop(cluster, "immediate")
                 _see_out(process, cluster)
                 place.forget_socket(self.home)
+
+    def _stop(self, cluster: Path, mode: str) -> CompletedProcess[str]:
+        return self._account.run(
+            self.programs / "pg_ctl", "stop", "-s", "-D", cluster, "-m", mode, "-w", "-t", str(_STOP_S)
+        )
 
     def __enter__(self) -> Self:
         return self
