@@ -150,8 +150,8 @@ BROKEN = """() => [...document.querySelectorAll(".tile b, .top .plain-button")].
   text.selectNodeContents(element);
   const box = (element.closest(".tile") ?? document.querySelector(".top")).getBoundingClientRect();
   const lines = [...text.getClientRects()].filter((line) => line.width);
-  const low = Math.max(...lines.map((line) => line.top)), high = Math.min(...lines.map((line) => line.bottom));
-  return lines.some((line) => line.left < box.left || line.right > box.right) || low >= high;
+  const tops = lines.map((line) => line.top);
+  return lines.some((line) => line.left < box.left || line.right > box.right) || Math.max(...tops) - Math.min(...tops) > 4;
 }).map((element) => element.textContent.trim())"""
 
 
