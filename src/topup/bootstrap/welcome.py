@@ -41,7 +41,9 @@ def _command(settings: Settings) -> str:
     """How to call the command that runs here, with this data directory, from where we are."""
     called = Path(sys.argv[0])
     found = shutil.which(called.name)
-    if found is not None and Path(found).samefile(called):
+    if called.name == "__main__.py":  # `python -m topup`: the file is nothing anybody could type
+        name = "topup"
+    elif found is not None and Path(found).samefile(called):
         name = called.name
     else:
         name = os.path.relpath(called) if called.is_relative_to(Path.cwd()) else str(called)

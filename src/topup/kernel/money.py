@@ -4,8 +4,9 @@ An asset is an ISO 4217 code, with the exponent of ISO 4217 (not of CLDR: they d
 or DATA (bytes), VOICE (seconds), SMS (messages), POINTS.
 """
 
+import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final, Self
 
 MAXIMUM_AMOUNT: Final = 2**53 - 1
@@ -23,6 +24,9 @@ _EXPONENTS: Final = (
     | dict.fromkeys(("CLF", "UYW"), 4)
     | dict.fromkeys(USAGE_ASSETS, 0)
 )
+
+
+_PLAIN: Final = re.compile(r"\d+\.?\d*|\.\d+")
 
 
 class InvalidMoney(ValueError):
@@ -61,17 +65,15 @@ class Money:
     def from_major(cls, text: str, currency: str) -> Self:
         """Read major units as people type them: `50`, `48.50`, full-width digits; raises InvalidMoney.
 
-        More decimals than the currency has are refused, never rounded.
+        Digits and at most one point: no sign, no exponent (`1e2` is a slip, not a hundred), no grouping. More decimals
+        than the currency has are refused, never rounded.
         """
         if len(text) > 32:  # noqa: PLR2004 - longer than any amount we take
             raise InvalidMoney("the amount is too long")
-        try:
-            value = Decimal(text.strip())
-        except InvalidOperation:
-            raise InvalidMoney("not a number") from None
-        if not value.is_finite():
+        plain = text.strip()
+        if _PLAIN.fullmatch(plain) is None:
             raise InvalidMoney("not a number")
-        scaled = value.scaleb(exponent(currency))
+        scaled = Decimal(plain).scaleb(exponent(currency))
         if scaled != scaled.to_integral_value():
             raise InvalidMoney("more decimals than the currency has")
         return cls(int(scaled), currency)

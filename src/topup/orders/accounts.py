@@ -1,6 +1,8 @@
 """What a line has, put together for whoever may see it."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from topup.catalogue.queries import Snapshot
 from topup.kernel.errors import NotFound
@@ -41,5 +43,12 @@ def _bucket(bucket: Bucket) -> BucketView:
         amount=bucket.balance,
         available=bucket.available,
         usable_until=bucket.usable_until,
-        rule=bucket.rule,
+        rule=_why(bucket.rule),
     )
+
+
+def _why(rule: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A stored rule, where the inputs lie beside the id, in the shape quotes have: `id` and `inputs`."""
+    if "id" not in rule:
+        return rule
+    return {"id": rule["id"], "inputs": {name: value for name, value in rule.items() if name != "id"}}

@@ -71,6 +71,14 @@ class Settings(BaseSettings):
     def _names(cls, value: Any) -> Any:
         return tuple(_parts(value)) if isinstance(value, str) else value
 
+    @field_validator("database_url")
+    @classmethod
+    def _of_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        # libpq's own words repeat the address, which may hold a password.
+        if value is not None and not _is_conninfo(value.get_secret_value()):
+            raise ValueError("no address of a PostgreSQL database, such as postgresql://user@host/name")
+        return value
+
     @field_validator("log_level")
     @classmethod
     def _level(cls, value: str) -> str:
@@ -120,6 +128,17 @@ def prepare_data_dir(path: Path) -> Path:
     except OSError as error:
         raise WrongSetting("data_dir_unusable", path=str(path), reason=error.strerror or "unknown") from error
     return path
+
+
+def _is_conninfo(text: str) -> bool:
+    from psycopg import ProgrammingError  # noqa: PLC0415 - slow to load, and most processes are given no address
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+
+    try:
+        conninfo_to_dict(text)
+    except (ProgrammingError, UnicodeError):
+        return False
+    return True
 
 
 def _parts(value: str) -> list[str]:

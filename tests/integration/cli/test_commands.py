@@ -51,6 +51,25 @@ def test_a_top_up_goes_all_the_way_and_is_in_the_books(demonstration: Path) -> N
     assert audit["transfers"] >= 2
 
 
+@pytest.mark.parametrize("number", ["13300133000", "13000130000"])
+def test_credit_that_ends_is_shown_with_its_end_and_why(demonstration: Path, number: str) -> None:
+    assert recharge(demonstration, number, "10")[0] == 0
+    shown = topup(demonstration, "balance", number)
+    assert (shown.code, shown.err) == (0, "")
+    assert "-day validity" in shown.out
+    [bucket] = json.loads(topup(demonstration, "balance", number, "--json").out)["buckets"]
+    assert bucket["rule"]["inputs"]["days"] > 0
+
+
+def test_a_declined_payment_is_said_at_once(demonstration: Path) -> None:
+    # A total that ends in 91 is declined (docs/guides/simulators.md).
+    began = time.monotonic()
+    done = topup(demonstration, "recharge", "13300133001", "50.91", "--pay", "sandbox", "--yes")
+    assert done.code == 1
+    assert "declined, and nothing was charged" in done.out
+    assert time.monotonic() - began < 45, "it waited for an end that does not come"
+
+
 def test_a_duplicate_is_refused_even_with_yes_until_it_is_named(demonstration: Path) -> None:
     assert recharge(demonstration, "13900139000", "30")[0] == 0
     code, said, err = recharge(demonstration, "13900139000", "30")
@@ -60,22 +79,23 @@ def test_a_duplicate_is_refused_even_with_yes_until_it_is_named(demonstration: P
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("words", "code", "sentence"),
     [
-        (("139", "30"), "wrong length"),
-        (("13800138000", "abc"), "cannot be read"),
-        (("13800138000", "0.001"), "cannot be read"),
-        (("13800138000", "-5"), ""),
-        (("+442079460000", "10"), ""),
-        (("13800138000", "30", "--confirm", "everything"), "no confirmation everything"),
+        (("139", "30"), 1, "wrong length"),
+        (("13800138000", "abc"), 2, "cannot be read"),
+        (("13800138000", "0.001"), 2, "cannot be read"),
+        (("13800138000", "1e2"), 2, "cannot be read"),
+        (("13800138000", "-5"), 2, "cannot be read"),
+        (("+442079460000", "10"), 1, ""),
+        (("13800138000", "30", "--confirm", "everything"), 2, "no confirmation everything"),
     ],
 )
 def test_what_cannot_be_topped_up_is_refused_with_a_sentence(
-    demonstration: Path, words: tuple[str, ...], sentence: str
+    demonstration: Path, words: tuple[str, ...], code: int, sentence: str
 ) -> None:
     options = ("--pay", "sandbox", "--yes", *words[2:])
     done = topup(demonstration, "recharge", *options, "--", *words[:2])
-    assert done.code == 1
+    assert done.code == code
     assert done.out.strip() == ""
     assert sentence in done.err
     assert "Traceback" not in done.err

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,19 @@ def test_json_keeps_every_character(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(said) == hostile
     assert said.isascii()
     assert "\x1b" not in said
+
+
+def test_the_version_is_told(tmp_path: Path) -> None:
+    done = topup(tmp_path, "--version")
+    assert (done.code, done.out, done.err) == (0, f"topup {version('topup')}\n", "")
+
+
+def test_an_address_of_no_postgresql_is_a_sentence(tmp_path: Path) -> None:
+    for command in (("doctor",), ("balance", "13800138000"), ("web",)):
+        done = topup(tmp_path, *command, TOPUP_DATABASE_URL="mysql://x:hunter2@y")
+        assert (done.code, done.out) == (1, "")
+        assert "TOPUP_DATABASE_URL cannot be read" in done.err
+        assert "hunter2" not in done.err
 
 
 @pytest.mark.parametrize(

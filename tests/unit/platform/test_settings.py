@@ -60,6 +60,7 @@ def test_proxies_are_written_with_commas(monkeypatch):
         ("TOPUP_TRUSTED_PROXIES", "everybody"),
         ("TOPUP_PUBLIC_URL", "top.example"),
         ("TOPUP_LOG_LEVEL", "loud"),
+        ("TOPUP_DATABASE_URL", "mysql://x"),
     ],
 )
 def test_what_cannot_be_read_is_named_and_not_repeated(monkeypatch, name, value):
@@ -67,6 +68,14 @@ def test_what_cannot_be_read_is_named_and_not_repeated(monkeypatch, name, value)
     with pytest.raises(WrongSetting) as caught:
         load_settings()
     assert caught.value.parameters["name"] == name
+
+
+@pytest.mark.parametrize("url", ["mysql://x:hunter2@db/topup", "hunter2", "postgresql://u:hunter2@[db/topup"])
+def test_an_address_of_no_postgresql_is_refused_without_repeating_it(monkeypatch, url):
+    monkeypatch.setenv("TOPUP_DATABASE_URL", url)
+    with pytest.raises(WrongSetting) as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value.parameters)
 
 
 def test_the_databases_password_is_never_printed(monkeypatch):

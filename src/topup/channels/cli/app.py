@@ -64,13 +64,20 @@ def _group(name: str, words: str, *, epilog: str | None = None) -> typer.Typer:
     )
 
 
-def _about(
-    *,
-    wanted: Annotated[bool, typer.Option("--version", help=say("option.version"), is_eager=True)] = False,
-) -> None:
+def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
     if wanted:
         typer.echo(f"topup {version('topup')}")
         raise typer.Exit
+
+
+def _about(
+    *,
+    # By a callback, which runs before a command is missed.
+    _version: Annotated[
+        bool, typer.Option("--version", help=say("option.version"), is_eager=True, callback=_tell_version)
+    ] = False,
+) -> None:
+    """Options of `topup` itself."""
 
 
 def _add_servers(app: typer.Typer, runtime: "Runtime") -> None:

@@ -22,9 +22,13 @@ class Exit(IntEnum):
     """Ctrl-C."""
 
 
+_MISTYPED: Final = frozenset({"confirmation_unknown", "amount_unreadable"})
+"""Problems of the command line itself, though only the number's carrier knows how an amount is written."""
 _UNAVAILABLE: Final = frozenset({"unavailable", "throttled"})
 
 
 def exit_of(problem: Problem) -> Exit:
     """The exit code of a problem."""
+    if problem.code in _MISTYPED:
+        return Exit.USAGE
     return Exit.UNAVAILABLE if problem.category in _UNAVAILABLE else Exit.REFUSED

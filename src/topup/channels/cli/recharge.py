@@ -78,7 +78,7 @@ class _Journey:
                 return Exit.REFUSED
             self._order = order
             payment = await self._pay(order)
-            final = await self._watch(order.id)
+            final = await self._watch(order.id, payment)
         except (KeyboardInterrupt, asyncio.CancelledError):
             self._say_where_it_stands()
             raise
@@ -139,12 +139,12 @@ class _Journey:
             out.print(f" {say('recharge.pay_there')}\n   [link]{escape(payment.action[1])}[/link]\n")
         return payment
 
-    async def _watch(self, order_id: str) -> OrderView:
-        """The order when nothing more happens by itself, or when the patience ends."""
+    async def _watch(self, order_id: str, payment: PaymentView) -> OrderView:
+        """The order when nothing more happens by itself (it is final, the payment declined), or the patience ends."""
         deadline = time.monotonic() + self._wanted.wait_s
         order = await self._desk.get_order(order_id=order_id)
         async with _shown(order, silent=self._wanted.as_json) as steps:
-            while not order.final and (left_s := deadline - time.monotonic()) > 0:
+            while not (order.final or _declined(order, payment)) and (left_s := deadline - time.monotonic()) > 0:
                 seen = order.status
                 order = await self._desk.wait_for_change(order_id=order_id, seen=seen, timeout_s=min(_LOOK_S, left_s))
                 self._order = order
@@ -152,14 +152,15 @@ class _Journey:
         return order
 
     def _conclude(self, order: OrderView, payment: PaymentView) -> Exit:
-        code = exit_of_order(order)
+        declined = _declined(order, payment)
+        code = Exit.REFUSED if declined else exit_of_order(order)
         if self._wanted.as_json:
             print_json({"order": order_json(order), "payment": {"id": payment.id, "status": _status(order, payment)}})
             return code
         face = format_money(order.face, locale())
         words = {
             Exit.DONE: ("[bold green]✓[/]", say("recharge.arrived", amount=face)),
-            Exit.REFUSED: ("[bold red]✗[/]", say("recharge.not_delivered")),
+            Exit.REFUSED: ("[bold red]✗[/]", say("recharge.declined" if declined else "recharge.not_delivered")),
             Exit.UNRESOLVED: ("[bold yellow]…[/]", say("recharge.under_way")),
         }[code]
         out.print(f" {words[0]}  [bold]{words[1]}[/]")
@@ -212,6 +213,11 @@ def _ask(question: str) -> bool:
 
 def _status(order: OrderView, payment: PaymentView) -> str:
     return next((attempt.status for attempt in order.payments if attempt.id == payment.id), payment.status)
+
+
+def _declined(order: OrderView, payment: PaymentView) -> bool:
+    """Whether our attempt was declined and the order still waits for money: nothing of ours is under way."""
+    return order.next_step == "payment_declined" and _status(order, payment) == "declined"
 
 
 @asynccontextmanager
