@@ -151,7 +151,8 @@ BROKEN = """() => [...document.querySelectorAll(".tile b, .top .plain-button")].
   const box = (element.closest(".tile") ?? document.querySelector(".top")).getBoundingClientRect();
   const lines = [...text.getClientRects()].filter((line) => line.width);
   const tops = lines.map((line) => line.top);
-  return lines.some((line) => line.left < box.left || line.right > box.right) || Math.max(...tops) - Math.min(...tops) > 4;
+  const sideways = lines.some((line) => line.left < box.left || line.right > box.right);
+  return sideways || Math.max(...tops) - Math.min(...tops) > 4;
 }).map((element) => element.textContent.trim())"""
 
 
