@@ -182,8 +182,8 @@ class PostRoom:
             decision = Decision(key[0], "event_parked", f"{key[1]}:{key[2]}", evidence)
             await list_for_person(transaction.connection, [decision], transaction.now)
             crash_point(_BEFORE_PARKING)
-        item_parked(place=f"event:{key[1]}")
         crash_point(_AFTER_PARKING)
+        item_parked(place=f"event:{key[1]}")
 
     async def _reject(self, plugin: str, reason: str, body: bytes) -> tuple[int, str, bytes]:
         self.quarantined[plugin] = self.quarantined.get(plugin, 0) + 1
