@@ -49,6 +49,7 @@ class ScriptedGateway:
 
     def __init__(self) -> None:
         self.starts = defaultdict(list)
+        self.start_answers: list = []
         self.standing: dict[str, list[PaymentFact]] = {}
         self.refunds: dict[str, list] = defaultdict(list)
         self.refund_answers: list = []
@@ -61,6 +62,8 @@ class ScriptedGateway:
 
     async def start(self, request):
         self.starts[request.payment_id].append(request)
+        if self.start_answers:
+            return self.start_answers.pop(0)
         return Action("redirect", f"http://127.0.0.1:1/pay/{request.payment_id}")
 
     async def query(self, payment_id):
@@ -171,8 +174,8 @@ class Shop:
             channel="test",
         )
 
-    async def paying(self, order):
-        payment_id = PaymentId(new_id("payment", lane_of(order.id)))
+    async def paying(self, order, payment_id=None):
+        payment_id = payment_id or PaymentId(new_id("payment", lane_of(order.id)))
         return await self.desk.pay(payment_id=payment_id, order_id=order.id, method="scripted", locale="zh_Hans")
 
     def paid(self, payment, *, amount=None, at=None, reference=None) -> PaymentFact:

@@ -169,8 +169,8 @@ class Desk(Reading):
         answer: Answering[PaymentView] | None = None,
     ) -> PaymentView:
         """Begin to pay: written down, then started at the gateway, then answered. The same payment id again starts the
-        same payment again. Raises order_unknown, order_not_payable, too_many_payments, method_unknown,
-        gateway_unavailable.
+        same payment again, for as long as its order may be paid. Raises order_unknown, order_not_payable,
+        too_many_payments, method_unknown, gateway_unavailable.
         """
         place_of("order", order_id)
         gateway = self._parts.gateways.get(method)
@@ -189,9 +189,8 @@ class Desk(Reading):
     async def _not_started(self, begun: Begun, outcome: Outcome, answer: Answering[PaymentView] | None) -> PaymentView:
         if isinstance(outcome, Refused):
             return await self._started.submit(Started(begun.payment, None, PaymentState.DECLINED, answer))
-        if isinstance(outcome, NotSent | Throttled):
-            await self._started.submit(Started(begun.payment, None, PaymentState.CLOSED, None))
-        # What is unknown stays `starting`: it is asked about, and the same key starts the same payment again.
+        # What was not taken in, or is unknown, stays `starting`: it is asked about, closed with its order, and the same
+        # key starts the same payment again under the same number.
         raise Unavailable("gateway_unavailable")
 
     async def get_order(self, *, order_id: str) -> OrderView:

@@ -59,7 +59,11 @@ class Started:
 
 
 async def begin(connection: Connection, wanted: Sequence[PaymentWanted], now: datetime) -> list[Begun | Problem]:
-    """Write attempts down. Refusals: order_unknown, order_not_payable, too_many_payments."""
+    """Write attempts down. Refusals: order_unknown, order_not_payable, too_many_payments.
+
+    One that was begun before is given as it is; but nobody is sent to the gateway any more with one that never started
+    once its order cannot be paid.
+    """
     places = [place_of("order", item.order_id) for item in wanted]
     orders, before = await together(
         queries.locked(connection, sorted(set(places))), paid.payments_of_orders(connection, places)
@@ -75,7 +79,9 @@ async def begin(connection: Connection, wanted: Sequence[PaymentWanted], now: da
         quote = decoded(quotes[order.quote_id].body)
         earlier = before.get(order.id, [])
         same = next((payment for payment in earlier if payment.id == item.payment_id), None)
-        refusal = None if same else _refusal(order, len(earlier), now)
+        settled = same is not None and same.state is not PaymentState.STARTING
+        others = sum(payment is not same for payment in earlier)
+        refusal = None if settled else _refusal(order, others, now)
         if refusal is not None:
             answers.append(refusal)
             continue
@@ -136,7 +142,10 @@ async def begun(connection: Connection, place: Place) -> Begun:
 
 
 async def started(connection: Connection, items: Sequence[Started], now: datetime) -> list[PaymentView | Problem]:
-    """Write down what gateways answered, with the answers to the callers."""
+    """Write down what gateways answered, with the answers to the callers.
+
+    What became of a payment while its gateway answered (it was paid, or closed with its order) stands, and is shown.
+    """
     steps = [
         Step(
             item.payment.lane,
@@ -148,8 +157,10 @@ async def started(connection: Connection, items: Sequence[Started], now: datetim
         for item in items
         if item.state is not item.payment.state
     ]
-    await payments.advance(connection, steps, now)
-    views = [payment_view(_after(item)) for item in items]
+    moved = await payments.advance(connection, steps, now)
+    overtaken = [(step.lane, step.id) for step in steps if step.id not in moved]
+    stands = await paid.payments(connection, overtaken) if overtaken else {}
+    views = [payment_view(stands.get(item.payment.id) or _after(item)) for item in items]
     stored = [
         (item.answer.claim, *item.answer.render(view))
         for item, view in zip(items, views, strict=True)

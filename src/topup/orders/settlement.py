@@ -254,7 +254,8 @@ def _judge(case: _Case, fact: PaymentFact, now: datetime) -> None:
     elif fact.standing is PaymentStanding.DECLINED:
         target = PaymentState.DECLINED
     elif fact.standing is PaymentStanding.WAITING:
-        target = PaymentState.PENDING
+        # No news: a payment is `pending` once its payer was told where to pay, and until then may be started again.
+        return
     else:
         target = PaymentState.CLOSED
     if PAYMENT.permits(case.state, target):
@@ -303,7 +304,7 @@ def _intent(case: _Case, quote: StoredQuote, now: datetime) -> NewAttempt:
 
 def _step(case: _Case) -> Step:
     # A payer who was declined may try again on the gateway's page: asked about once more when the time is up.
-    ask_at = case.payment.expires_at if case.state in {PaymentState.DECLINED, PaymentState.PENDING} else None
+    ask_at = case.payment.expires_at if case.state is PaymentState.DECLINED else None
     return Step(case.payment.lane, case.payment.id, case.state, ask_at)
 
 
