@@ -59,7 +59,7 @@ class _Plan:
 
 def next_of(refund: Refund, outcome: Outcome, *, sending: bool, now: datetime) -> tuple[RefundState, datetime | None]:
     """The refund's next state and when to act again. It may be sent again, only ever under its own number, where
-    nothing was sent or the gateway positively never had it.
+    nothing was sent or the gateway positively never had it: that is tried on, hourly in the end.
     """
     later = now + ask_after(refund.tries)
     match outcome:
@@ -73,7 +73,8 @@ def next_of(refund: Refund, outcome: Outcome, *, sending: bool, now: datetime) -
             return RefundState.REQUESTED, later
         case Throttled(retry_after_s) if sending:
             return RefundState.REQUESTED, max(later, now + timedelta(seconds=retry_after_s))
-    if now - refund.created_at > HORIZON:
+    # What was sent just now is asked about once at least, however old the refund is.
+    if not sending and now - refund.created_at > HORIZON:
         return RefundState.NEEDS_PERSON, None
     if isinstance(outcome, Accepted) or refund.state is RefundState.ACCEPTED:
         return RefundState.ACCEPTED, later
@@ -144,7 +145,10 @@ def _apply(plan: _Plan, case: _Case, item: RefundHeard, now: datetime) -> None:
     state, act_at = next_of(refund, item.outcome, sending=item.sending, now=now)
     plan.steps.append(((refund.lane, refund.id), state, act_at))
     if state is RefundState.NEEDS_PERSON:
-        plan.decisions.append(_decision(case, item.outcome))
+        plan.decisions.append(_decision("refund_unresolved", case, item.outcome))
+    if state is RefundState.REQUESTED and now - refund.created_at > HORIZON:
+        # It is tried on, and no harm is done by that; but somebody waits for their money.
+        plan.decisions.append(_decision("refund_delayed", case, item.outcome))
     if state is RefundState.REFUNDED:
         plan.back.append(case)
     if case.capture.disposition is not Disposition.KEPT:
@@ -160,7 +164,7 @@ def _move(case: _Case, state: OrderState, cause: Cause) -> operations.Move:
     return operations.Move(case.order.lane, case.order.id, ((state, cause),))
 
 
-def _decision(case: _Case, outcome: Outcome) -> Decision:
+def _decision(kind: str, case: _Case, outcome: Outcome) -> Decision:
     evidence = {
         "order": case.order.id,
         "payment": case.payment.id,
@@ -172,7 +176,7 @@ def _decision(case: _Case, outcome: Outcome) -> Decision:
         "code": outcome.code if isinstance(outcome, Refused) else None,
         "tries": case.refund.tries,
     }
-    return Decision(case.refund.lane, "refund_unresolved", case.refund.id, evidence)
+    return Decision(case.refund.lane, kind, case.refund.id, evidence)
 
 
 async def _open(connection: Connection, heard: Sequence[RefundHeard]) -> dict[str, _Case]:

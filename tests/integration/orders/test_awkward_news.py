@@ -9,7 +9,7 @@ from topup.fulfilment.ports import CarrierFact
 from topup.kernel.errors import Problem
 from topup.kernel.ids import OrderId, lane_of, new_id
 from topup.kernel.money import Money
-from topup.kernel.outcome import Accepted, Done, Reason, Refused, Unknown
+from topup.kernel.outcome import Accepted, Done, NotSent, Reason, Refused, Throttled, Unknown
 from topup.orders.refunding import RefundHeard
 from topup.payments.ports import BillLine, PaymentAnswer, PaymentStanding, RefundFact
 
@@ -189,6 +189,38 @@ class TestRefunds:
         assert (await shop.order(order)).status == "needs_person"
         assert [len(of) for of in shop.gateway.refunds.values()] == [1]
         assert await left_to_do(shop) == {}
+
+    @pytest.mark.parametrize(
+        ("sent", "asked"),
+        [
+            (NotSent("refused"), None),
+            (Throttled(30), None),
+            (Unknown("timeout"), Refused(Reason.ABSENT, "never had it")),
+        ],
+        ids=["not sent", "throttled", "absent"],
+    )
+    async def test_one_that_does_not_get_through_for_a_day_is_listed_once_and_tried_on(self, shop, sent, asked):
+        shop.carrier.answers = [Refused(Reason.USER, "suspended")]
+        order = await shop.ordered(number=FOREIGN, amount=1000, currency="SGD")
+        await shop.tells(shop.paid(await shop.paying(order)))
+        await shop.desk.outside.deliver()
+        listed, tries = [], []
+        for _ in range(2 * 26):
+            shop.gateway.refund_answers = [sent]
+            shop.gateway.refund_query_answers = [asked] if asked else []
+            await shop.desk.outside.refund()
+            listed.append(await work_items(shop))
+            tries.append(sum(len(of) for of in shop.gateway.refunds.values()))
+            await shop.later(minutes=61)
+        assert listed[20] == []
+        assert listed[-1] == ["refund_delayed"]
+        assert tries[-1] > tries[-10], "it is tried on"
+        assert (await shop.order(order)).status == "refunding"
+        shop.gateway.refund_answers = shop.gateway.refund_query_answers = []
+        await shop.run()
+        assert (await shop.order(order)).status == "refunded"
+        assert len(shop.gateway.refunds) == 1
+        assert await work_items(shop) == ["refund_delayed"]
 
 
 async def test_what_was_taken_in_and_then_denied_is_not_sent_again(shop):

@@ -77,6 +77,14 @@ def test_past_the_horizon_a_person_decides(state, outcome):
     assert next_of(late, outcome, sending=False, now=NOW) == (RefundState.NEEDS_PERSON, None)
 
 
+@pytest.mark.parametrize("outcome", [Unknown("timeout"), Accepted("r1")])
+def test_but_what_was_sent_just_now_is_asked_about_once_more(outcome):
+    late = refund(RefundState.SENDING, age=HORIZON + timedelta(seconds=1))
+    state, act_at = next_of(late, outcome, sending=True, now=NOW)
+    assert state in {RefundState.UNKNOWN, RefundState.ACCEPTED}
+    assert act_at is not None
+
+
 def test_one_that_was_taken_in_and_is_denied_afterwards_ends_with_a_person():
     denied = Refused(Reason.ABSENT, "code")
     assert next_of(refund(RefundState.ACCEPTED), denied, sending=False, now=NOW)[0] is RefundState.ACCEPTED
