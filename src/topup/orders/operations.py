@@ -67,7 +67,7 @@ class NotMoved(RuntimeError):
 
 
 def all_moved(moves: Sequence[Move], moved: set[str]) -> None:
-    """Raise NotMoved unless every one of `moves` moved: credit and receipts go with the state or not at all."""
+    """Raise NotMoved unless every one of `moves` moved: what goes with the state takes hold with it or not at all."""
     left = {move.id for move in moves} - moved
     if left:
         raise NotMoved(f"{len(left)} of {len(moves)}")

@@ -111,12 +111,13 @@ class Refunding:
                 _apply(plan, case, item, now)
             answers.append(Settled(case.order.id, case.order.state, to_submit=False))
         moved = await payments.advance_refunds(connection, plan.steps, now)
-        await operations.advance(connection, plan.moves, now)
+        if any(case.refund.id not in moved for case in plan.back):
+            raise operations.NotMoved("a refund")
+        operations.all_moved(plan.moves, await operations.advance(connection, plan.moves, now))
         await list_for_person(connection, plan.decisions, now)
-        back = [case for case in plan.back if case.refund.id in moved]
-        await self._tell(connection, back, now)
+        await self._tell(connection, plan.back, now)
         await inbox.settled(connection, done, now)
-        items: list[Item] = [refunded(case.payment, case.refund) for case in back]
+        items: list[Item] = [refunded(case.payment, case.refund) for case in plan.back]
         await post_all(connection, items, now)
         return answers
 
