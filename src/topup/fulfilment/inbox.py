@@ -8,10 +8,10 @@ from typing import Final
 import msgspec
 
 from topup.fulfilment.ports import CarrierFact
-from topup.kernel.ids import FulfilmentId
+from topup.kernel.ids import FulfilmentId, check_id
 from topup.kernel.outcome import Accepted, Done, Outcome, Reason, Refused, Reversed
 from topup.platform.database import Connection
-from topup.platform.inbox import EventKey, Inbox, Incoming
+from topup.platform.inbox import EventKey, Inbox, Incoming, readable
 
 _INBOX: Final = Inbox("fulfilment.inbox")
 settled: Final = _INBOX.settled
@@ -51,9 +51,9 @@ async def store(connection: Connection, events: Sequence[StoredCarrierEvent], no
 
 async def unsettled(
     connection: Connection, limit: int, now: datetime
-) -> list[tuple[EventKey, tuple[CarrierFact, ...]]]:
-    """Events that a process took in and did not settle, oldest first."""
-    return [(key, read(facts)) for key, facts in await _INBOX.unsettled(connection, limit, now)]
+) -> list[tuple[EventKey, tuple[CarrierFact, ...] | None]]:
+    """Events that a process took in and did not settle, oldest first; None for facts that cannot be read."""
+    return [(key, readable(read, facts)) for key, facts in await _INBOX.unsettled(connection, limit, now)]
 
 
 def written(facts: Sequence[CarrierFact]) -> str:
@@ -62,8 +62,10 @@ def written(facts: Sequence[CarrierFact]) -> str:
 
 
 def read(text: str) -> tuple[CarrierFact, ...]:
-    """Stored facts."""
-    return tuple(CarrierFact(FulfilmentId(fact.about), _outcome(fact)) for fact in _decode(text))
+    """Stored facts; raises ValueError for what was never written by `written`."""
+    return tuple(
+        CarrierFact(FulfilmentId(check_id("fulfilment", fact.about)), _outcome(fact)) for fact in _decode(text)
+    )
 
 
 def _stored(fact: CarrierFact) -> StoredCarrierFact:

@@ -13,7 +13,7 @@ from topup.fulfilment import inbox as carrier_inbox
 from topup.fulfilment.inbox import StoredCarrierEvent
 from topup.fulfilment.ports import Carrier, CarrierEventRejected, CarrierFact
 from topup.kernel.errors import NotFound, Problem, Unavailable
-from topup.kernel.ids import InvalidId, lane_of
+from topup.kernel.ids import InvalidId, check_id, lane_of
 from topup.orders.concluding import Heard
 from topup.orders.outside import Ears
 from topup.orders.refunding import RefundHeard
@@ -109,7 +109,7 @@ class PostRoom:
             raise NotFound("carrier_unknown")
         try:
             event = plugin.parse_event(headers, body, await self._now())
-            places = {lane_of(fact.fulfilment_id) for fact in event.facts}
+            places = {lane_of(check_id("fulfilment", fact.fulfilment_id)) for fact in event.facts}
         except (CarrierEventRejected, InvalidId) as rejected:
             return await self._reject(carrier, str(rejected), body)
         key = (min(places, default=0), carrier, event.event_id)
@@ -131,7 +131,7 @@ class PostRoom:
         )
         return len(left) + len(carriers_left)
 
-    async def _settle(self, key: EventKey, facts: Sequence[Fact]) -> None:
+    async def _settle(self, key: EventKey, facts: Sequence[Fact] | None) -> None:
         async def tell(fact: Fact, event: EventKey | None) -> None:
             if isinstance(fact, PaymentFact):
                 await self._ears.payment(Told(fact, key[1], event))
@@ -140,7 +140,7 @@ class PostRoom:
 
         await self._each(key, facts, tell, carrier=False)
 
-    async def _conclude(self, key: EventKey, facts: Sequence[CarrierFact]) -> None:
+    async def _conclude(self, key: EventKey, facts: Sequence[CarrierFact] | None) -> None:
         async def tell(fact: CarrierFact, event: EventKey | None) -> None:
             await self._ears.delivery(Heard(fact.fulfilment_id, fact.outcome, key[1], event=event))
 
@@ -149,14 +149,19 @@ class PostRoom:
     async def _each(
         self,
         key: EventKey,
-        facts: Sequence[Stated],
+        facts: Sequence[Stated] | None,
         tell: Callable[[Stated, EventKey | None], Awaitable[None]],
         *,
         carrier: bool,
     ) -> None:
         """Settle the facts of an event one by one. It is settled with the last of them, so that the sweep takes it up
-        again when the process dies in between; a fact that cannot be settled parks it, after the others.
+        again when the process dies in between; a fact that cannot be settled parks it, after the others. None are
+        facts that cannot be read.
         """
+        if facts is None:
+            _log.error("event_unreadable", plugin=key[1])
+            await self._park(key, "unreadable", carrier=carrier)
+            return
         obstacle = ""
         for number, fact in enumerate(facts, 1):
             is_last = number == len(facts)
@@ -221,4 +226,7 @@ class PostRoom:
 
 
 def _lane_of_fact(fact: Fact) -> int:
-    return lane_of(fact.payment_id if isinstance(fact, PaymentFact) else fact.refund_id)
+    """Where the thing lives that a fact is about; raises InvalidId for an id of another kind."""
+    if isinstance(fact, PaymentFact):
+        return lane_of(check_id("payment", fact.payment_id))
+    return lane_of(check_id("refund", fact.refund_id))

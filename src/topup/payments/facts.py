@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from topup.kernel.ids import PaymentId, RefundId
+from topup.kernel.ids import PaymentId, RefundId, check_id, is_id
 from topup.kernel.money import Money
 from topup.kernel.outcome import Accepted, Done, Outcome, Reason, Refused
 from topup.payments.ports import Fact, PaymentFact, PaymentStanding, RefundFact
@@ -33,7 +33,7 @@ def written(facts: Sequence[Fact]) -> str:
 
 
 def read(text: str) -> tuple[Fact, ...]:
-    """Stored facts; raises msgspec.ValidationError for what was never written by `written`."""
+    """Stored facts; raises ValueError for what was never written by `written`."""
     return tuple(_fact(stored) for stored in _decode(text))
 
 
@@ -56,10 +56,11 @@ def _refund(fact: RefundFact) -> StoredFact:
 
 
 def _fact(stored: StoredFact) -> Fact:
-    if stored.about.startswith("ref_"):
+    if is_id("refund", stored.about):
         return RefundFact(RefundId(stored.about), _outcome(stored))
+    about = PaymentId(check_id("payment", stored.about))
     amount = None if stored.amount_minor is None else Money(stored.amount_minor, stored.currency)
-    return PaymentFact(PaymentId(stored.about), PaymentStanding(stored.said), stored.reference, amount, stored.paid_at)
+    return PaymentFact(about, PaymentStanding(stored.said), stored.reference, amount, stored.paid_at)
 
 
 def _outcome(stored: StoredFact) -> Outcome:

@@ -8,7 +8,7 @@ from typing import Final
 from topup.payments.facts import read, written
 from topup.payments.ports import Fact
 from topup.platform.database import Connection
-from topup.platform.inbox import EventKey, Inbox, Incoming
+from topup.platform.inbox import EventKey, Inbox, Incoming, readable
 
 QUARANTINE: Final = 1000
 """How many unverified events are kept; a new one takes the place of an old one."""
@@ -32,9 +32,11 @@ async def store(connection: Connection, events: Sequence[StoredEvent], now: date
     return await _INBOX.store(connection, incoming, now)
 
 
-async def unsettled(connection: Connection, limit: int, now: datetime) -> list[tuple[EventKey, tuple[Fact, ...]]]:
-    """Events that a process took in and did not settle, oldest first."""
-    return [(key, read(facts)) for key, facts in await _INBOX.unsettled(connection, limit, now)]
+async def unsettled(
+    connection: Connection, limit: int, now: datetime
+) -> list[tuple[EventKey, tuple[Fact, ...] | None]]:
+    """Events that a process took in and did not settle, oldest first; None for facts that cannot be read."""
+    return [(key, readable(read, facts)) for key, facts in await _INBOX.unsettled(connection, limit, now)]
 
 
 async def quarantine(connection: Connection, *, method: str, reason: str, raw: bytes, now: datetime) -> None:

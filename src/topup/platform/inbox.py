@@ -4,16 +4,18 @@ The rooms that are told things have a table each, of one shape: `<room>.inbox (l
 facts, settled_at)`. The raw bytes are sealed; the facts are the room's to write and read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from topup.platform.arrays import columns
 from topup.platform.database import Connection
 
 SETTLED_BY_ITSELF: Final = timedelta(seconds=2)
 """How long an event is left to the process that took it in, before a sweep takes it up."""
+
+Facts = TypeVar("Facts")
 
 EventKey = tuple[int, str, str]
 """Lane, source (the plugin), and the source's id of the event."""
@@ -26,6 +28,14 @@ class Incoming:
     key: EventKey
     raw: bytes
     facts: str
+
+
+def readable(read: Callable[[str], Facts], text: str) -> Facts | None:
+    """What `read` makes of stored facts, or None: a row that cannot be read must not hide those behind it."""
+    try:
+        return read(text)
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

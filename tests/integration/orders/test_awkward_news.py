@@ -1,9 +1,11 @@
 """News that comes in awkward company: nothing of it may be lost, and nothing may be asked about for ever."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from prometheus_client import REGISTRY
+from psycopg.types.json import Jsonb
 
 from topup.fulfilment.ports import CarrierFact
 from topup.kernel.errors import Problem
@@ -11,7 +13,7 @@ from topup.kernel.ids import OrderId, lane_of, new_id
 from topup.kernel.money import Money
 from topup.kernel.outcome import Accepted, Done, NotSent, Reason, Refused, Throttled, Unknown
 from topup.orders.refunding import RefundHeard
-from topup.payments.ports import BillLine, PaymentAnswer, PaymentStanding, RefundFact
+from topup.payments.ports import BillLine, PaymentAnswer, PaymentFact, PaymentStanding, RefundFact
 
 FOREIGN = "+6581234500"
 
@@ -57,6 +59,49 @@ class TestEvents:
         for _ in range(3):
             await shop.desk.post_room.sweep(limit=2)
         assert (await shop.order(order)).status == "delivered"
+
+    async def test_one_that_cannot_be_read_is_put_aside_and_hides_no_other(self, shop, database_url):
+        payment = await shop.paying(order := await shop.ordered())
+        abroad = await shop.ordered(number=FOREIGN, amount=1000, currency="SGD")
+        await shop.tells(shop.paid(await shop.paying(abroad)))
+        shop.carrier.answers = [Accepted("taken in")]
+        await shop.desk.outside.deliver()
+        unreadable = [
+            ("payments", {"not": "facts"}),
+            ("payments", [{"about": payment.id, "said": "paid upside down"}]),
+            ("payments", [{"about": payment.id, "said": "paid", "reference": "r", "amount_minor": 10**30}]),
+            ("payments", [{"about": payment.id, "said": "paid", "amount_minor": 1, "currency": "?"}]),
+            ("payments", [{"about": order.id, "said": "paid"}]),
+            ("fulfilment", [{"about": "somebody", "said": "done", "reference": ""}]),
+            ("fulfilment", [{"about": abroad.id, "said": "refused:by chance", "reference": ""}]),
+        ]
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as owner:
+            for number, (room, facts) in enumerate(unreadable):
+                await owner.execute(
+                    f"INSERT INTO {room}.inbox (lane, source, event_id, received_at, raw, facts)"
+                    " VALUES (3, 'scripted', %s, now() - interval '1 h', '', %s)",
+                    (f"bad-{number}", Jsonb(facts)),
+                )
+        process_dies_after_acknowledging(shop)
+        await shop.tells(shop.paid(payment))
+        await shop.carrier_tells(CarrierFact(next(iter(shop.carrier.submissions)), Done("done")))
+        await shop.later(seconds=3)
+        parked = {"place": "event:scripted"}
+        before = REGISTRY.get_sample_value("topup_items_parked_total", parked) or 0
+        for _ in range(4):
+            await shop.desk.post_room.sweep(limit=2)
+        assert [(await shop.order(one)).status for one in (order, abroad)] == ["delivered", "delivered"]
+        assert await work_items(shop) == ["event_parked"] * len(unreadable)
+        assert REGISTRY.get_sample_value("topup_items_parked_total", parked) == before + len(unreadable)
+        assert await shop.desk.post_room.sweep() == 0
+
+    async def test_one_about_a_thing_of_another_kind_is_refused(self, shop):
+        order = await shop.ordered()
+        paid = PaymentFact(order.id, PaymentStanding.PAID, "r", Money(5000, "CNY"), datetime.now(UTC))
+        assert (await shop.tells(paid))[0] == 400
+        assert (await shop.tells(RefundFact((await shop.paying(order)).id, Done("back"))))[0] == 400
+        assert (await shop.carrier_tells(CarrierFact(order.id, Done("done"))))[0] == 400
+        assert await left_to_do(shop) == {"payments": 1}
 
     async def test_one_with_two_facts_is_settled_only_when_both_are(self, shop):
         """The process dies between the first fact and the second: the sweep takes the event up again."""
