@@ -123,7 +123,7 @@ class Installation:
             "ask": outside.ask,
             "deliver": outside.deliver,
             "refund": outside.refund,
-            "bills": outside.read_bills,
+            "bills": self.desk.bills.read,
         }
         return await runs[kind]()
 

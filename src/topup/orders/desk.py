@@ -18,6 +18,7 @@ from topup.kernel.msisdn import Msisdn, parse_msisdn
 from topup.kernel.outcome import NotSent, Outcome, Refused, Throttled
 from topup.lines.queries import route
 from topup.orders import paying, receipts
+from topup.orders.bills import Bills
 from topup.orders.concluding import Concluding, Heard
 from topup.orders.ordering import Ordering, OrderWanted, QuoteWanted
 from topup.orders.outside import Ears, Outside
@@ -92,6 +93,7 @@ class Desk(Reading):
             carrier_events_url=lambda carrier: f"{parts.public_url}/webhooks/carriers/{carrier}",
             is_same_carrier=self._still_served,
         )
+        self.bills = Bills(database=database, gateways=parts.gateways, ears=ears)
         self.post_room = PostRoom(
             database=database, keys=keys, gateways=parts.gateways, carriers=parts.carriers, ears=ears
         )

@@ -5,7 +5,7 @@ answer is written in another. Whatever dies in between is taken up again by aski
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from time import monotonic
 from typing import Final
 
@@ -15,8 +15,7 @@ from topup.fulfilment import operations as fulfilment
 from topup.fulfilment.operations import Due
 from topup.fulfilment.ports import Carrier, Delivery
 from topup.fulfilment.queries import Attempt, attempts
-from topup.kernel.errors import Problem, Unavailable
-from topup.kernel.ids import FulfilmentId, PaymentId, is_id, lane_of
+from topup.kernel.ids import FulfilmentId
 from topup.kernel.money import Money
 from topup.kernel.outcome import Done, Outcome, Reason, Refused, Unknown
 from topup.orders import queries
@@ -29,8 +28,6 @@ from topup.orders.states import OrderState
 from topup.payments import operations as payments
 from topup.payments import queries as paid
 from topup.payments.ports import (
-    BillLine,
-    BillUnavailable,
     Capability,
     Gateway,
     PaymentFact,
@@ -43,7 +40,6 @@ from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Connection, Database, Transaction
 from topup.work.operations import Decision, list_for_person
 
-_BILL_PAGE: Final = 500
 _SUBMIT_WITHIN_S: Final = fulfilment.LEASE.total_seconds() / 2
 """A submission leaves this soon after it was taken up, or not at all: a process that was held up for longer may have
 been taken for dead, and another attempt be under way."""
@@ -72,10 +68,6 @@ _BEFORE_PUTTING_OFF = crash_label("question.before_put_off")
 _AFTER_PUTTING_OFF = crash_label("question.after_put_off")
 _BEFORE_LAST = crash_label("question.before_last")
 _AFTER_LAST = crash_label("question.after_last")
-_BEFORE_BILL = crash_label("bill.before_read")
-_AFTER_BILL = crash_label("bill.after_read")
-_BEFORE_LISTING = crash_label("bill.before_list")
-_AFTER_LISTING = crash_label("bill.after_list")
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,68 +267,6 @@ class Outside:
                 await _give_up(transaction, payment)
             crash_point(_BEFORE_PUTTING_OFF)
         crash_point(_AFTER_PUTTING_OFF)
-
-    async def read_bills(self) -> int:
-        """Settle what a gateway's bill of today and yesterday knows and we do not: the last net under lost events."""
-        async with self._database.read() as transaction:
-            today = transaction.now.date()
-        found = 0
-        for name, gateway in self._gateways.items():
-            if Capability.BILL not in gateway.capabilities:
-                continue
-            for day in (today - timedelta(days=1), today):
-                found += await self._read_bill(name, gateway, day)
-        return found
-
-    async def _read_bill(self, name: str, gateway: Gateway, day: date) -> int:
-        crash_point(_BEFORE_BILL)
-        try:
-            bill = await gateway.bill(day)
-        except BillUnavailable:
-            return 0
-        crash_point(_AFTER_BILL)
-        lines = [line for line in bill if line.kind == "payment"]
-        found = 0
-        for start in range(0, len(lines), _BILL_PAGE):
-            page = {line.our_id: line for line in lines[start : start + _BILL_PAGE] if is_id("payment", line.our_id)}
-            async with self._database.read() as transaction:
-                places = [(lane_of(identifier), identifier) for identifier in page]
-                captures = await paid.captures(transaction.connection, places)
-            known = {(capture.payment_id, capture.reference) for of in captures.values() for capture in of}
-            for line in lines[start : start + _BILL_PAGE]:
-                if line.our_id in page and (line.our_id, line.reference) not in known:
-                    found += await self._settle_line(name, line)
-        return found
-
-    async def _settle_line(self, name: str, line: BillLine) -> int:
-        """Settle money that only the bill knew of; what cannot be settled is for a person, and hides no other line."""
-        fact = PaymentFact(PaymentId(line.our_id), PaymentStanding.PAID, line.reference, line.amount, line.at)
-        try:
-            await self._ears.payment(Told(fact, name))
-        except Unavailable:
-            raise
-        except Problem as problem:
-            reason = problem.code
-        except Exception as error:  # noqa: BLE001 - a poisoned line must not hide the others; it is listed
-            _log.exception("bill_line_unknown", method=name)
-            reason = type(error).__name__
-        else:
-            return 1
-        evidence = {
-            "method": name,
-            "payment": line.our_id,
-            "reference": line.reference,
-            "amount_minor": line.amount.amount_minor,
-            "currency": line.amount.currency,
-            "reason": reason,
-        }
-        async with self._database.transaction() as transaction:
-            subject = f"{name}:{line.our_id}:{line.reference}"
-            decision = Decision(lane_of(line.our_id), "bill_line_unknown", subject, evidence)
-            await list_for_person(transaction.connection, [decision], transaction.now)
-            crash_point(_BEFORE_LISTING)
-        crash_point(_AFTER_LISTING)
-        return 0
 
 
 async def _give_up(transaction: Transaction, payment: Payment) -> None:

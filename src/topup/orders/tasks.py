@@ -18,5 +18,5 @@ def sweeps(desk: Desk) -> list[Sweep]:
         Sweep("orders.deliver", 0.2, partial(desk.outside.deliver, patience_s=PATIENCE_S)),
         Sweep("orders.refund", 0.5, partial(desk.outside.refund, patience_s=PATIENCE_S)),
         Sweep("orders.ask", 1.0, partial(desk.outside.ask, patience_s=PATIENCE_S)),
-        Sweep("orders.bills", 900.0, desk.outside.read_bills),
+        Sweep("orders.bills", 900.0, desk.bills.read),
     ]

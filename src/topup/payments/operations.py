@@ -6,7 +6,7 @@ other.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -164,6 +164,18 @@ async def record(connection: Connection, news: Sequence[NewCapture], now: dateti
         " SELECT u.*, %s FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::bigint[], %b::text[],"
         " %b::timestamptz[], %b::text[]) AS u",
         (now, *columns(rows)),
+    )
+
+
+async def remember_bills(connection: Connection, *, method: str, through: date, today: date) -> None:
+    """Note that a method's bills were read up to the day `through`: never less than before, but for a day that had not
+    come yet, because our clock was ahead.
+    """
+    await connection.execute(
+        "INSERT INTO payments.bills AS b (method, read_through) VALUES (%s, %s) ON CONFLICT (method)"
+        " DO UPDATE SET read_through = CASE WHEN b.read_through > %s THEN excluded.read_through"
+        " ELSE greatest(b.read_through, excluded.read_through) END",
+        (method, through, today),
     )
 
 

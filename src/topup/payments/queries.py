@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypeVar
 
 from psycopg.rows import class_row
@@ -123,6 +123,12 @@ async def refunds_of_payments(connection: Connection, payments_: Sequence[Place]
         " ON r.lane = place.lane AND r.payment_id = place.id ORDER BY r.created_at, r.id"
     )
     return _grouped(await _read(connection, Refund, sql, payments_), lambda refund: refund.payment_id)
+
+
+async def bills_read(connection: Connection) -> dict[str, date]:
+    """The last day whose bill was read, it and all days before it, for each method that ever had one read."""
+    cursor = await connection.execute("SELECT method, read_through FROM payments.bills")
+    return dict(await cursor.fetchall())
 
 
 async def _read(connection: Connection, row: type[Row], sql: str, places: Sequence[Place]) -> list[Row]:

@@ -143,9 +143,9 @@ async def test_a_payment_nobody_tells_of_is_found_in_the_bill(shop):
     payment = await shop.paying(order)
     fact = shop.paid(payment)
     shop.gateway.lines = [BillLine("payment", payment.id, fact.reference, payment.amount, fact.paid_at)]
-    assert await shop.desk.outside.read_bills() == 1
+    assert await shop.desk.bills.read() == 1
     assert (await shop.order(order)).status == "delivered"
-    assert await shop.desk.outside.read_bills() == 0
+    assert await shop.desk.bills.read() == 0
 
 
 async def test_a_gateway_that_does_not_answer_is_asked_until_a_person_decides(shop):

@@ -137,10 +137,10 @@ class TestBills:
         strange = BillLine("payment", new_id("payment", 3), "strange", Money(1, "CNY"), fact.paid_at)
         ours = BillLine("payment", payment.id, fact.reference, payment.amount, fact.paid_at)
         shop.gateway.lines = [strange, ours]
-        await shop.desk.outside.read_bills()
+        await shop.desk.bills.read()
         assert (await shop.order(order)).status == "delivered"
         assert await work_items(shop) == ["bill_line_unknown"]
-        await shop.desk.outside.read_bills()
+        await shop.desk.bills.read()
         assert await work_items(shop) == ["bill_line_unknown"]
 
 

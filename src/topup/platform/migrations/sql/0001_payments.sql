@@ -60,6 +60,13 @@ CREATE INDEX refunds_of_payment ON payments.refunds (lane, payment_id);
 CREATE INDEX refunds_due ON payments.refunds (act_at) WHERE act_at IS NOT NULL;
 GRANT SELECT, INSERT, UPDATE ON payments.refunds TO topup_app;
 
+-- How far the bill of each gateway has been read: all days up to and with this one.
+CREATE TABLE payments.bills (
+    method       text COLLATE "C" PRIMARY KEY,
+    read_through date NOT NULL
+);
+GRANT SELECT, INSERT, UPDATE ON payments.bills TO topup_app;
+
 -- Verified events, stored before they are acknowledged.
 CREATE TABLE payments.inbox (
     lane        smallint NOT NULL,
