@@ -4,6 +4,8 @@ failed took half hold, and topup comes back by itself.
 
 import asyncio
 import contextlib
+import os
+import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -13,12 +15,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.chaos import Topup, topup_at
+from tests.support.chaos import Topup, ended, spawn, topup_at
 from tests.support.crowd import Crowd, crowd_of, hurried
+from tests.support.embedded import postmaster, postmasters
 from tests.support.servers import filled, kill_and_start, restart, small_disk
 from tests.support.simulators import until
 from tests.support.truth import wrongs
 from topup.platform.embedded import EmbeddedServer
+from topup.platform.embedded.locks import gate
 from topup.platform.settings import prepare_data_dir
 
 pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("chaos-1")]
@@ -36,6 +40,17 @@ class Embedded:
     topup: Topup
     server: EmbeddedServer
     data_dir: Path
+
+    def kill(self) -> int:
+        """kill -9 of the postmaster, which had this process id."""
+        process = postmaster(self.data_dir)
+        os.kill(process, signal.SIGKILL)
+        return process
+
+    async def readiness(self) -> int:
+        """What a monitor is told."""
+        async with httpx.AsyncClient(base_url=self.topup.url, trust_env=False, timeout=BACK_WITHIN_S) as client:
+            return (await client.get("/health/ready")).status_code
 
     async def restart(self) -> None:
         await asyncio.to_thread(restart, self.server)
@@ -94,6 +109,65 @@ async def test_restarts_under_load_lose_nothing_that_was_acknowledged(data_dir, 
     figures("G12", restarts=len(hurts), acknowledged=len(books.orders), lost=0, seconds_to_recover=worst)
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])])
+async def test_a_killed_server_is_brought_back_by_those_who_use_it(data_dir, figures, processes, kills):
+    """Nobody else starts it. Of two processes that miss it, one starts it and the other finds it running."""
+    seconds = []
+    async with installed(data_dir) as place, crowd_of(place.topup) as crowd, at_work(place, processes=processes):
+        for _ in range(kills):
+            before = len(crowd.journeys)
+            crowd.send(LOAD * 2)
+            async with hurried(place.topup):
+                await are_busy(crowd, before)
+                killed = place.kill()
+                seconds.append(await place.back_after_s())
+            assert killed not in postmasters(data_dir)
+            assert len(postmasters(data_dir)) == 1
+        books = await crowd.settle(patience_s=120)
+    assert wrongs(books, crowd.journeys) == []
+    worst = f"{max(seconds):.2f}"
+    figures("G12", kills=kills, processes=processes, acknowledged=len(books.orders), lost=0, seconds_to_recover=worst)
+
+
+async def test_readiness_tells_of_a_killed_server_until_it_is_back(data_dir):
+    async with installed(data_dir) as place, at_work(place, processes=1):
+        await until(place.readiness, lambda status: status == 200, patience_s=BACK_WITHIN_S)
+        with gate(place.server.home, timeout_s=BACK_WITHIN_S):
+            # Nobody can start it while we are in the gate.
+            place.kill()
+            await until(place.readiness, lambda status: status == 503, patience_s=BACK_WITHIN_S)
+            # Longer than a first pause between tries to connect, and than a sweep's.
+            await until(lambda: heard(place.topup, "sweep_failed"), lambda times: times >= 5, patience_s=BACK_WITHIN_S)
+        await until(place.readiness, lambda status: status == 200, patience_s=BACK_WITHIN_S)
+
+
+async def heard(topup: Topup, event: str) -> int:
+    """How often its processes have logged it."""
+    return topup.whole_log().count(event)
+
+
+@contextlib.asynccontextmanager
+async def at_work(place: Embedded, *, processes: int) -> AsyncIterator[None]:
+    """One `serve`, or a `web` and a `worker`."""
+    topup = place.topup
+    if processes == 1:
+        await topup.start()
+        yield
+    else:
+        topup.words, topup.settings = ("web",), {"TOPUP_DEMO": "1", "TOPUP_PUBLIC_URL": topup.url}
+        await topup.start()
+        worker = await spawn(topup.data_dir, {**topup.settings, "TOPUP_LOG_LEVEL": "info"}, "worker")
+        try:
+            # One that is only starting would end with a sentence, and its operator would start it again.
+            await until(lambda: heard(topup, "working"), bool, patience_s=BACK_WITHIN_S)
+            yield
+        finally:
+            code = await ended(worker)
+        assert code == 0, topup.said()
+    await topup.stop()
+
+
 async def test_a_full_disk_refuses_and_then_goes_on(data_dir, figures):
     prepare_data_dir(data_dir).chmod(0o711)
     disk = data_dir / "database"
@@ -106,8 +180,6 @@ async def test_a_full_disk_refuses_and_then_goes_on(data_dir, figures):
             with filled(disk):
                 crowd.send(LOAD)
                 await until(lambda: counted(place, answers), lambda found: found[503] >= 5, patience_s=BACK_WITHIN_S)
-            # Where the server gave up on the full disk, whoever needs it next brings it up.
-            EmbeddedServer.start(data_dir).close()
             seconds = await place.back_after_s()
             books = await crowd.settle(patience_s=120)
             await place.topup.stop()

@@ -188,7 +188,11 @@ class Topup:
 
     def said(self) -> str:
         """The end of what it logged."""
-        return log_of(self.data_dir).read_text(errors="replace")[-3000:]
+        return self.whole_log()[-3000:]
+
+    def whole_log(self) -> str:
+        """All that every process of it logged."""
+        return log_of(self.data_dir).read_text(errors="replace")
 
     async def time_passes_while_dead(self) -> None:
         """So much that every lease is over and everything that waits is due."""

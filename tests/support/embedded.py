@@ -1,5 +1,6 @@
 """The embedded server under test: other processes that use it, and looks at its files and processes."""
 
+import contextlib
 import os
 import stat
 import subprocess
@@ -59,6 +60,19 @@ class Process:
 def postmaster(data_dir):
     file = data_dir / "database" / "cluster" / "postmaster.pid"
     return int(file.read_text().split("\n")[0]) if file.exists() else None
+
+
+def postmasters(data_dir):
+    """All that live in the cluster, whatever its lock file says; their children name no directory."""
+    cluster = str((data_dir / "database" / "cluster").resolve())
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                program, *words = (entry / "cmdline").read_text().split("\0")
+                if Path(program).name == "postgres" and cluster in words:
+                    found.append(int(entry.name))
+    return found
 
 
 def lives(process):

@@ -80,12 +80,14 @@ async def at_work(house: Furnished) -> AsyncIterator[Supervisor]:
     supervisor = Supervisor(sweeps(house), metrics=Metrics())
     running = asyncio.create_task(supervisor.run(), name="sweeps")
     nudging = asyncio.create_task(_nudge(house.desk, supervisor), name="nudges")
+    waking = asyncio.create_task(_wake(house.store.database, supervisor), name="waking")
     try:
         yield supervisor
     finally:
         nudging.cancel()
+        waking.cancel()
         supervisor.stop()
-        await asyncio.gather(running, nudging, return_exceptions=True)
+        await asyncio.gather(running, nudging, waking, return_exceptions=True)
 
 
 async def _nudge(desk: Desk, supervisor: Supervisor) -> None:
@@ -94,6 +96,15 @@ async def _nudge(desk: Desk, supervisor: Supervisor) -> None:
         await desk.deliveries_wait.wait()
         desk.deliveries_wait.clear()
         supervisor.nudge("orders.deliver")
+
+
+async def _wake(database: Database, supervisor: Supervisor) -> None:
+    """What failed for want of the database need not wait out its pause when that is back."""
+    while True:
+        await database.returned.wait()
+        database.returned.clear()
+        for name in supervisor.standings:
+            supervisor.nudge(name)
 
 
 async def _forget(database: Database) -> int:

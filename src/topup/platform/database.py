@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from topup.kernel.errors import Unavailable, WhoMustAct
-from topup.platform.embedded import EmbeddedServer
+from topup.platform.embedded import EmbeddedServer, kept
 from topup.platform.settings import Settings, prepare_data_dir
 
 Connection = AsyncConnection[tuple[Any, ...]]
@@ -39,6 +39,9 @@ TURNS: Final = 2
 _SEEN_FOR_S: Final = 10.0
 _BEGINNINGS: Final = 3
 _SILENCE_MS: Final = 10_000
+_RECONNECT_S: Final = 4.0
+"""After it the pool begins anew with whoever asks next: its pauses between attempts double, and after a minute without
+a database nobody would be served for another half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class Database:
         """As given: connects as the owner. Holds a password: never printed."""
         self.clock_offset = timedelta(seconds=settings.clock_offset_s)
         """Added to the database's time; tests move it."""
+        self.returned = asyncio.Event()
+        """Set when the embedded server was gone and is there again; whoever acts upon it clears it."""
         self._conninfo = application_conninfo(url, statement_timeout_s=settings.statement_timeout_s)
         self._seen: tuple[datetime, float] | None = None
         self._looking = asyncio.Lock()
@@ -69,7 +74,7 @@ class Database:
             max_size=settings.pool_size,
             timeout=settings.pool_wait_s,
             max_waiting=settings.pool_size * 64,
-            reconnect_timeout=30,
+            reconnect_timeout=_RECONNECT_S,
             open=False,
             name="topup",
         )
@@ -94,7 +99,8 @@ class Database:
             database = cls(url=url, settings=settings)
             try:
                 await database.start()
-                yield database
+                async with kept(server, on_return=database.returned.set) if server else contextlib.nullcontext():
+                    yield database
             finally:
                 await database.aclose()
         finally:

@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
+from enum import Enum, auto
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Final, Self
@@ -57,19 +58,31 @@ _NOBODY: Final = 2**22 + 1
 """A process id above Linux's limit (PID_MAX_LIMIT, 2^22): no process ever has it."""
 
 
+class Condition(Enum):
+    """How a server is, seen from outside."""
+
+    ALIVE = auto()
+    DEAD = auto()
+    """It ended without an order to: its lock file is there, its process is not."""
+    STOPPED = auto()
+    """It was told to end, and took its lock file away."""
+
+
 class EmbeddedServer:
     """A hold on the embedded PostgreSQL of one data directory; `url` connects as its superuser.
 
     Whoever starts first starts the server, others join it, the last to `close` stops it. A process that is killed
-    leaves it running for the next one to join.
+    leaves it running for the next one to join. A server that is killed is brought back by `revive`, which any of those
+    who hold it may call.
     """
 
-    def __init__(self, *, url: str, home: Path, programs: Path, account: Account, use: Use) -> None:
+    def __init__(self, *, url: str, beginning: "_Start", use: Use) -> None:
         self.url = url
         """Holds the password: never printed."""
-        self.home = home
-        self.programs = programs
-        self._account = account
+        self.home = beginning.home
+        self.programs = beginning.programs
+        self._beginning = beginning
+        self._account = beginning.account
         self._use: Use | None = use
 
     @classmethod
@@ -85,13 +98,36 @@ class EmbeddedServer:
                 use = Use(home)
                 try:
                     chosen = programs or binaries.programs(home, account)
-                    url = _Start(home, chosen, account, {**SETTINGS, **(settings or {})}).run()
+                    beginning = _Start(home, chosen, account, {**SETTINGS, **(settings or {})})
+                    url = beginning.run()
                 except BaseException:
                     use.drop()
                     raise
         except OSError as error:
             raise _problem(data_dir, str(error)) from error
-        return cls(url=url, home=home, programs=chosen, account=account, use=use)
+        return cls(url=url, beginning=beginning, use=use)
+
+    def condition(self) -> Condition:
+        """How the server is, from its lock file and its process: quick, and asks nobody."""
+        try:
+            process = _postmaster(self.home / "cluster")
+        except OSError:
+            # A disk that cannot be read tells nothing: who starts it again will hear more.
+            return Condition.DEAD
+        if process is None:
+            return Condition.STOPPED
+        return Condition.ALIVE if _serves(process, self.home / "cluster") else Condition.DEAD
+
+    def revive(self) -> bool:
+        """Start it again where it is gone, as it was configured; False where another did so meanwhile.
+
+        Nothing is ever made anew: a cluster that is not there any more is a broken one. Raises Unavailable as `start`.
+        """
+        try:
+            with gate(self.home, timeout_s=_GATE_S):
+                return self._beginning.again(self.url)
+        except OSError as error:
+            raise _problem(self.home, str(error)) from error
 
     def close(self) -> None:
         """Leave; the last one stops the server. Calling it again does nothing."""
@@ -137,11 +173,27 @@ class _Start:
             self._create(secret)
         directory = place.socket_directory(self.home, self.account)
         url = f"postgresql://{NAME}:{quote(secret)}@/{NAME}?host={quote(str(directory), safe='')}&port={place.PORT}"
+        self._see_up(url, directory, configuring=True)
+        return url
+
+    def again(self, url: str) -> bool:
+        """Bring it up at the address it had, with the configuration it had; False where it runs. Raises Unavailable."""
+        if self._running() and self._greet(url):
+            return False
+        directory = place.socket_directory(self.home, self.account)
+        if not self.cluster.exists() or quote(str(directory), safe="") not in url:
+            raise _problem(self.home, "what it was made of is gone")
+        self._see_up(url, directory, configuring=not self._configuration.exists())
+        return True
+
+    def _see_up(self, url: str, directory: Path, *, configuring: bool) -> None:
         for _ in range(_ATTEMPTS):
             if not self._running():
+                if configuring:
+                    self._configure(directory)
                 self._bring_up(directory)
             if self._greet(url):
-                return url
+                return
         raise _problem(self.home, "the server is shutting down again and again")
 
     def _create(self, secret: str) -> None:
@@ -186,7 +238,6 @@ class _Start:
         return False
 
     def _bring_up(self, directory: Path) -> None:
-        self._configure(directory)
         for left in directory.iterdir():
             # Of a postmaster that died: we are alone in the gate, the directory is this server's only, and none lives.
             left.unlink()
@@ -213,10 +264,14 @@ class _Start:
         lines = [f"{name} = {value}" for name, value in self.settings.items()]
         lines += [f"unix_socket_directories = '{str(directory).replace(chr(39), chr(39) * 2)}'", f"port = {place.PORT}"]
         # In our directory, not in the server's: root writes no file where another user could have put a link.
-        file = self.home / "topup.conf"
+        file = self._configuration
         file.write_text("\n".join(lines) + "\n")
         file.chmod(0o600)
         self.account.own(file)
+
+    @property
+    def _configuration(self) -> Path:
+        return self.home / "topup.conf"
 
     def _greet(self, url: str) -> bool:
         """Connect once, so that what we hand out is known to answer; make the database where it is missing.
