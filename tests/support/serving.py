@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import uvicorn
 
+from topup.platform.web.protocol import WholeProtocol
+
 
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
@@ -29,7 +31,7 @@ async def serving(app, bound: socket.socket) -> AsyncIterator[str]:
     """The address at which `app` is served while the block runs."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=WholeProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import uvicorn
 
 from topup.kernel.errors import Unavailable, WhoMustAct
+from topup.platform.web.protocol import WholeProtocol
 
 if TYPE_CHECKING:
     from topup.platform.web.edge import App
@@ -70,7 +71,7 @@ def _config(application: Any) -> uvicorn.Config:
     gc.set_threshold(*_GENERATIONS)
     return uvicorn.Config(
         application,
-        http="httptools",
+        http=WholeProtocol,
         ws="none",
         log_config=None,
         access_log=False,

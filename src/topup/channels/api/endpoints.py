@@ -1,15 +1,13 @@
 """An endpoint as data: from the same table come the routes and the OpenAPI document, so that they cannot disagree."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from litestar.handlers import HTTPRouteHandler
-from litestar.response.base import ASGIResponse
 
 from topup.kernel.errors import Problem
+from topup.platform.web.lanes import LANE, Handler
 
-Handler = Callable[..., Awaitable[ASGIResponse]]
 Parameters = tuple["Parameter", ...]
 
 EVERYWHERE: Final = ("too_many_requests", "request_malformed", "database_lost", "overloaded", "unexpected")
@@ -62,4 +60,5 @@ class Endpoint:
         path = self.path
         for parameter in self.parameters:
             path = path.replace(f"{{{parameter.name}}}", f"{{{parameter.name}:str}}")
-        return HTTPRouteHandler(path, http_method=self.method, status_code=self.status, name=self.name)(self.handler)
+        route = HTTPRouteHandler(path, http_method=self.method, status_code=self.status, name=self.name, opt=dict(LANE))
+        return route(self.handler)

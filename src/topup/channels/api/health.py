@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import msgspec
-from litestar.response.base import ASGIResponse
 
 from topup.channels.api import rendering
 from topup.channels.api.endpoints import Endpoint
@@ -15,8 +14,8 @@ from topup.people.permissions import Permission
 from topup.platform.database import Database
 from topup.platform.metrics import exposition
 from topup.platform.web import Handlers, is_local, limit
-from topup.platform.web.application import answer
-from topup.platform.web.edge import AnyRequest
+from topup.platform.web.answers import Answer, answer
+from topup.platform.web.edge import AnyRequest, header
 
 Check = Callable[[], Awaitable[None]]
 """Returns when all is well, raises otherwise."""
@@ -39,11 +38,11 @@ class HealthRoutes(Handlers):
         self._database = database
         self._checks = {"database": self._ask_database, **checks}
 
-    async def live(self, request: AnyRequest) -> ASGIResponse:  # noqa: ARG002 - a handler takes its request
+    async def live(self, request: AnyRequest) -> Answer:  # noqa: ARG002 - a handler takes its request
         """The process answers."""
         return answer(rendering.encode(Health("ok")))
 
-    async def ready(self, request: AnyRequest) -> ASGIResponse:
+    async def ready(self, request: AnyRequest) -> Answer:
         """The process can work. Details only for this machine, or with a key."""
         limit(request, "read")
         trusted = await self._may_look(request)
@@ -53,7 +52,7 @@ class HealthRoutes(Handlers):
             raise Unavailable("not_ready", checks=told)
         return answer(rendering.encode(Health("ok", found if trusted else {})))
 
-    async def metrics(self, request: AnyRequest) -> ASGIResponse:
+    async def metrics(self, request: AnyRequest) -> Answer:
         """What the process has counted, for Prometheus. Only for this machine, or with a key."""
         if not is_local(request):
             await permitted(request, self._database, _READ)
@@ -63,7 +62,7 @@ class HealthRoutes(Handlers):
     async def _may_look(self, request: AnyRequest) -> bool:
         if is_local(request):
             return True
-        if "authorization" not in request.headers:
+        if header(request, b"authorization") is None:
             return False
         await permitted(request, self._database, _READ)
         return True

@@ -4,7 +4,6 @@ from typing import Final
 
 import msgspec
 from litestar.params import FromPath
-from litestar.response.base import ASGIResponse
 
 from topup.channels.api import rendering, shapes
 from topup.channels.api.endpoints import Endpoint, Parameter
@@ -12,7 +11,7 @@ from topup.channels.api.reading import read_json
 from topup.kernel.errors import Invalid, NotFound
 from topup.orders.desk import Desk
 from topup.platform.web import Handlers, read_body
-from topup.platform.web.application import answer
+from topup.platform.web.answers import Answer, answer
 from topup.platform.web.edge import AnyRequest
 
 _REFUSED: Final = 400
@@ -25,12 +24,12 @@ class Hooks(Handlers):
     def __init__(self, *, desk: Desk) -> None:
         self._desk = desk
 
-    async def gateway(self, request: AnyRequest, method: FromPath[str]) -> ASGIResponse:
+    async def gateway(self, request: AnyRequest, method: FromPath[str]) -> Answer:
         """An event of a payment gateway: stored, then acknowledged as that gateway wants to hear it."""
         body = await read_body(request, expected=None)
         return _acknowledged(*await self._desk.receive_event(method=method, headers=_headers(request), body=body))
 
-    async def carrier(self, request: AnyRequest, carrier: FromPath[str]) -> ASGIResponse:
+    async def carrier(self, request: AnyRequest, carrier: FromPath[str]) -> Answer:
         """An event of an outside carrier."""
         body = await read_body(request, expected=None)
         told = await self._desk.receive_carrier_event(carrier=carrier, headers=_headers(request), body=body)
@@ -56,7 +55,7 @@ class Sandbox(Handlers):
     def __init__(self, *, desk: Desk) -> None:
         self._desk = desk
 
-    async def outcome(self, request: AnyRequest, payment_id: FromPath[str]) -> ASGIResponse:
+    async def outcome(self, request: AnyRequest, payment_id: FromPath[str]) -> Answer:
         """Let the simulated payer pay, decline, pay late, pay twice, or pay without the gateway telling us."""
         wish = await read_json(request, _outcome)
         await self._desk.demo_payment(payment_id=payment_id, outcome=wish.outcome)
@@ -72,7 +71,7 @@ class Sandbox(Handlers):
         ]  # fmt: skip
 
 
-def _acknowledged(status: int, media_type: str, body: bytes) -> ASGIResponse:
+def _acknowledged(status: int, media_type: str, body: bytes) -> Answer:
     """The acknowledgement as the sender wants it; raises Invalid `event_rejected` for an event that is not theirs."""
     if status >= _REFUSED:
         raise Invalid("event_rejected")

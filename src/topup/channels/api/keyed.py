@@ -4,17 +4,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from litestar.response.base import ASGIResponse
-
 from topup.channels.api.reading import name_of, principal_of
 from topup.platform.database import Database
 from topup.platform.request_keys import Answering, Claim, KeyedRequest, RequestKeys, Stored, check_key
-from topup.platform.web.application import answer
-from topup.platform.web.edge import AnyRequest
+from topup.platform.web.answers import Answer, answer
+from topup.platform.web.edge import AnyRequest, header
 
 View = TypeVar("View")
 
-KEY_HEADER: Final = "idempotency-key"
+KEY_HEADER: Final = b"idempotency-key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +32,12 @@ async def answer_once(
     database: Database,
     keyed: Keyed[View],
     work: Callable[[str, Answering[View]], Awaitable[View]],
-) -> ASGIResponse:
+) -> Answer:
     """Do `work(resource id, answering)` once for this key, and answer; or give the stored answer again.
 
     Raises Invalid `key_missing`, `key_unreadable`, `key_reused`; Conflict `request_running`; what the work raises.
     """
-    key = check_key(request.headers.get(KEY_HEADER))
+    key = check_key(header(request, KEY_HEADER))
     principal = await principal_of(request, database)
     render = _Rendering(keyed.render)
 

@@ -3,7 +3,6 @@
 from typing import Final
 
 from litestar.params import FromPath
-from litestar.response.base import ASGIResponse
 
 from topup.channels.api import rendering, shapes
 from topup.channels.api.endpoints import Endpoint, Parameter
@@ -12,7 +11,7 @@ from topup.orders.desk import Desk
 from topup.people.permissions import Permission
 from topup.platform.database import Database
 from topup.platform.web import Handlers, request_locale
-from topup.platform.web.application import answer
+from topup.platform.web.answers import Answer, answer
 from topup.platform.web.edge import AnyRequest
 
 _READ: Final = Permission.READ_LINES
@@ -25,7 +24,7 @@ class Lines(Handlers):
         self._desk = desk
         self._database = database
 
-    async def balance(self, request: AnyRequest, number: FromPath[str]) -> ASGIResponse:
+    async def balance(self, request: AnyRequest, number: FromPath[str]) -> Answer:
         """What a line has, bucket by bucket."""
         await permitted(request, self._database, _READ)
         view = await self._desk.balance(number=path_text(number))

@@ -10,7 +10,7 @@ from topup.kernel.errors import Forbidden, Invalid, Unauthenticated
 from topup.people.queries import ApiPrincipal, principal_of_key
 from topup.platform.database import Database
 from topup.platform.web import limit, read_body
-from topup.platform.web.edge import AnyRequest
+from topup.platform.web.edge import AnyRequest, header
 
 Body = TypeVar("Body")
 
@@ -61,10 +61,10 @@ async def principal_of(request: AnyRequest, database: Database) -> ApiPrincipal 
 
     Raises Unauthenticated `credentials_wrong` for a key that is none, and Throttled when that happens too often.
     """
-    header = request.headers.get("authorization")
-    if header is None:
+    credentials = header(request, b"authorization")
+    if credentials is None:
         return None
-    scheme, _, secret = header.partition(" ")
+    scheme, _, secret = credentials.partition(" ")
     if scheme.lower() == "bearer":
         async with database.read() as transaction:
             principal = await principal_of_key(transaction.connection, secret.strip())

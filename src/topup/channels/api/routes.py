@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from litestar import Router, get
-from litestar.response.base import ASGIResponse
 
 from topup.channels.api.endpoints import Endpoint
 from topup.channels.api.health import Check, HealthRoutes
@@ -14,7 +13,7 @@ from topup.channels.api.top_ups import TopUps
 from topup.orders.desk import Desk
 from topup.platform.database import Database
 from topup.platform.request_keys import RequestKeys
-from topup.platform.web.application import answer
+from topup.platform.web.answers import Answer, answer
 
 
 def create_api_router(
@@ -35,7 +34,7 @@ def create_api_router(
     described = document(endpoints, address=address)
 
     @get("/api/openapi.json")
-    async def openapi() -> ASGIResponse:
+    async def openapi() -> Answer:
         return answer(described, cache_control="public, max-age=300")
 
     return Router("/", route_handlers=[openapi, *(endpoint.route() for endpoint in endpoints)])

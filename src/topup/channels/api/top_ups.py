@@ -4,7 +4,6 @@ from typing import Final
 
 import msgspec
 from litestar.params import FromPath
-from litestar.response.base import ASGIResponse
 
 from topup.channels.api import rendering, shapes
 from topup.channels.api.endpoints import Endpoint, Parameter
@@ -19,7 +18,7 @@ from topup.orders.views import OrderView, PaymentView
 from topup.platform.database import Database
 from topup.platform.request_keys import Answering, RequestKeys
 from topup.platform.web import Handlers, limit, request_locale
-from topup.platform.web.application import answer
+from topup.platform.web.answers import Answer, answer
 from topup.platform.web.edge import AnyRequest
 
 _CHANNEL: Final = "api"
@@ -48,19 +47,19 @@ class TopUps(Handlers):
         self._database = database
         self._address = address
 
-    async def number(self, request: AnyRequest, number: FromPath[str]) -> ASGIResponse:
+    async def number(self, request: AnyRequest, number: FromPath[str]) -> Answer:
         """Which carrier serves a number today."""
         limit(request, "number")
         view = await self._desk.number(text=path_text(number))
         return answer(rendering.encode(rendering.number(view)))
 
-    async def products(self, request: AnyRequest) -> ASGIResponse:
+    async def products(self, request: AnyRequest) -> Answer:
         """What can be bought for a number."""
         limit(request, "number")
         view = await self._desk.products(text=query_number(request))
         return answer(rendering.encode(rendering.products(view, request_locale(request))))
 
-    async def new_quote(self, request: AnyRequest) -> ASGIResponse:
+    async def new_quote(self, request: AnyRequest) -> Answer:
         """Price a top-up."""
         limit(request, "quote")
         wish = await read_json(request, _new_quote)
@@ -70,12 +69,12 @@ class TopUps(Handlers):
         )
         return answer(rendering.encode(rendering.quote(view, request_locale(request))), status=201)
 
-    async def methods(self, request: AnyRequest, quote_id: FromPath[str]) -> ASGIResponse:
+    async def methods(self, request: AnyRequest, quote_id: FromPath[str]) -> Answer:
         """How a quote can be paid."""
         limit(request, "read")
         return answer(rendering.encode(rendering.methods(await self._desk.methods(quote_id=quote_id))))
 
-    async def new_order(self, request: AnyRequest) -> ASGIResponse:
+    async def new_order(self, request: AnyRequest) -> Answer:
         """Order at a quoted price."""
         limit(request, "order")
         wish = await read_json(request, _new_order)
@@ -101,13 +100,13 @@ class TopUps(Handlers):
         keyed = Keyed(route="POST /orders", content=content, resource=resource, render=render)
         return await answer_once(request, keys=self._keys, database=self._database, keyed=keyed, work=work)
 
-    async def order(self, request: AnyRequest, order_id: FromPath[str]) -> ASGIResponse:
+    async def order(self, request: AnyRequest, order_id: FromPath[str]) -> Answer:
         """Where an order stands."""
         limit(request, "read")
         view = await self._desk.get_order(order_id=order_id)
         return answer(rendering.encode(rendering.order(view, request_locale(request))))
 
-    async def new_payment(self, request: AnyRequest, order_id: FromPath[str]) -> ASGIResponse:
+    async def new_payment(self, request: AnyRequest, order_id: FromPath[str]) -> Answer:
         """Begin to pay an order."""
         limit(request, "order")
         wish = await read_json(request, _new_payment)
@@ -127,20 +126,20 @@ class TopUps(Handlers):
         keyed = Keyed(route="POST /orders/{id}/payments", content=content, resource=resource, render=_render_payment)
         return await answer_once(request, keys=self._keys, database=self._database, keyed=keyed, work=work)
 
-    async def cancel(self, request: AnyRequest, order_id: FromPath[str]) -> ASGIResponse:
+    async def cancel(self, request: AnyRequest, order_id: FromPath[str]) -> Answer:
         """Call an order off before it is delivered."""
         limit(request, "order")
         view = await self._desk.cancel(order_id=order_id)
         return answer(rendering.encode(rendering.order(view, request_locale(request))))
 
-    async def receipt(self, request: AnyRequest, order_id: FromPath[str]) -> ASGIResponse:
+    async def receipt(self, request: AnyRequest, order_id: FromPath[str]) -> Answer:
         """The receipt of a delivered order."""
         limit(request, "read")
         view = await self._desk.receipt(order_id=order_id)
         shown = rendering.receipt(view, request_locale(request), address=self._address)
         return answer(rendering.encode(shown))
 
-    async def receipt_pdf(self, request: AnyRequest, order_id: FromPath[str]) -> ASGIResponse:
+    async def receipt_pdf(self, request: AnyRequest, order_id: FromPath[str]) -> Answer:
         """The receipt as a PDF document."""
         limit(request, "order")
         view = await self._desk.receipt(order_id=order_id)

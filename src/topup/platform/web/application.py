@@ -5,11 +5,12 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Self, cast
 
 from litestar import Litestar, Request, Response
-from litestar.response.base import ASGIResponse
 from litestar.types import ControllerRouterHandler
 
 from topup.platform.settings import Settings
+from topup.platform.web.answers import Answer, told
 from topup.platform.web.edge import AnyRequest, App, Edge, request_id, request_locale
+from topup.platform.web.lanes import lanes_of
 from topup.platform.web.problems import MEDIA_TYPE, ProblemDocument, document_of, problem_of
 from topup.platform.web.settings import WebSettings
 
@@ -63,12 +64,13 @@ def application(
         settings=web_settings,
         https=https,
         demo=settings.demo,
+        lanes=lanes_of(inner),
+        tell=lambda request, error: _told(request, error, web_settings.body_limit_bytes),
     )
 
 
 def _tell(request: AnyRequest, error: Exception, body_limit: int, page: Page | None) -> Response[Any]:
-    problem = problem_of(error, body_limit=body_limit)
-    document = document_of(problem, locale=request_locale(request), request_id=request_id(request))
+    document = _document(request, error, body_limit)
     if page is not None and _wants_page(request):
         response = page(request, document)
         response.status_code = document.status
@@ -77,12 +79,17 @@ def _tell(request: AnyRequest, error: Exception, body_limit: int, page: Page | N
     return Response(document.to_json(), media_type=MEDIA_TYPE, status_code=document.status, headers=document.headers)
 
 
+def _told(request: AnyRequest, error: Exception, body_limit: int) -> Answer:
+    """To a program: whoever takes a lane is one."""
+    document = _document(request, error, body_limit)
+    return told(document.to_json(), status=document.status, media_type=MEDIA_TYPE, headers=document.headers)
+
+
+def _document(request: AnyRequest, error: Exception, body_limit: int) -> ProblemDocument:
+    problem = problem_of(error, body_limit=body_limit)
+    return document_of(problem, locale=request_locale(request), request_id=request_id(request))
+
+
 def _wants_page(request: AnyRequest) -> bool:
     path = request.scope["path"]
     return "text/html" in request.headers.get("accept", "") and not path.startswith(_NO_PAGES)
-
-
-def answer(body: bytes, *, status: int = 200, media_type: str = "application/json", **headers: str) -> ASGIResponse:
-    """Bytes as they are: nothing is encoded or negotiated on the way."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return ASGIResponse(body=body, status_code=status, media_type=media_type, headers=named)

@@ -1,10 +1,11 @@
 """Bodies, bounded in size and in time."""
 
 import asyncio
-from typing import Final
+from typing import Final, cast
 
 from topup.kernel.errors import Invalid
-from topup.platform.web.edge import AnyRequest, web_settings
+from topup.platform.web.answers import Scope
+from topup.platform.web.edge import AnyRequest, header, web_settings, whole_of
 
 _JSON: Final = "application/json"
 
@@ -15,14 +16,21 @@ async def read_body(request: AnyRequest, *, expected: str | None = _JSON) -> byt
     `expected` is the media type it must have, or None for any. Raises Invalid: `body_type_unsupported`,
     `body_too_large`, `body_too_slow`, or `request_malformed` when the caller went away in the middle.
     """
-    if expected is not None and not _has_type(request.headers.get("content-type", ""), expected):
+    if expected is not None and not _has_type(header(request, b"content-type") or "", expected):
         raise Invalid("body_type_unsupported", expected=expected)
     settings = web_settings(request)
-    length = request.headers.get("content-length", "")
+    length = header(request, b"content-length") or ""
     if length.isdigit() and (
         len(length) > len(str(settings.body_limit_bytes)) or int(length) > settings.body_limit_bytes
     ):
         raise Invalid("body_too_large", limit=settings.body_limit_bytes)
+    whole = whole_of(cast("Scope", request.scope))
+    body = whole.body() if whole else None
+    if body is not None:
+        # It is here already, as most are: nothing to wait for.
+        if len(body) > settings.body_limit_bytes:
+            raise Invalid("body_too_large", limit=settings.body_limit_bytes)
+        return body
     try:
         async with asyncio.timeout(settings.body_timeout_s):
             return await _gather(request, settings.body_limit_bytes)

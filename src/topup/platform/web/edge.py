@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -14,16 +14,16 @@ from topup.platform.i18n import negotiate
 from topup.platform.metrics import request_answered
 from topup.platform.settings import Network
 from topup.platform.web.addresses import FORWARDING, NOBODY, client_of, is_loopback
+from topup.platform.web.answers import WHOLE, Answer, Header, Message, Receive, Scope, Send, Whole, lines
+from topup.platform.web.lanes import Lane, Lanes
 from topup.platform.web.limits import Limits
 from topup.platform.web.settings import WebSettings
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 AnyRequest = Request[Any, Any, Any]
+Tell = Callable[[AnyRequest, Exception], Answer]
+"""How a failure is told to a program."""
 
 LOCALE_COOKIE: Final = "topup_language"
 LOCALE_QUERY: Final = "lang"
@@ -67,14 +67,26 @@ class _Facts:
 
 
 class Edge:
-    """An ASGI application around another one."""
+    """An ASGI application around another one; requests of `lanes` do not reach it, and `tell` says their failures."""
 
     def __init__(
-        self, app: App, *, trusted_proxies: tuple[Network, ...], settings: WebSettings, https: bool, demo: bool
+        self,
+        app: App,
+        *,
+        trusted_proxies: tuple[Network, ...],
+        settings: WebSettings,
+        https: bool,
+        demo: bool,
+        lanes: Lanes,
+        tell: Tell,
     ) -> None:
         self._app = app
         self._house = _House(Limits(rates=settings.rates()), trusted_proxies, settings, demo)
         self._headers = (*HEADERS, _HTTPS_ONLY) if https else HEADERS
+        self._names = frozenset(name for name, _ in self._headers)
+        self._lines = lines(self._headers)
+        self._lanes = lanes
+        self._tell = tell
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (or the lifespan)."""
@@ -83,7 +95,9 @@ class Edge:
             return
         facts = _Facts(os.urandom(10).hex(), self._house)
         scope[_FACTS] = facts
+        found = self._lanes.find(scope["method"], scope["path"])
         status = _SERVER_ERROR
+        started = time.perf_counter()
 
         async def send_dressed(message: Message) -> None:
             nonlocal status
@@ -92,13 +106,35 @@ class Edge:
                 message["headers"] = self._dressed(message["headers"], facts)
             await send(message)
 
-        started = time.perf_counter()
         try:
-            await self._app(scope, receive, send_dressed)
+            if found is None:
+                await self._app(scope, receive, send_dressed)
+            else:
+                answer = await self._ask(Request(scope, receive, send), *found)  # type: ignore[arg-type]  # ours are wider
+                status = answer.status
+                await self._give(answer, facts, scope, receive, send)
         finally:
             self._note(scope, facts, status, time.perf_counter() - started)
 
-    def _dressed(self, headers: Any, facts: _Facts) -> list[tuple[bytes, bytes]]:
+    async def _ask(self, request: AnyRequest, lane: Lane, parameters: dict[str, str]) -> Answer:
+        """What the lane's handler answers, or its failure."""
+        cast("Scope", request.scope)["path_template"] = lane.template
+        try:
+            return await lane.handler(request, **parameters)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises is told, and a defect is logged
+            return self._tell(request, error)
+
+    async def _give(self, answer: Answer, facts: _Facts, scope: Scope, receive: Receive, send: Send) -> None:
+        whole = whole_of(scope)
+        if whole is not None:
+            own = [name for name, _ in answer.headers if name in self._names]
+            usual = lines(header for header in self._headers if header[0] not in own) if own else self._lines
+            if whole.send(b"%b%bx-request-id: %b\r\n" % (answer.head(), usual, facts.id.encode()), answer.body):
+                return
+        answer.headers = self._dressed(answer.headers, facts)
+        await answer(scope, receive, send)
+
+    def _dressed(self, headers: Any, facts: _Facts) -> list[Header]:
         given = list(headers)
         names = {name.lower() for name, _ in given}
         given += [header for header in self._headers if header[0] not in names]
@@ -126,6 +162,20 @@ def _is_patient(scope: Scope) -> bool:
     """Whether the handler says (`opt={"patient": True}`) that it waits for news on purpose."""
     handler = scope.get("route_handler")
     return bool(handler is not None and handler.opt.get("patient"))
+
+
+def whole_of(scope: Scope) -> Whole | None:
+    """What the server offers for whole requests and answers, if it does."""
+    found = (scope.get("extensions") or {}).get(WHOLE)
+    return cast("Whole", found) if found is not None else None
+
+
+def header(connection: AnyConnection, name: bytes) -> str | None:
+    """The first header of that lower-case name, without reading all the others."""
+    for key, value in connection.scope["headers"]:
+        if key == name:
+            return value.decode("latin-1")
+    return None
 
 
 def _facts(connection: AnyConnection) -> _Facts:
@@ -183,6 +233,5 @@ def limit(connection: AnyConnection, kind: str) -> None:
 def request_locale(connection: AnyConnection) -> str:
     """The language to answer in: `?lang=`, else the cookie `topup_language`, else Accept-Language."""
     query = connection.query_params.get(LOCALE_QUERY) if connection.scope["query_string"] else None
-    headers = connection.headers
-    cookie = connection.cookies.get(LOCALE_COOKIE) if "cookie" in headers else None
-    return negotiate(query=query, cookie=cookie, accept_language=headers.get("accept-language"))
+    cookie = connection.cookies.get(LOCALE_COOKIE) if header(connection, b"cookie") else None
+    return negotiate(query=query, cookie=cookie, accept_language=header(connection, b"accept-language"))

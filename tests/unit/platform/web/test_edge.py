@@ -8,7 +8,6 @@ import pytest
 import structlog
 from litestar import get, post
 from litestar.params import FromPath
-from litestar.response.base import ASGIResponse
 from prometheus_client import REGISTRY
 
 from tests.support.serving import free_socket, serving
@@ -24,64 +23,69 @@ from topup.platform.web import (
     request_id,
     request_locale,
 )
-from topup.platform.web.application import answer
+from topup.platform.web.answers import Answer, answer
 from topup.platform.web.edge import HEADERS, AnyRequest
+from topup.platform.web.lanes import LANE
 
 SECRET = "13800138000"
 
 
-@get("/who/{number:str}")
-async def who(request: AnyRequest, number: FromPath[str]) -> ASGIResponse:
+async def who(request: AnyRequest, number: FromPath[str]) -> Answer:
     facts = f"{client_address(request)} {is_local(request)} {request_locale(request)} {request_id(request)}"
     return answer(facts.encode(), media_type="text/plain", cache_control="private")
 
 
-@get("/limited")
-async def limited(request: AnyRequest) -> ASGIResponse:
+async def limited(request: AnyRequest) -> Answer:
     limit(request, "quote")
     return answer(b"{}")
 
 
-@post("/take")
-async def take(request: AnyRequest) -> ASGIResponse:
+async def take(request: AnyRequest) -> Answer:
     return answer(str(len(await read_body(request))).encode())
 
 
-@get("/break/{number:str}")
-async def broken(number: FromPath[str]) -> ASGIResponse:
+async def broken(request: AnyRequest, number: FromPath[str]) -> Answer:
     raise ZeroDivisionError(number)
 
 
-@get("/refuse")
-async def refuse() -> ASGIResponse:
+async def refuse(request: AnyRequest) -> Answer:
     raise Conflict("quote_used")
 
 
-@get("/slow")
-async def slow(request: AnyRequest) -> ASGIResponse:
+async def slow(request: AnyRequest) -> Answer:
     await asyncio.sleep(0.06)
     return answer(b"{}")
 
 
 @get("/patient", opt={"patient": True})
-async def patient(request: AnyRequest) -> ASGIResponse:
+async def patient(request: AnyRequest) -> Answer:
     await asyncio.sleep(0.06)
     return answer(b"{}")
 
 
-def served(trusted=(), problem_page=None, public_url="", *, demo=False, **web):
-    bound = free_socket()
-    app = application(
-        routers=[who, limited, take, broken, refuse, slow, patient],
-        settings=Settings(trusted_proxies=tuple(map(ip_network, trusted)), public_url=public_url, demo=demo),
-        web_settings=WebSettings(**{"slow_request_s": 0.05, "body_limit_bytes": 1024, **web}),
-        problem_page=problem_page,
-    )
-    return serving(app, bound)
+@pytest.fixture(params=[{}, LANE], ids=["framework", "lane"])
+def served(request):
+    """What serves these handlers, by the framework's way or by the short one: nobody outside can tell which."""
+    way = request.param
+
+    def serve(trusted=(), problem_page=None, public_url="", *, demo=False, **web):
+        routes = [get(path, opt=dict(way))(handler) for path, handler in READ.items()]
+        app = application(
+            routers=[*routes, post("/take", opt=dict(way), status_code=200)(take), patient],
+            settings=Settings(trusted_proxies=tuple(map(ip_network, trusted)), public_url=public_url, demo=demo),
+            web_settings=WebSettings(**{"slow_request_s": 0.05, "body_limit_bytes": 1024, **web}),
+            problem_page=problem_page,
+        )
+        return serving(app, free_socket())
+
+    return serve
+
+
+READ = {"/who/{number:str}": who, "/limited": limited, "/break/{number:str}": broken, "/refuse": refuse, "/slow": slow}
 
 
 @pytest.fixture
-async def client():
+async def client(served):
     async with served() as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
         yield client
 
@@ -97,7 +101,7 @@ async def test_every_answer_is_dressed_and_a_handlers_own_header_stays(client, p
     assert "server" not in headers
 
 
-async def test_a_site_of_https_says_so():
+async def test_a_site_of_https_says_so(served):
     async with served(public_url="https://pay.example") as url, httpx.AsyncClient(trust_env=False) as client:
         assert "strict-transport-security" in (await client.get(f"{url}/who/1")).headers
 
@@ -110,7 +114,7 @@ async def test_forged_headers_change_nothing_and_mark_the_caller_as_passed_on(cl
         assert forged[:2] == ["127.0.0.1", "False"]
 
 
-async def test_a_trusted_proxy_is_believed():
+async def test_a_trusted_proxy_is_believed(served):
     async with served(trusted=["127.0.0.0/8"]) as url, httpx.AsyncClient(trust_env=False) as client:
         said = (await client.get(f"{url}/who/1", headers={"X-Forwarded-For": "198.51.100.1"})).text.split()
         assert said[:2] == ["198.51.100.1", "False"]
@@ -118,7 +122,7 @@ async def test_a_trusted_proxy_is_believed():
         assert (await client.get(f"{url}/who/1", headers=twice)).text.startswith("198.51.100.1 ")
 
 
-async def test_no_header_lets_one_address_past_its_limit():
+async def test_no_header_lets_one_address_past_its_limit(served):
     """G27: every way of saying "I am somebody else" ends at the same count."""
     names = ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Client-IP", "CF-Connecting-IP", "True-Client-IP", "Via"]
     spoofs = [{name: f"198.51.100.{number}"} for name in names for number in range(20)]
@@ -132,7 +136,7 @@ async def test_no_header_lets_one_address_past_its_limit():
     assert int(refused.headers["retry-after"]) == refused.json()["retry_after_s"] > 0
 
 
-async def test_a_demonstration_counts_strangers_and_not_its_own_machine():
+async def test_a_demonstration_counts_strangers_and_not_its_own_machine(served):
     async with served(demo=True, quotes_per_minute=1) as url, httpx.AsyncClient(trust_env=False) as client:
         own = [(await client.get(f"{url}/limited")).status_code for _ in range(5)]
         passed_on = {"X-Forwarded-For": "198.51.100.1"}
@@ -167,7 +171,7 @@ async def test_a_body_without_length_is_bounded_too(client):
     assert answered.json()["code"] == "body_too_large"
 
 
-async def test_a_body_that_does_not_come_is_not_waited_for():
+async def test_a_body_that_does_not_come_is_not_waited_for(served):
     async with served(body_timeout_s=0.05) as url:
         host, port = url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
@@ -191,7 +195,7 @@ async def test_failures_are_problems_and_a_defect_says_nothing_of_itself(client)
     assert "GET" in refused.headers["allow"]
 
 
-async def test_a_browser_gets_a_page():
+async def test_a_browser_gets_a_page(served):
     def page(request, document):
         return answer_page(document)
 
