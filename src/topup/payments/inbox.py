@@ -10,9 +10,6 @@ from topup.payments.ports import Fact
 from topup.platform.database import Connection
 from topup.platform.inbox import EventKey, Inbox, Incoming, readable
 
-QUARANTINE: Final = 1000
-"""How many unverified events are kept; a new one takes the place of an old one."""
-
 _INBOX: Final = Inbox("payments.inbox")
 settled: Final = _INBOX.settled
 
@@ -40,12 +37,15 @@ async def unsettled(
 
 
 async def quarantine(connection: Connection, *, method: str, reason: str, raw: bytes, now: datetime) -> None:
-    """Keep an event that did not verify for a while: sealed, bounded in number, and believed in nothing."""
+    """Keep an event that did not verify for a while: sealed, and believed in nothing. There are a thousand slots, and
+    a new one takes the place of the oldest.
+
+    The slots are taken in turn, from a sequence: two at once take two, and neither waits.
+    """
     await connection.execute(
         "INSERT INTO payments.quarantine (slot, method, received_at, reason, raw)"
-        " VALUES ((SELECT coalesce((SELECT slot + 1 FROM payments.quarantine ORDER BY received_at DESC, slot DESC"
-        " LIMIT 1), 0) %% %s), %s, %s, %s, %s)"
+        " VALUES (nextval('payments.quarantine_slots'), %s, %s, %s, %s)"
         " ON CONFLICT (slot) DO UPDATE SET method = excluded.method, received_at = excluded.received_at,"
         " reason = excluded.reason, raw = excluded.raw",
-        (QUARANTINE, method, now, reason, raw),
+        (method, now, reason, raw),
     )

@@ -14,7 +14,7 @@ ANY_DAY = datetime(2026, 3, 1, tzinfo=UTC).date()
 
 @pytest.fixture
 def read(shop):
-    """Reads the bills; gives the days that were asked for, counted back from today. It is noon: no day ends meanwhile."""
+    """Reads the bills; gives the days that were asked for, counted back from today. At noon: no day ends meanwhile."""
     noon = datetime.combine(today(shop) + timedelta(days=1), time(12), UTC)
     shop.database.clock_offset = noon - datetime.now(UTC)
     bill = shop.gateway.bill

@@ -91,3 +91,5 @@ CREATE TABLE payments.quarantine (
     raw         bytea NOT NULL
 );
 GRANT SELECT, INSERT, UPDATE ON payments.quarantine TO topup_app;
+CREATE SEQUENCE payments.quarantine_slots AS smallint MINVALUE 0 MAXVALUE 999 CYCLE OWNED BY payments.quarantine.slot;
+GRANT USAGE ON SEQUENCE payments.quarantine_slots TO topup_app;
