@@ -157,7 +157,8 @@ async def started(connection: Connection, items: Sequence[Started], now: datetim
         for item in items
         if item.state is not item.payment.state
     ]
-    moved = await payments.advance(connection, steps, now)
+    orders = sorted({(item.payment.lane, str(item.payment.order_id)) for item in items})
+    _, moved = await together(queries.locked(connection, orders), payments.advance(connection, steps, now))
     overtaken = [(step.lane, step.id) for step in steps if step.id not in moved]
     stands = await paid.payments(connection, overtaken) if overtaken else {}
     views = [payment_view(stands.get(item.payment.id) or _after(item)) for item in items]

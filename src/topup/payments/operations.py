@@ -1,7 +1,16 @@
 """Writing down attempts, captures and refunds. Every operation takes a list and one transaction.
 
-Whoever changes an order or anything of it holds the order's row first: these operations rely on that lock and take no
-other.
+What protects what: whoever decides about orders, or writes more than one of these rows, first holds the rows of the
+orders, locked in the order of (lane, id) (`orders.queries.locked`). That is how `begin`, `advance`, `record`,
+`request_refunds`, `advance_refunds` and `close_open` are called; they take no lock but those of the rows they write.
+Since nobody else holds rows of the same orders then, two batches cannot wait for each other in a circle.
+
+Without the orders' rows are only called
+
+- `due` and `due_refunds`, which pass over rows that somebody holds, and so never wait;
+- `ask_later`, and `advance` to `needs_person`, for one attempt in a transaction of its own, which waits while it holds
+  nothing. Both change nothing of an attempt that was settled meanwhile: the table of transitions and the states named
+  in the statement see to it.
 """
 
 from collections.abc import Sequence
@@ -86,7 +95,7 @@ async def advance(connection: Connection, steps: Sequence[Step], now: datetime) 
     """Move attempts along the table of transitions; the ids that moved. A step it does not have moves nothing."""
     moved: set[str] = set()
     for state in dict.fromkeys(step.state for step in steps):
-        group = [step for step in steps if step.state is state]
+        group = sorted((step for step in steps if step.state is state), key=lambda step: (step.lane, step.id))
         cursor = await connection.execute(
             "UPDATE payments.payments p SET state = %s, state_since = %s, ask_at = u.ask_at, asked = 0,"
             " action = coalesce(u.action::jsonb, p.action)"
@@ -256,7 +265,7 @@ async def advance_refunds(
 ) -> set[str]:
     """Move refunds along their table, and note when to act next; the ids that moved. Staying only moves the time."""
     moved: set[str] = set()
-    for (lane, identifier), state, act_at in steps:
+    for (lane, identifier), state, act_at in sorted(steps, key=lambda step: step[0]):
         cursor = await connection.execute(
             "UPDATE payments.refunds SET act_at = %s,"
             " state_since = CASE WHEN state = %s THEN state_since ELSE %s END, state = %s"
