@@ -64,7 +64,13 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies", mode="before")
     @classmethod
     def _networks(cls, value: Any) -> Any:
-        return tuple(ip_network(part) for part in _parts(value)) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(ip_network(part) for part in _parts(value))
+        except ValueError:
+            # Its own words repeat the value, which may be something else that slipped in here.
+            raise ValueError("networks such as 10.0.0.0/8, with commas between them") from None
 
     @field_validator("payment_plugins", "carrier_plugins", "messenger_plugins", mode="before")
     @classmethod
@@ -89,7 +95,10 @@ class Settings(BaseSettings):
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError("begins with ~, and that user has no home directory") from None
 
     @field_validator("public_url")
     @classmethod

@@ -32,6 +32,25 @@ def test_a_given_database_is_upgraded_only_when_told(empty_database: str, tmp_pa
     assert "keys" in other_machine.err
 
 
+def test_a_database_of_another_encoding_is_refused_with_the_statement_for_a_good_one(
+    postgres: Cluster, tmp_path: Path
+) -> None:
+    with postgres.connect("postgres") as administrator:
+        administrator.execute("CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
+        try:
+            done = topup(tmp_path / "data", "db", "upgrade", TOPUP_DATABASE_URL=postgres.url("ascii"))
+            assert done.code == 4
+            assert "SQL_ASCII" in done.err
+            assert "Traceback" not in done.err
+            statement = done.err[done.err.index("CREATE DATABASE") :]
+            administrator.execute(statement)
+            good = topup(tmp_path / "data", "db", "upgrade", TOPUP_DATABASE_URL=postgres.url("ascii_utf8"))
+            assert good.code == 0
+        finally:
+            postgres.drop("ascii")
+            postgres.drop("ascii_utf8")
+
+
 def test_a_database_that_does_not_answer_is_a_sentence_without_its_password(tmp_path: Path) -> None:
     address = "postgresql://someone:s3cr3tpassw0rd@127.0.0.1:1/nowhere"
     done = topup(tmp_path / "data", "doctor", TOPUP_DATABASE_URL=address)

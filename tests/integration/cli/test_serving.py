@@ -200,6 +200,28 @@ def test_a_full_disk_is_one_sentence(data_dir: Path) -> None:
         subprocess.run(["umount", place], check=True)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a disk")
+def test_a_disk_that_may_only_be_read_is_named_with_its_reason(data_dir: Path) -> None:
+    place = data_dir.parent / "sealed"
+    place.mkdir(mode=0o711)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m,mode=711", "tmpfs", place], check=False)
+    if mounted.returncode:
+        pytest.skip("this machine does not let us mount")
+    try:
+        # What an installation has whose disk was sealed later.
+        (place / "data" / "database" / "cluster").mkdir(parents=True)
+        subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+        for words in (("serve", "--demo", "--port", "0"), ("balance", "13800138000"), ("audit",)):
+            done = topup(place / "data", *words)
+            assert done.code == 4
+            assert_one_sentence(done.err)
+            assert f"{place / 'data'} cannot be used: Read-only file system" in done.err
+        found = json.loads(topup(place / "data", "doctor", "--json").out)["findings"]
+        assert {item["check"] for item in found if item["level"] == "broken"} >= {"data_dir", "database"}
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
 def test_a_start_needs_no_terminal_and_no_language(data_dir: Path) -> None:
     bare = {name: value for name, value in environment(data_dir).items() if name in {"PATH", "HOME", "TOPUP_DATA_DIR"}}
     words = [sys.executable, "-m", "topup", "doctor"]

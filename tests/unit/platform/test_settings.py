@@ -61,6 +61,9 @@ def test_proxies_are_written_with_commas(monkeypatch):
         ("TOPUP_PUBLIC_URL", "top.example"),
         ("TOPUP_LOG_LEVEL", "loud"),
         ("TOPUP_DATABASE_URL", "mysql://x"),
+        ("TOPUP_DATA_DIR", "~nobody-of-this-name/topup"),
+        ("TOPUP_POOL_WAIT_S", "long"),
+        ("TOPUP_DEMO", "perhaps"),
     ],
 )
 def test_what_cannot_be_read_is_named_and_not_repeated(monkeypatch, name, value):
@@ -68,6 +71,15 @@ def test_what_cannot_be_read_is_named_and_not_repeated(monkeypatch, name, value)
     with pytest.raises(WrongSetting) as caught:
         load_settings()
     assert caught.value.parameters["name"] == name
+    assert value not in caught.value.parameters["reason"]
+
+
+@pytest.mark.parametrize("value", ["sk_live_hunter2", "10.0.0.0/8,hunter2", "10.0.0.1/8", "hunter2/32", "10.0.0.0/99"])
+def test_networks_that_cannot_be_read_are_described_and_not_repeated(monkeypatch, value):
+    monkeypatch.setenv("TOPUP_TRUSTED_PROXIES", value)
+    with pytest.raises(WrongSetting) as caught:
+        load_settings()
+    assert caught.value.parameters["reason"] == "networks such as 10.0.0.0/8, with commas between them"
 
 
 @pytest.mark.parametrize("url", ["mysql://x:hunter2@db/topup", "hunter2", "postgresql://u:hunter2@[db/topup"])

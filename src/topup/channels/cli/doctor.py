@@ -1,6 +1,7 @@
 """`topup doctor`: looks at everything that can be looked at, and says of each what to do."""
 
 import asyncio
+import os
 import shutil
 import socket
 import stat
@@ -96,6 +97,8 @@ def _data_dir(settings: Settings) -> Finding:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o067:
         return _bad("data_dir", Level.BROKEN, "data_dir.open", path=path, mode=f"{mode:04o}")
+    if settings.database_url is None and not os.access(path, os.W_OK | os.X_OK):
+        return _bad("data_dir", Level.BROKEN, "data_dir.closed", path=path)
     return _good("data_dir", "data_dir.good", path=path)
 
 

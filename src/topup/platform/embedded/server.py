@@ -1,5 +1,6 @@
 """The life of the embedded server: made, started, joined, left, stopped by the last who used it."""
 
+import errno
 import os
 import shutil
 import time
@@ -13,7 +14,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from topup.kernel.errors import Unavailable
+from topup.kernel.errors import Unavailable, WhoMustAct
 from topup.platform.embedded import binaries, place
 from topup.platform.embedded.account import Account, server_account
 from topup.platform.embedded.locks import Use, gate
@@ -54,6 +55,7 @@ _STOP_S: Final = 20
 _SAID: Final = 8_192
 _INHERITED: Final = "shared memory block"
 """PostgreSQL's word for a killed server whose children are still there: the one failure to start that passes."""
+_CLOSED: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 _NOBODY: Final = 2**22 + 1
 """A process id above Linux's limit (PID_MAX_LIMIT, 2^22): no process ever has it."""
 
@@ -89,7 +91,8 @@ class EmbeddedServer:
     def start(cls, data_dir: Path, *, programs: Path | None = None, settings: Mapping[str, str] | None = None) -> Self:
         """Start or join the server of `data_dir`; `settings` are put over SETTINGS, `programs` is a `bin` directory.
 
-        Raises Unavailable: `database_busy`, `database_disk_full`, `database_broken`, `database_missing`.
+        Raises Unavailable: `database_busy`, `database_disk_full`, `database_broken`, `database_missing`,
+        `data_dir_unusable` where we may not write.
         """
         account = server_account()
         try:
@@ -104,7 +107,7 @@ class EmbeddedServer:
                     use.drop()
                     raise
         except OSError as error:
-            raise _problem(data_dir, str(error)) from error
+            raise _problem_of_system(data_dir, error) from error
         return cls(url=url, beginning=beginning, use=use)
 
     def condition(self) -> Condition:
@@ -127,7 +130,7 @@ class EmbeddedServer:
             with gate(self.home, timeout_s=_GATE_S):
                 return self._beginning.again(self.url)
         except OSError as error:
-            raise _problem(self.home, str(error)) from error
+            raise _problem_of_system(self.home, error) from error
 
     def close(self) -> None:
         """Leave; the last one stops the server. Calling it again does nothing."""
@@ -346,6 +349,14 @@ def _sync(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _problem_of_system(path: Path, error: OSError) -> Unavailable:
+    """What the file system refused us ourselves."""
+    if error.errno in _CLOSED:
+        reason = error.strerror or "unknown"
+        return Unavailable("data_dir_unusable", who=WhoMustAct.YOU, path=str(path), reason=reason)
+    return _problem(path, str(error))
 
 
 def _problem(path: Path, said: str) -> Unavailable:

@@ -27,6 +27,7 @@ _ROOMS: Final = _HERE.parent.parent
 _ROLES: Final = (LEDGER_ROLE, APPLICATION_ROLE)
 _LOCK: Final = 0x746F707570  # "topup": the advisory lock of migrations
 _CONNECT_S: Final = 10
+_ENCODING: Final = "UTF8"
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -34,12 +35,13 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 def migrate(url: str) -> str:
     """Bring the database of `url` up to date as its owner and give its revision.
 
-    Raises Unavailable: `database_unreachable`, `database_too_old`, `database_roles_missing` (an administrator must run
-    the named statements), and Conflict `database_newer`.
+    Raises Unavailable: `database_unreachable`, `database_too_old`, `database_not_utf8`, `database_roles_missing` (an
+    administrator must run the named statements), and Conflict `database_newer`.
     """
     with _connect(url) as connection:
         if connection.info.server_version < OLDEST * 10_000:
             raise too_old(connection.info.server_version)
+        _refuse_other_encodings(connection)
         connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
         _ensure_roles(connection)
         found = current_revision(connection)
@@ -82,6 +84,22 @@ def _connect(url: str) -> Connection:
         )
     except psycopg.OperationalError as error:
         raise unreachable(error) from error
+
+
+def _refuse_other_encodings(connection: Connection) -> None:
+    """Names in Chinese must fit; and in SQL_ASCII PostgreSQL would not know what is a letter at all."""
+    found = connection.info.parameter_status("server_encoding")
+    if found == _ENCODING:
+        return
+    name, owner = (
+        sql.Identifier(part).as_string() for part in (f"{connection.info.dbname}_utf8", connection.info.user)
+    )
+    raise Unavailable(
+        "database_not_utf8",
+        who=WhoMustAct.YOU,
+        found=found or "unknown",
+        statement=f"CREATE DATABASE {name} OWNER {owner} TEMPLATE template0 ENCODING '{_ENCODING}' LOCALE 'C';",
+    )
 
 
 def _ensure_roles(connection: Connection) -> None:
