@@ -1,4 +1,6 @@
-"""Writing down attempts to deliver. Whoever changes one holds its order's row first."""
+"""Writing down attempts to deliver. Whoever changes one holds its order's row first; but for `due`, which passes over
+rows that somebody holds, and so never waits.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -152,7 +152,7 @@ class Desk(Reading):
     ) -> OrderView:
         """Make an order of a quote, in the quote's lane. Raises quote_unknown, quote_altered, quote_expired,
         quote_used, carrier_changed, number_cannot_be_topped_up, contact_unreadable, and confirmation_needed with the
-        `confirmations` that are missing.
+        `confirmations` that are missing, and the `minutes` since a suspected duplicate.
         """
         lane, _ = place_of("quote", quote_id)
         sealed = None

@@ -112,7 +112,8 @@ class Ordering:
         self, connection: Connection, wanted: Sequence[OrderWanted], now: datetime
     ) -> list[OrderView | Problem]:
         """Make orders. Refusals: quote_unknown, quote_altered, quote_expired, quote_used, carrier_changed,
-        number_cannot_be_topped_up, confirmation_needed. An order that its key made before is given again.
+        number_cannot_be_topped_up, confirmation_needed (with the `minutes` since the other top-up where a duplicate is
+        asked about). An order that its key made before is given again.
         """
         places = [place_of("quote", item.quote_id) for item in wanted]
         rows = await queries.quotes(connection, places)
@@ -189,7 +190,7 @@ async def _earlier(
         (rows[identifier].lane, *_topup(quote), now - timedelta(seconds=quote.duplicate_window_s))
         for identifier, quote in quotes.items()
     ]
-    return await queries.recent(connection, wanted) if wanted else {}
+    return await queries.recent(connection, wanted, now) if wanted else {}
 
 
 def _refusal(
@@ -206,7 +207,9 @@ def _refusal(
     missing = [confirmation for confirmation in asked if confirmation not in item.confirmations]
     if not missing:
         return None
-    minutes = max(1, int((now - before).total_seconds() // 60)) if before else 0
+    if before is None or DUPLICATE not in missing:
+        return Conflict("confirmation_needed", confirmations=missing)
+    minutes = max(1, int((now - before).total_seconds() // 60))
     return Conflict("confirmation_needed", confirmations=missing, minutes=minutes)
 
 

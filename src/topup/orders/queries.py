@@ -9,6 +9,7 @@ from psycopg.rows import class_row
 from topup.kernel.errors import NotFound
 from topup.kernel.ids import InvalidId, OrderId, PaymentId, QuoteId, check_id, lane_of
 from topup.orders.states import OrderState
+from topup.platform.arrays import columns
 from topup.platform.database import Connection
 
 Place = tuple[int, str]
@@ -182,11 +183,12 @@ async def of_quotes(connection: Connection, quotes_: Sequence[Place]) -> dict[st
 
 
 async def recent(
-    connection: Connection, wanted: Sequence[tuple[int, str, int, str, datetime]]
+    connection: Connection, wanted: Sequence[tuple[int, str, int, str, datetime]], now: datetime
 ) -> dict[tuple[str, int, str], datetime]:
     """When the same number (lane, E.164, face in minor units, currency) was last topped up since a time, if it was.
 
-    Orders that expired, were cancelled or refunded do not count: nothing would be paid twice.
+    What counts is paid, or may still be paid. Orders that expired, were cancelled or go back do not: nothing would be
+    paid twice. One whose time is over has expired, whether or not it was noted yet.
     """
     cursor = await connection.execute(
         "SELECT o.msisdn, o.face_minor, o.currency, max(o.created_at)"
@@ -194,7 +196,8 @@ async def recent(
         " AS w (lane, msisdn, face_minor, currency, since)"
         " JOIN orders.orders o ON o.lane = w.lane AND o.msisdn = w.msisdn AND o.created_at >= w.since"
         " WHERE o.face_minor = w.face_minor AND o.currency = w.currency"
-        " AND o.state NOT IN ('expired', 'cancelled', 'refunding', 'refunded') GROUP BY 1, 2, 3",
-        tuple(map(list, zip(*wanted, strict=True))),
+        " AND o.state NOT IN ('expired', 'cancelled', 'refunding', 'refunded')"
+        " AND (o.state <> 'awaiting_payment' OR o.expires_at > %s) GROUP BY 1, 2, 3",
+        (*columns(wanted), now),
     )
     return {(msisdn, face, currency): at for msisdn, face, currency, at in await cursor.fetchall()}
