@@ -11,6 +11,8 @@ from phonenumbers import PhoneNumberFormat, PhoneNumberType
 from topup.kernel.errors import Invalid
 
 _LONGEST_TEXT: Final = 64
+_LONG: Final = 7
+"""Digits behind the country code, of which three may be shown; of a shorter number it is two."""
 
 
 class InvalidNumber(Invalid):
@@ -34,10 +36,17 @@ class Msisdn:
         return phonenumbers.format_number(phonenumbers.parse(self.e164), PhoneNumberFormat.INTERNATIONAL)
 
     def masked(self) -> str:
-        """The number with its middle hidden, for pages a stranger may see: `138 **** 8000`."""
+        """The number with its middle hidden, for pages a stranger may see: `138 **** 8000`, `+65 8 **** 01`.
+
+        Receipts are signed with it, so it follows from the number and its country code (ITU-T E.164) alone, not from
+        how a country's numbers are grouped, which changes.
+        """
         if self.country == "CN" and len(self.e164) == 14:  # noqa: PLR2004 - +86 and eleven digits
             return f"{self.e164[3:6]} **** {self.e164[10:]}"
-        return f"{self.e164[:4]} **** {self.e164[-2:]}"
+        code = f"+{phonenumbers.parse(self.e164).country_code}"
+        national = self.e164.removeprefix(code)
+        shown = 2 if len(national) >= _LONG else 1
+        return f"{code} {national[:1]} **** {national[-shown:]}"
 
 
 def parse_msisdn(text: str, *, region: str = "CN") -> Msisdn:
