@@ -1,12 +1,13 @@
 """Phone numbers, parsed once at the edge (ITU-T E.164), however people write them."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 import phonenumbers
-from phonenumbers import PhoneNumberFormat, PhoneNumberType
+from phonenumbers import PhoneMetadata, PhoneNumberFormat, PhoneNumberType
 
 from topup.kernel.errors import Invalid
 
@@ -59,8 +60,26 @@ def parse_msisdn(text: str, *, region: str = "CN") -> Msisdn:
     return _parse(text, region)
 
 
+_PLAIN_MOBILE: Final = re.compile(r"1[3-9][0-9]{9}")
+
+
 @lru_cache(maxsize=65_536)
 def _parse(text: str, region: str) -> Msisdn:
+    # How nearly all are written: nothing is to be stripped, and the library's own pattern decides.
+    if region == "CN" and _PLAIN_MOBILE.fullmatch(text) and _chinese_mobile().fullmatch(text):
+        return Msisdn(f"+86{text}", "CN")
+    return _parsed(text, region)
+
+
+@lru_cache(maxsize=1)
+def _chinese_mobile() -> re.Pattern[str]:
+    """The ranges as the library knows them; a pattern that matches nothing would only send all the whole way."""
+    metadata = PhoneMetadata.metadata_for_region("CN")
+    mobile = metadata.mobile if metadata else None
+    return re.compile((mobile.national_number_pattern if mobile else None) or r"(?!)")
+
+
+def _parsed(text: str, region: str) -> Msisdn:
     plain = unicodedata.normalize("NFKC", text).strip()
     if not plain:
         raise InvalidNumber("number_missing")

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from psycopg.rows import class_row
+from psycopg.rows import args_row
 
 from topup.kernel.errors import NotFound
 from topup.kernel.ids import InvalidId, OrderId, PaymentId, QuoteId, check_id, lane_of
 from topup.orders.states import OrderState
-from topup.platform.arrays import columns
+from topup.platform.arrays import columns, selected
 from topup.platform.database import Connection
 
 Place = tuple[int, str]
@@ -80,12 +80,10 @@ class ReceiptRow:
     signature: bytes
 
 
-_ORDER = (
-    "o.lane, o.id, o.quote_id, o.msisdn, o.carrier_id, o.currency, o.face_minor, o.state, o.created_at, o.expires_at,"
-    " o.closed_at, o.kept_payment_id, o.contact_id, o.locale"
-)
-_QUOTE = "q.lane, q.id, q.body, q.kid, q.signature, q.expires_at"
-_RECEIPT = "r.lane, r.order_id, r.year, r.number, r.issued_at, r.body, r.kid, r.signature"
+_ORDER = selected(Order, "o")
+_QUOTE = selected(QuoteRow, "q")
+_RECEIPT = selected(ReceiptRow, "r")
+_HISTORY = selected(HistoryRow, "h")
 _PLACES = "unnest(%b::smallint[], %b::text[]) AS place (lane, id)"
 
 
@@ -122,7 +120,7 @@ _JOIN = "JOIN orders.orders o ON o.lane = place.lane AND o.id = place.id"
 async def _orders(connection: Connection, sql: str, places: Sequence[Place]) -> dict[str, Order]:
     if not places:
         return {}
-    async with connection.cursor(row_factory=class_row(Order), binary=True) as cursor:
+    async with connection.cursor(row_factory=args_row(Order), binary=True) as cursor:
         await cursor.execute(sql, split(places))
         return {order.id: order for order in await cursor.fetchall()}
 
@@ -131,7 +129,7 @@ async def quotes(connection: Connection, places: Sequence[Place]) -> dict[str, Q
     """The quotes that exist among `places`, by id."""
     if not places:
         return {}
-    async with connection.cursor(row_factory=class_row(QuoteRow), binary=True) as cursor:
+    async with connection.cursor(row_factory=args_row(QuoteRow), binary=True) as cursor:
         await cursor.execute(
             f"SELECT {_QUOTE} FROM {_PLACES} JOIN orders.quotes q ON q.lane = place.lane AND q.id = place.id",
             split(places),
@@ -141,9 +139,9 @@ async def quotes(connection: Connection, places: Sequence[Place]) -> dict[str, Q
 
 async def history(connection: Connection, places: Sequence[Place]) -> dict[str, list[HistoryRow]]:
     """The steps of each order, first to last."""
-    async with connection.cursor(row_factory=class_row(HistoryRow), binary=True) as cursor:
+    async with connection.cursor(row_factory=args_row(HistoryRow), binary=True) as cursor:
         await cursor.execute(
-            f"SELECT h.order_id, h.state, h.at, h.cause FROM {_PLACES} JOIN orders.history h"
+            f"SELECT {_HISTORY} FROM {_PLACES} JOIN orders.history h"
             " ON h.lane = place.lane AND h.order_id = place.id ORDER BY h.step",
             split(places),
         )
@@ -155,7 +153,7 @@ async def history(connection: Connection, places: Sequence[Place]) -> dict[str, 
 
 async def receipts(connection: Connection, places: Sequence[Place]) -> dict[str, ReceiptRow]:
     """The receipts of these orders, by order."""
-    async with connection.cursor(row_factory=class_row(ReceiptRow), binary=True) as cursor:
+    async with connection.cursor(row_factory=args_row(ReceiptRow), binary=True) as cursor:
         await cursor.execute(
             f"SELECT {_RECEIPT} FROM {_PLACES} JOIN orders.receipts r ON r.lane = place.lane AND r.order_id = place.id",
             split(places),
@@ -165,7 +163,7 @@ async def receipts(connection: Connection, places: Sequence[Place]) -> dict[str,
 
 async def receipt_numbered(connection: Connection, *, lane: int, year: int, number: int) -> ReceiptRow | None:
     """The receipt of that number."""
-    async with connection.cursor(row_factory=class_row(ReceiptRow), binary=True) as cursor:
+    async with connection.cursor(row_factory=args_row(ReceiptRow), binary=True) as cursor:
         await cursor.execute(
             f"SELECT {_RECEIPT} FROM orders.receipts r WHERE r.lane = %s AND r.year = %s AND r.number = %s",
             (lane, year, number),

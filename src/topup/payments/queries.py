@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypeVar
 
-from psycopg.rows import class_row
+from psycopg.rows import args_row
 
 from topup.kernel.ids import OrderId, PaymentId, RefundId
 from topup.payments.states import Disposition, PaymentState, RefundState
+from topup.platform.arrays import selected
 from topup.platform.database import Connection
 
 Row = TypeVar("Row")
@@ -73,11 +74,9 @@ class Refund:
         object.__setattr__(self, "state", RefundState(self.state))
 
 
-_PAYMENT = "p.lane, p.id, p.order_id, p.method, p.amount_minor, p.currency, p.fee_minor, p.state, p.action, p.created_at, p.expires_at, p.asked"  # noqa: E501 - a list of columns
-_CAPTURE = "c.lane, c.payment_id, c.reference, c.amount_minor, c.currency, c.paid_at, c.disposition, c.refunded_minor"
-_REFUND = (
-    "r.lane, r.id, r.payment_id, r.reference, r.amount_minor, r.currency, r.reason, r.state, r.created_at, r.tries"
-)
+_PAYMENT = selected(Payment, "p")
+_CAPTURE = selected(Capture, "c")
+_REFUND = selected(Refund, "r")
 _PLACES = "unnest(%b::smallint[], %b::text[]) AS place (lane, id)"
 
 
@@ -132,7 +131,7 @@ async def bills_read(connection: Connection) -> dict[str, date]:
 
 
 async def _read(connection: Connection, row: type[Row], sql: str, places: Sequence[Place]) -> list[Row]:
-    async with connection.cursor(row_factory=class_row(row), binary=True) as cursor:
+    async with connection.cursor(row_factory=args_row(row), binary=True) as cursor:
         await cursor.execute(sql, split(places))
         return await cursor.fetchall()
 

@@ -1,9 +1,20 @@
-"""Rows as the arrays that SQL's `unnest` takes: many rows, one statement, one round trip."""
+"""Rows on their way to SQL and back: as the arrays that `unnest` takes (many rows, one statement, one round trip), and
+as the columns of a dataclass.
+"""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from typing import Any
 
 
 def columns(rows: Iterable[Sequence[Any]]) -> tuple[list[Any], ...]:
     """The columns of `rows`, each a list. `rows` has at least one row, and rows of one length."""
     return tuple(map(list, zip(*rows, strict=True)))
+
+
+def selected(row: type[Any], alias: str) -> str:
+    """The columns of a table that are called as the fields of a dataclass, in their order: `o.lane, o.id`.
+
+    So `psycopg.rows.args_row(row)` may make it by position, in half the time of `class_row`, which goes by name.
+    """
+    return ", ".join(f"{alias}.{field.name}" for field in fields(row))

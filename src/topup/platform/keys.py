@@ -46,14 +46,15 @@ class KeyRing:
         self._own: dict[bytes, tuple[str, str, bytes]] = {}
         """What this process signed lately, by signature: the very same bytes need no arithmetic (60 us)."""
         self._sealing: tuple[int, str] | None = None
+        self._currents: dict[str, str] = {}
+        """The path of each purpose's `current`: looked at for every signature."""
 
     def sign(self, purpose: str, message: bytes) -> tuple[str, bytes]:
         """The kid of the purpose's current key and the signature (64 bytes) it makes."""
-        folder = self._folder(purpose)
-        stamp = _stamp(folder / "current") or self._ensure(purpose)
+        stamp = _stamp(self._current_of(purpose)) or self._ensure(purpose)
         known = self._signers.get(purpose)
         if known is None or known[0] != stamp:
-            known = self._read_signer(folder)
+            known = self._read_signer(self._folder(purpose))
             self._signers[purpose] = known
         signature = known[2].sign(message)
         if len(self._own) >= _REMEMBERED:
@@ -91,10 +92,9 @@ class KeyRing:
 
     def seal(self, plaintext: bytes, bound_to: str) -> bytes:
         """Encrypt; the result opens only with the same `bound_to` (the id of what it belongs to)."""
-        folder = self._folder(_DATA)
-        stamp = _stamp(folder / "current") or self._ensure(_DATA)
+        stamp = _stamp(self._current_of(_DATA)) or self._ensure(_DATA)
         if self._sealing is None or self._sealing[0] != stamp:
-            self._sealing = (stamp, folder.joinpath("current").read_text())
+            self._sealing = (stamp, self._folder(_DATA).joinpath("current").read_text())
         kid = self._sealing[1]
         cipher = self._cipher(kid)
         if cipher is None:
@@ -118,6 +118,12 @@ class KeyRing:
         folder = self._folder(_DATA)
         with self._alone(folder):
             return self._make_secret(folder)
+
+    def _current_of(self, purpose: str) -> str:
+        known = self._currents.get(purpose)
+        if known is None:
+            known = self._currents[purpose] = str(self._folder(purpose) / "current")
+        return known
 
     def _folder(self, purpose: str) -> Path:
         if _PURPOSE.fullmatch(purpose) is None:
@@ -219,10 +225,10 @@ def _current(folder: Path) -> str | None:
     return raw.decode() if raw is not None else None
 
 
-def _stamp(file: Path) -> int | None:
+def _stamp(file: Path | str) -> int | None:
     """What changes when the file is replaced: each replacement is another inode at another time."""
     try:
-        facts = file.stat()
+        facts = os.stat(file)  # noqa: PTH116 - a Path made for each signature costs more than the look itself
     except FileNotFoundError:
         return None
     return hash((facts.st_mtime_ns, facts.st_ino)) or 1

@@ -32,6 +32,7 @@ def client_of(peer: str, forwarded_for: str, trusted: tuple[Network, ...]) -> st
     return client
 
 
+@lru_cache(maxsize=8192)
 def is_loopback(address: str) -> bool:
     """Whether it is this machine's own."""
     try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -23,6 +23,7 @@ from topup.platform.http import Response
 from topup.plugins.payments.sandbox.keys import key_id, private_key, public_key
 
 _LONGEST_EVENT: Final = 65_536
+_ESCAPES: Final = {code: quote(chr(code), safe="") for code in range(128)}
 
 Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 Amount = Annotated[int, msgspec.Meta(gt=0)]
@@ -135,8 +136,8 @@ class Wire:
             "timestamp": str(timestamp),
         }
         # Sorted by name above; percent-encoded before signing, for `a=1&b=2` as one value must not read as two.
-        canonical = urlencode(fields, quote_via=quote, safe="")
-        return f"{canonical}&signature={quote(self._sign(_lines('form'), canonical.encode()), safe='')}"
+        canonical = "&".join([f"{name}={_quoted(value)}" for name, value in fields.items()])
+        return f"{canonical}&signature={_quoted(self._sign(_lines('form'), canonical.encode()))}"
 
     def question(self, *, path: str, content: Mapping[str, str | int], timestamp: int) -> Question:
         """A question with a fresh nonce; `timestamp` in seconds since 1970."""
@@ -198,6 +199,11 @@ def control_code(body: bytes) -> str:
         return _read_answer(body).code
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raise Distrusted("unreadable") from None
+
+
+def _quoted(text: str) -> str:
+    """Percent-encoded, everything but RFC 3986's unreserved characters."""
+    return text.translate(_ESCAPES) if text.isascii() else quote(text, safe="")
 
 
 def _lines(*texts: str) -> bytes:
