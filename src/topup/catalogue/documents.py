@@ -7,29 +7,52 @@ A stored document must stay readable, so a field is only ever added, and with a 
 from dataclasses import dataclass
 from typing import Literal
 
+from topup.catalogue.life_cycle_rules import Clock, LifeCycle, MonthlyFee, TermTier
+from topup.catalogue.terms import Ends
+
 Names = dict[str, str]
 """A text in each of our languages: `zh_Hans`, `zh_Hant`, `en`."""
 
 LANGUAGES = ("zh_Hans", "zh_Hant", "en")
 
-Ends = Literal["midnight", "exact"]
-Policy = Literal["separate", "extend", "longest"]
+Policy = Literal["separate", "extend", "longest", "renew", "tiers"]
+AtEnd = Literal["forfeit", "freeze", "roll_over"]
+AtCap = Literal["refuse", "clip"]
 Rounding = Literal["up", "down", "half_up", "half_even"]
 
 
 @dataclass(frozen=True, slots=True)
-class ValidityRule:
-    """How long something granted may be used: `never` ends, or `days` counted in the carrier's time zone.
+class RollOver:
+    """What is left at the end lives `days` longer, up to `cap` of it (in the grant's own unit; None: all of it)."""
 
-    `ends` is `midnight` (at the end of the last day) or `exact` (at the same time of day). `policy` says what happens
-    beside what the line already has: kept `separate`, its end moved on by the days (`extend`), or both get the later
-    end (`longest`).
+    days: int
+    cap: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ValidityRule:
+    """How long something granted may be used, counted in the carrier's time zone.
+
+    `never` ends; `days` and `months` are spans that end as `ends` says (see `terms.Term`); `balance` is a span by
+    what there is of it after the top-up (`tiers`, ascending; below the first, the first).
+
+    `policy` says what happens beside what the line already has: kept `separate`; its end moved on by the span
+    (`extend`); both get the later end (`longest`); both get the new end, be it sooner (`renew`); both get the end by
+    the balance of both (`tiers`, which goes with `balance`).
+
+    `at_end` says what becomes of what is left: `forfeit`, `freeze` until the next top-up revives it (`grace_days`: for
+    so many days, then forfeited; None: for ever), or `roll_over` as `roll` says.
     """
 
-    rule: Literal["never", "days"] = "never"
+    rule: Literal["never", "days", "months", "balance"] = "never"
     days: int | None = None
     ends: Ends = "midnight"
     policy: Policy = "separate"
+    months: int | None = None
+    tiers: tuple[TermTier, ...] = ()
+    at_end: AtEnd = "forfeit"
+    grace_days: int | None = None
+    roll: RollOver | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +100,38 @@ class FreeAmounts:
 
 
 @dataclass(frozen=True, slots=True)
+class CreditTier:
+    """What holds for amounts of credit from `from_minor` on.
+
+    A validity of its own (None: the credit's), and what comes with every amount beside the face value's own bonus.
+    """
+
+    from_minor: int
+    validity: ValidityRule | None = None
+    bonus: tuple[GrantRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Credit:
-    """Plain credit: which amounts are on offer and how long it may be used."""
+    """Plain credit: which amounts are on offer, how long it may be used, and what comes with it by amount."""
 
     face_values: tuple[FaceValue, ...]
     free: FreeAmounts | None
     validity: ValidityRule
     priority: int
+    tiers: tuple[CreditTier, ...] = ()
+
+    def tier(self, amount_minor: int) -> CreditTier:
+        """The tier that holds for an amount; below the first, and without tiers, one that says nothing."""
+        reached = [tier for tier in self.tiers if tier.from_minor <= amount_minor]
+        return reached[-1] if reached else CreditTier(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Pack:
     """A product with a price of its own: data, minutes, messages, credit.
 
-    `carrier_code` is what an outside carrier calls it.
+    `carrier_code` is what an outside carrier calls it. `plain`: for clocks and states it counts as plain credit.
     """
 
     id: str
@@ -99,6 +140,7 @@ class Pack:
     grants: tuple[GrantRule, ...]
     carrier_code: str | None = None
     label: Names | None = None
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +186,60 @@ class Numbering:
 
 
 @dataclass(frozen=True, slots=True)
+class Cap:
+    """A line has at most `amount` of `asset` in its buckets of `kind`.
+
+    What a top-up would bring beyond is refused with it (`refuse`), or not credited (`clip`).
+    """
+
+    asset: str
+    kind: str
+    amount: int
+    at_cap: AtCap = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class SharingTier:
+    """How long credit that was sent may be used, from an amount of `from_minor` on."""
+
+    from_minor: int
+    validity: ValidityRule
+
+
+@dataclass(frozen=True, slots=True)
+class SharingLimit:
+    """At most `amount_minor` and at most `times` a calendar day or month, for the sender or the receiver.
+
+    With `condition`, only where that holds of the two.
+    """
+
+    who: Literal["sender", "receiver"]
+    per: Literal["day", "month"] = "day"
+    amount_minor: int | None = None
+    times: int | None = None
+    condition: Literal["sender_roaming", "receiver_roaming"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """Credit sent from one line to another: the amounts, the fee the sender pays on top, how long it lives then.
+
+    It goes to the receiver's bucket of `kind`; `keeps_minor` must stay with the sender. `plain`: for the receiver's
+    clocks and states it counts as a top-up of plain credit.
+    """
+
+    amounts: tuple[int, ...]
+    free: FreeAmounts | None
+    fee: tuple[FeeStep, ...]
+    tiers: tuple[SharingTier, ...]
+    limits: tuple[SharingLimit, ...] = ()
+    keeps_minor: int = 0
+    kind: str = "shared"
+    priority: int = 100
+    plain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class CarrierDocument:
     """A carrier's whole file. `network` is `own`, or `external:` and the name of a carrier plugin."""
 
@@ -159,3 +255,8 @@ class CarrierDocument:
     packs: tuple[Pack, ...]
     fees: Fees
     confirmation: Confirmation
+    caps: tuple[Cap, ...] = ()
+    sharing: Sharing | None = None
+    clocks: tuple[Clock, ...] = ()
+    life_cycle: LifeCycle | None = None
+    monthly_fee: MonthlyFee | None = None

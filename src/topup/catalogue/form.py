@@ -8,10 +8,12 @@ from babel.numbers import list_currencies
 
 from topup.catalogue.documents import CarrierDocument, Confirmation, Fees, Numbering
 from topup.catalogue.fees import fee_minor
+from topup.catalogue.life_cycle_form import CLOCKS, LIFE_CYCLE, MONTHLY_FEE, life_cycle_mistake
 from topup.catalogue.offer_form import CREDIT, FEES, IDENTIFIER, NAMES, PACK, Fields, plain
 from topup.catalogue.positions import Path
 from topup.catalogue.reading import Reading, Wrong, major, shown
 from topup.catalogue.shapes import Amount, Choice, Field, Flag, ListOf, Table, Text, Whole
+from topup.catalogue.sharing_form import CAPS, SHARING, unique_caps
 from topup.kernel.errors import Invalid
 from topup.kernel.msisdn import parse_msisdn
 
@@ -82,8 +84,8 @@ NUMBERING: Final = Table(
 
 
 def _carrier(fields: Fields, path: Path, reading: Reading) -> CarrierDocument | Wrong:
-    document = CarrierDocument(**fields)
-    checks = (_offers_something, _pack_ids, _country_of_ranges, _network, _fee_below_amount)
+    document = CarrierDocument(**fields | {"clocks": tuple(fields["clocks"].values())})
+    checks = (_offers_something, _pack_ids, _country_of_ranges, _network, _fee_below_amount, _caps, _life_cycle)
     found = [check(document, path, reading) for check in checks]
     return next((wrong for wrong in found if wrong is not None), document)
 
@@ -118,6 +120,17 @@ def _network(document: CarrierDocument, path: Path, reading: Reading) -> Wrong |
         place = (*path, "opens_lines_on_first_credit")
         return reading.mistake(place, "must be false: only the own network can open a line")
     return None
+
+
+def _caps(document: CarrierDocument, path: Path, reading: Reading) -> Wrong | None:
+    return unique_caps(document.caps, (*path, "caps"), reading)
+
+
+def _life_cycle(document: CarrierDocument, path: Path, reading: Reading) -> Wrong | None:
+    if document.network != "own" and (document.life_cycle or document.monthly_fee):
+        place = (*path, "life_cycle" if document.life_cycle else "monthly_fee")
+        return reading.mistake(place, "must be left out: only the own network's lines live here")
+    return life_cycle_mistake(document.life_cycle, document.clocks, (*path, "life_cycle"), reading)
 
 
 def _fee_below_amount(document: CarrierDocument, path: Path, reading: Reading) -> Wrong | None:
@@ -164,6 +177,11 @@ CARRIER: Final = Table(
         "credit": Field(CREDIT, "plain credit"),
         "packs": Field(ListOf(PACK, 0, 1000), "products with a price of their own", default=()),
         "fees": Field(FEES, "fees", default=Fees((), {})),
+        "caps": Field(CAPS, "what a line may have at most", default=()),
+        "sharing": Field(SHARING, "credit sent from one line to another"),
+        "clocks": Field(CLOCKS, "named clocks of a line, and what sets them anew", default={}),
+        "life_cycle": Field(LIFE_CYCLE, "the states of a line"),
+        "monthly_fee": Field(MONTHLY_FEE, "what is taken each month"),
         "confirmation": Field(CONFIRMATION, "what the payer is asked to confirm", default=Confirmation()),
     },
 )

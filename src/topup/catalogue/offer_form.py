@@ -5,6 +5,7 @@ from typing import Any, Final
 from topup.catalogue.documents import (
     LANGUAGES,
     Credit,
+    CreditTier,
     FaceValue,
     Fees,
     FeeStep,
@@ -14,21 +15,22 @@ from topup.catalogue.documents import (
     ValidityRule,
 )
 from topup.catalogue.positions import Path
-from topup.catalogue.reading import Reading, Wrong, major, quantity, shown
+from topup.catalogue.reading import WRONG, Reading, Wrong, major, quantity, shown
 from topup.catalogue.shapes import (
     Amount,
     Choice,
     Either,
     Field,
+    Flag,
     ListOf,
     MapOf,
     Permille,
     Quantity,
     Table,
     Text,
-    Variants,
     Whole,
 )
+from topup.catalogue.validity_form import VALIDITY, ascending, in_units
 
 Fields = dict[str, Any]
 
@@ -67,46 +69,24 @@ NAMES: Final = Table(
     lambda fields, _path, _reading: fields,
     {language: Field(Text(longest=80), f"the text in {language}", required=True) for language in LANGUAGES},
 )
-VALIDITY: Final = Variants(
-    "rule",
-    {
-        "never": Table(plain(ValidityRule), {"rule": Field(Choice(("never",)), "it never ends", required=True)}),
-        "days": Table(
-            plain(ValidityRule),
-            {
-                "rule": Field(Choice(("days",)), "it ends some days after the top-up", required=True),
-                "days": Field(Whole(1, 36_500), "how many whole days after the day of the top-up", required=True),
-                "ends": Field(
-                    Choice(("midnight", "exact")),
-                    "at the end of the last day in the carrier's zone, or at the same time of day",
-                    default="midnight",
-                ),
-                "policy": Field(
-                    Choice(("separate", "extend", "longest")),
-                    "beside what the line has: kept apart, its end moved on by the days, or both get the later end",
-                    default="separate",
-                ),
-            },
-        ),
-    },
-)
 
 
 def _grant(fields: Fields, path: Path, reading: Reading) -> GrantRule | Wrong:
     asset, written = fields["asset"], fields["amount"]
+    units = UNITS.get(asset, {})
     if asset == "CREDIT":
         amount = Amount().read(written, (*path, "amount"), reading)
         asset = reading.currency
     else:
-        units = UNITS[asset]
         amount = quantity(written, units)
         if amount is None:
             words = f" or a quantity with one of the units {', '.join(units)}" if units else ""
             reason = f"must be a whole number above 0{words}, not {shown(written)}"
             return reading.mistake((*path, "amount"), reason)
-    if isinstance(amount, Wrong):
-        return amount
-    return GrantRule(**fields | {"asset": asset, "amount": amount})
+    validity = in_units(fields["validity"], fields["asset"], units, (*path, "validity"), reading)
+    if isinstance(amount, Wrong) or isinstance(validity, Wrong):
+        return WRONG
+    return GrantRule(**fields | {"asset": asset, "amount": amount, "validity": validity})
 
 
 GRANT: Final = Table(
@@ -162,9 +142,30 @@ def _credit(fields: Fields, path: Path, reading: Reading) -> Credit | Wrong:
     if not amounts and fields["free"] is None:
         wrong = reading.mistake(path, "offers nothing: it needs face_values or free")
     ordered = tuple(sorted(fields["face_values"], key=lambda value: value.amount_minor))
-    return wrong or Credit(**fields | {"face_values": ordered})
+    starts = [tier.from_minor for tier in fields["tiers"]]
+    wrong = ascending(starts, (*path, "tiers"), reading) or wrong
+    validity = in_units(fields["validity"], "CREDIT", {}, (*path, "validity"), reading)
+    tiers = tuple(_in_money(tier, (*path, "tiers", index), reading) for index, tier in enumerate(fields["tiers"]))
+    if isinstance(validity, Wrong) or WRONG in tiers:
+        return WRONG
+    return wrong or Credit(**fields | {"face_values": ordered, "validity": validity, "tiers": tiers})
 
 
+def _in_money(tier: CreditTier, path: Path, reading: Reading) -> CreditTier | Wrong:
+    if tier.validity is None:
+        return tier
+    validity = in_units(tier.validity, "CREDIT", {}, (*path, "validity"), reading)
+    return WRONG if isinstance(validity, Wrong) else CreditTier(tier.from_minor, validity, tier.bonus)
+
+
+CREDIT_TIER: Final = Table(
+    plain(CreditTier),
+    {
+        "from": Field(Amount(0), "it holds for amounts from this one on", required=True, into="from_minor"),
+        "validity": Field(VALIDITY, "how long such an amount may be used; as the credit's when left out"),
+        "bonus": Field(ListOf(GRANT, 0, 20), "what comes with it, beside the face value's own bonus", default=()),
+    },
+)
 CREDIT: Final = Table(
     _credit,
     {
@@ -172,6 +173,7 @@ CREDIT: Final = Table(
         "free": Field(FREE, "amounts the payer may choose freely"),
         "validity": Field(VALIDITY, "how long credit may be used; it never ends when left out", default=ValidityRule()),
         "priority": Field(Whole(0, 1000), "the lower is used first", default=MAIN_PRIORITY),
+        "tiers": Field(ListOf(CREDIT_TIER, 0, 50), "validity and bonus by amount, ascending", default=()),
     },
 )
 PACK: Final = Table(
@@ -185,6 +187,9 @@ PACK: Final = Table(
         "grants": Field(ListOf(GRANT, 1, 20), "what it gives", required=True),
         "carrier_code": Field(Text("the outside carrier's code"), "what an outside carrier calls it; else its id"),
         "label": Field(NAMES, "a word shown beside it, such as Popular"),
+        "counts_as_credit": Field(
+            Flag(), "whether clocks and states take it for plain credit", default=False, into="plain"
+        ),
     },
 )
 FEE_STEP: Final = Table(
@@ -199,13 +204,13 @@ FEE_STEP: Final = Table(
 
 
 def _fees(fields: Fields, path: Path, reading: Reading) -> Fees | Wrong:
-    wrong = _descending(fields["product"], (*path, "product"), reading)
+    wrong = descending(fields["product"], (*path, "product"), reading)
     for method, steps in fields["payment"].items():
-        wrong = _descending(steps, (*path, "payment", method), reading) or wrong
+        wrong = descending(steps, (*path, "payment", method), reading) or wrong
     return wrong or Fees(**fields)
 
 
-def _descending(steps: tuple[FeeStep, ...], path: Path, reading: Reading) -> Wrong | None:
+def descending(steps: tuple[FeeStep, ...], path: Path, reading: Reading) -> Wrong | None:
     """Noted where a step does not begin above the one before it."""
     for index in range(1, len(steps)):
         if steps[index].from_minor <= steps[index - 1].from_minor:

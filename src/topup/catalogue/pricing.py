@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from topup.catalogue.documents import Credit, GrantRule, Names, ValidityRule
+from topup.catalogue.documents import AtCap, Credit, GrantRule, Names, ValidityRule
 from topup.catalogue.fees import fee_minor
 from topup.catalogue.validity import Validity, validity_of
 from topup.catalogue.versions import CarrierVersion
@@ -54,7 +54,8 @@ class Grant:
     """One thing to be credited, exactly once: `amount` (above 0) of `asset`, number `index` of its order, from 0.
 
     `scope` says what it may be used for as `services@zones`, each separated by commas; empty: for everything.
-    `rule` says why it ends when it ends: `id`, a message id of the catalogue `catalogue`, and its `inputs`.
+    `rule` says why it ends when it ends: `id`, a message id of the catalogue `catalogue`, and its `inputs`. A line has
+    at most `cap` of the asset in buckets of this kind (None: no bound); `at_cap` says what becomes of more.
     """
 
     index: int
@@ -65,6 +66,8 @@ class Grant:
     priority: int
     validity: Validity
     rule: dict[str, Any]
+    cap: int | None = None
+    at_cap: AtCap = "refuse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +136,15 @@ def _credit(carrier: CarrierVersion, amount: Money, now: datetime) -> Priced:
         raise _not_offered(carrier, amount.amount_minor)
     fee = fee_minor(carrier.document.fees.product, amount.amount_minor)
     left = Money(amount.amount_minor - fee, carrier.currency)
-    main = GrantRule(carrier.currency, left.amount_minor, "main", credit.priority, (), (), credit.validity)
+    tier = credit.tier(amount.amount_minor)
+    validity = tier.validity or credit.validity
+    main = GrantRule(carrier.currency, left.amount_minor, "main", credit.priority, (), (), validity)
     value = carrier.face_values.get(amount.amount_minor)
+    bonus = tier.bonus + (value.bonus if value else ())
     return Priced(
         face=amount,
         lines=_credit_lines(amount, left, fee),
-        grants=_grants(carrier, (main, *(value.bonus if value else ())), now),
+        grants=_grants(carrier, (main, *bonus), now),
         total_before_fee=amount,
         fees=_payment_fees(carrier, amount),
         carrier_product="credit",
@@ -164,12 +170,14 @@ def _grants(carrier: CarrierVersion, rules: tuple[GrantRule, ...], now: datetime
     dates: dict[ValidityRule, tuple[Validity, dict[str, Any]]] = {}
     grants = []
     for index, rule in enumerate(rules):
-        if rule.validity not in dates:
-            dates[rule.validity] = validity_of(rule.validity, carrier.zone, now)
-        validity, why = dates[rule.validity]
-        grants.append(
-            Grant(index, rule.asset, rule.amount, rule.kind, scope_of(rule), rule.priority, validity, why),
-        )
+        # By balance: of this grant alone. What the line has beside it only the ledger knows.
+        found = None if rule.validity.tiers else dates.get(rule.validity)
+        found = found or validity_of(rule.validity, carrier.zone, now, balance=rule.amount, asset=rule.asset)
+        dates[rule.validity] = validity, why = found
+        cap = carrier.caps.get((rule.asset, rule.kind))
+        bound = (cap.amount, cap.at_cap) if cap else (None, "refuse")
+        grant = Grant(index, rule.asset, rule.amount, rule.kind, scope_of(rule), rule.priority, validity, why, *bound)
+        grants.append(grant)
     return tuple(grants)
 
 

@@ -249,10 +249,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with known keys. `build` makes the value of the fields, and may note mistakes that concern several."""
+    """A table with known keys. `build` makes the value of the fields, and may note mistakes that concern several.
+
+    Of the keys `one_of` exactly one is there, where any are named.
+    """
 
     build: Callable[[dict[str, Any], Path, Reading], Any]
     fields: Mapping[str, Field]
+    one_of: tuple[str, ...] = ()
 
     def read(self, value: object, path: Path, reading: Reading) -> Any:
         """What `build` makes; WRONG when a key is unknown, missing or wrong."""
@@ -260,7 +264,7 @@ class Table:
             return reading.mistake(path, f"must be a table, not {shown(value)}")
         strange = [self._unknown(key, (*path, key), reading) for key in value if key not in self.fields]
         found = {known.into or name: self._field(name, value, path, reading) for name, known in self.fields.items()}
-        if strange or WRONG in found.values():
+        if strange or self._one_of_them(value, path, reading) or WRONG in found.values():
             return WRONG
         return self.build(found, path, reading)
 
@@ -271,6 +275,13 @@ class Table:
         if known.required:
             return reading.mistake(path, f"has no {name}: {known.meaning}")
         return known.default
+
+    def _one_of_them(self, table: dict[str, Any], path: Path, reading: Reading) -> Wrong | None:
+        there = [name for name in self.one_of if name in table]
+        if len(there) == min(len(self.one_of), 1):
+            return None
+        words = " and ".join(there) if there else f"neither {' nor '.join(self.one_of)}"
+        return reading.mistake(path, f"has {words}: it needs exactly one of {', '.join(self.one_of)}")
 
     def _unknown(self, key: str, path: Path, reading: Reading) -> Wrong:
         near = get_close_matches(key, self.fields, n=1)
@@ -286,7 +297,7 @@ class Table:
             },
             "required": [name for name, known in self.fields.items() if known.required],
             "additionalProperties": False,
-        }
+        } | ({"oneOf": [{"required": [name]} for name in self.one_of]} if self.one_of else {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from topup.catalogue.documents import FaceValue, FreeAmounts, GrantRule, Names, Pack
+from topup.catalogue.documents import FaceValue, FreeAmounts, GrantRule, Names, Pack, ValidityRule
 from topup.catalogue.versions import CarrierVersion
 from topup.kernel.money import Money
 
@@ -35,12 +35,19 @@ class OfferKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GrantText:
-    """What a grant is, in words: message `label_id` with `parameters`, then `validity_id` with `days` where it ends."""
+    """What a grant is, in words: message `label_id` with `parameters`, then `validity_id` with `span`."""
 
     label_id: str
     parameters: dict[str, str]
     validity_id: str
     days: int | None
+    months: int | None = None
+
+    @property
+    def span(self) -> dict[str, int]:
+        """The parameters of `validity_id`: `days` or `months`, where it ends after so many."""
+        spans = {"days": self.days, "months": self.months}
+        return {name: span for name, span in spans.items() if span is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +91,20 @@ def _pack(carrier: CarrierVersion, pack: Pack) -> Offer:
 def grant_text(rule: GrantRule) -> GrantText:
     """A grant in words."""
     label_id, parameters = amount_text(rule.asset, rule.amount)
-    days = rule.validity.days
-    return GrantText(label_id, parameters, "validity_never" if days is None else "validity_days", days)
+    validity = rule.validity
+    return GrantText(label_id, parameters, _validity_id(validity), validity.days, validity.months)
+
+
+def _validity_id(validity: ValidityRule) -> str:
+    if validity.tiers:
+        return "validity_balance"
+    if validity.months is not None:
+        if validity.ends != "month_end":
+            return "validity_months"
+        return "validity_months_to_end" if validity.months else "validity_month_end"
+    if validity.days is None:
+        return "validity_never"
+    return "validity_days_to_end" if validity.ends == "month_end" else "validity_days"
 
 
 def amount_text(asset: str, amount: int) -> tuple[str, dict[str, str]]:

@@ -4,24 +4,30 @@ Days are days of the carrier's calendar, in its own time zone: the day of the to
 less than the days they were promised, and the clocks' changes neither add nor take a day.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from topup.catalogue.documents import Ends, Policy, ValidityRule
+from topup.catalogue.documents import Policy, ValidityRule
+from topup.catalogue.life_cycle_rules import TermTier
+from topup.catalogue.terms import Ends, Term, end_of, last_day, local_of
 
-_MIDNIGHT: Final = time(0)
-_ONE_DAY: Final = timedelta(days=1)
+_UNIT: Final = {True: "d", False: "m"}
+
+Tier = tuple[int, datetime]
+"""From this amount on, usable until then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Validity:
     """How long a grant may be used: before the instant `usable_until` (UTC), or without end where that is None.
 
-    `usable_until` holds for a grant that stands alone. Where `policy` is `extend` or `longest` the ledger decides with
-    what the line already has, from `days` counted in `zone` and ended as `ends` says.
+    `usable_until` holds for a grant that stands alone. By `policy` the ledger decides with what the line already has:
+    for `extend` from `days` or `months` in `zone`, for `tiers` from `tiers` (ascending, from 0), each with the end it
+    would have now. `rule` is the whole rule, from which the dates can be worked out anew when the credit is given;
+    validities stored by older releases have none.
     """
 
     policy: Policy
@@ -29,48 +35,75 @@ class Validity:
     days: int | None
     ends: Ends
     zone: str
+    months: int | None = None
+    tiers: tuple[Tier, ...] = ()
+    rule: ValidityRule | None = None
+
+    def as_rule(self) -> ValidityRule:
+        """The rule it came from."""
+        return self.rule or ValidityRule("days" if self.days else "never", self.days, self.ends, self.policy)
 
 
-def validity_of(rule: ValidityRule, zone: ZoneInfo, now: datetime) -> tuple[Validity, dict[str, Any]]:
+def validity_of(
+    rule: ValidityRule, zone: ZoneInfo, now: datetime, *, balance: int = 0, asset: str = ""
+) -> tuple[Validity, dict[str, Any]]:
     """The validity of something granted at `now` (aware), and the rule with the inputs that gave the date.
 
-    The second is plain JSON: `id` is the message id of the explanation, `inputs` its parameters.
+    `balance` is how much there is of `asset` afterwards; both matter to validity by balance only. The second is plain
+    JSON: `id` is the message id of the explanation, `inputs` its parameters.
     """
-    if rule.days is None:
-        return Validity(rule.policy, None, None, rule.ends, zone.key), {"id": "why_never_ends", "inputs": {}}
-    local, spelled = _local(now, zone)
-    last_day = local.date() + timedelta(days=rule.days)
-    until = _end_of(last_day, zone) if rule.ends == "midnight" else latest_instant(last_day, local.time(), zone)
-    inputs = {
-        "days": rule.days,
-        "from": spelled,
-        "last_day": last_day.isoformat(),
-        "zone": zone.key,
-        "policy": rule.policy,
-    }
-    return Validity(rule.policy, until, rule.days, rule.ends, zone.key), {"id": f"why_{rule.ends}", "inputs": inputs}
+    if rule.tiers:
+        return _by_balance(rule, zone, now, balance, asset)
+    if rule.days is None and rule.months is None:
+        return Validity(rule.policy, None, None, rule.ends, zone.key, rule=rule), {"id": "why_never_ends", "inputs": {}}
+    term = Term(rule.days, rule.months, rule.ends)
+    until = end_of(term, zone, now)
+    validity = Validity(rule.policy, until, rule.days, rule.ends, zone.key, rule.months, rule=rule)
+    return validity, {"id": _reason(term), "inputs": {**_span(term, zone, now), "policy": rule.policy}}
 
 
-@lru_cache(maxsize=256)
-def _local(now: datetime, zone: ZoneInfo) -> tuple[datetime, str]:
-    """A moment in the zone, and spelled out: all grants of a top-up, and all top-ups of a batch, have the same."""
-    local = now.astimezone(zone)
-    return local, local.isoformat(timespec="seconds")
+def reached(tiers: Sequence[TermTier], balance: int) -> TermTier:
+    """The tier that holds for a balance: the last that begins at or below it; below the first, the first."""
+    return next((tier for tier in reversed(tiers) if tier.from_minor <= balance), tiers[0])
 
 
-@lru_cache(maxsize=4096)
-def _end_of(day: date, zone: ZoneInfo) -> datetime:
-    """The end of a day, which all top-ups of a day with the same rule share."""
-    return latest_instant(day + _ONE_DAY, _MIDNIGHT, zone)
+def _by_balance(
+    rule: ValidityRule, zone: ZoneInfo, now: datetime, balance: int, currency: str
+) -> tuple[Validity, dict[str, Any]]:
+    ends = [(tier.from_minor, end_of(tier.term, zone, now)) for tier in rule.tiers]
+    term = reached(rule.tiers, balance).term
+    validity = Validity(
+        rule.policy,
+        end_of(term, zone, now),
+        term.days,
+        rule.ends,
+        zone.key,
+        term.months,
+        ((0, ends[0][1]), *ends[1:]),
+        rule,
+    )
+    inputs = {"tiers": _written(rule.tiers), "currency": currency, "from": _spelled(now, zone), "zone": zone.key}
+    return validity, {"id": "why_balance", "inputs": inputs | {"policy": rule.policy}}
 
 
-def latest_instant(day: date, at: time, zone: ZoneInfo) -> datetime:
-    """The instant, in UTC, when clocks of `zone` show `at` on `day`.
+def _reason(term: Term) -> str:
+    if term.ends == "month_end":
+        return "why_month_end"
+    return f"why_{term.ends}" if term.months is None else f"why_months_{term.ends}"
 
-    Where they show it twice it is the second time; where they skip it, as much after the gap as it lay within it. So
-    a change of the clocks never cuts anything short.
-    """
-    shown = datetime.combine(day, at)
-    first = shown.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    second = shown.replace(tzinfo=zone, fold=1).astimezone(UTC)
-    return max(first, second)
+
+def _span(term: Term, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
+    local = local_of(now, zone)
+    span = {"days": term.days} if term.months is None else {"months": term.months}
+    last = last_day(term, local.date()).isoformat()
+    return {**span, "from": _spelled(now, zone), "last_day": last, "zone": zone.key}
+
+
+def _spelled(now: datetime, zone: ZoneInfo) -> str:
+    return local_of(now, zone).isoformat(timespec="seconds")
+
+
+def _written(tiers: Sequence[TermTier]) -> str:
+    """Tiers as one plain value, which a stored reason can hold: `500:90d 1000:4m`, amounts in minor units."""
+    spans = [(tier.from_minor, tier.term.days or tier.term.months, _UNIT[tier.term.months is None]) for tier in tiers]
+    return " ".join(f"{amount}:{span}{unit}" for amount, span, unit in spans)

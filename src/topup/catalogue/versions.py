@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from topup.catalogue.documents import CarrierDocument, FaceValue, Pack
+from topup.catalogue.documents import Cap, CarrierDocument, FaceValue, Pack
+from topup.catalogue.life_cycle_rules import LineRules, line_rules
 
 _DECODER = msgspec.json.Decoder(CarrierDocument)
 
@@ -22,6 +23,10 @@ class CarrierVersion:
     face_values: dict[int, FaceValue] = field(init=False)
     """By amount in minor units, ascending."""
     packs: dict[str, Pack] = field(init=False)
+    caps: dict[tuple[str, str], Cap] = field(init=False)
+    """By asset and kind of bucket."""
+    line_rules: LineRules = field(init=False)
+    """What the life of its lines goes by."""
 
     def __post_init__(self) -> None:
         credit = self.document.credit
@@ -29,6 +34,9 @@ class CarrierVersion:
         object.__setattr__(self, "zone", ZoneInfo(self.document.time_zone))
         object.__setattr__(self, "face_values", {value.amount_minor: value for value in values})
         object.__setattr__(self, "packs", {pack.id: pack for pack in self.document.packs})
+        object.__setattr__(self, "caps", {(cap.asset, cap.kind): cap for cap in self.document.caps})
+        rules = line_rules(self.document.life_cycle, self.document.clocks, self.document.monthly_fee)
+        object.__setattr__(self, "line_rules", rules)
 
     @property
     def currency(self) -> str:

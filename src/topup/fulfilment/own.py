@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from topup.catalogue.documents import ValidityRule
 from topup.catalogue.pricing import Grant
 from topup.catalogue.validity import validity_of
 from topup.kernel.ids import LineId, OrderId
@@ -53,8 +52,7 @@ def source_of(grant: Grant, paid_from: str) -> str:
 
 def _bucket(grant: Grant, now: datetime) -> BucketSpec:
     validity = grant.validity
-    rule = ValidityRule("days" if validity.days else "never", validity.days, validity.ends, validity.policy)
-    today, why = validity_of(rule, ZoneInfo(validity.zone), now)
+    today, why = validity_of(validity.as_rule(), ZoneInfo(validity.zone), now, balance=grant.amount, asset=grant.asset)
     return BucketSpec(
         kind=grant.kind,
         scope=grant.scope or "any",

@@ -50,9 +50,19 @@ def why_words(rule: Mapping[str, Any], *, locale: str) -> str:
         inputs["from"] = format_datetime(datetime.fromisoformat(inputs["from"]), locale, zone=zone)
     if "last_day" in inputs:
         inputs["last_day"] = format_date(date.fromisoformat(inputs["last_day"]), locale, zone=zone)
+    if "tiers" in inputs:
+        inputs["tiers"] = [_tier_words(tier, str(inputs["currency"]), locale) for tier in inputs["tiers"].split()]
     if "zone" in inputs:
         inputs["zone"] = get_timezone_location(ZoneInfo(zone), locale=locale, return_city=True)
     return translate(locale, "catalogue", str(rule["id"]), **inputs)
+
+
+def _tier_words(tier: str, currency: str, locale: str) -> str:
+    """`500:90d` as people say it: from what amount on it is how long."""
+    amount_minor, span = tier.split(":")
+    message_id = "tier_days" if span.endswith("d") else "tier_months"
+    amount = format_money(Money(int(amount_minor), currency), locale)
+    return translate(locale, "catalogue", message_id, amount=amount, span=span[:-1])
 
 
 def line_words(line_type: str, label: str, parameters: Mapping[str, Any], *, locale: str) -> str:

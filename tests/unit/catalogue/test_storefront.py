@@ -3,6 +3,7 @@
 import re
 from io import BytesIO
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from babel.messages.pofile import read_po
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 import topup
 from topup.catalogue.checking import check
 from topup.catalogue.demonstration import demonstration_files
-from topup.catalogue.documents import LANGUAGES
+from topup.catalogue.documents import LANGUAGES, Policy
 from topup.catalogue.storefront import OfferKind, amount_text, products_for
 from topup.catalogue.versions import CarrierVersion
 
@@ -64,10 +65,11 @@ def test_the_three_languages_say_the_same_things_with_the_same_parameters():
 def test_every_message_the_room_names_exists():
     source = "\n".join(file.read_text(encoding="utf-8") for file in (ROOM / "catalogue").glob("*.py"))
     named = set(re.findall(r'"((?:line|grant|validity|amount|product|currency|catalogue)_[a-z_]+)"', source))
-    named -= {"product_fee", "payment_fee", "amount_minor"}
+    named -= {"product_fee", "payment_fee", "amount_minor", "line_rules"}
     assert named - set(TEXTS["en"]) == set()
-    assert {f"why_{word}" for word in ("never_ends", "midnight", "exact")} <= set(TEXTS["en"])
-    assert {f"policy_{word}" for word in ("separate", "extend", "longest")} <= set(TEXTS["en"])
+    reasons = ("never_ends", "midnight", "exact", "months_midnight", "months_exact", "month_end", "balance")
+    assert {f"why_{word}" for word in reasons} <= set(TEXTS["en"])
+    assert {f"policy_{word}" for word in get_args(Policy)} <= set(TEXTS["en"])
 
 
 @pytest.mark.parametrize(

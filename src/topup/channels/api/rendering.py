@@ -182,10 +182,9 @@ def _offer(offer: CatalogueOffer, currency: str, locale: str) -> shapes.Offer:
 
 
 def _offer_grant(grant: GrantText, locale: str) -> shapes.OfferGrant:
-    validity = {"days": grant.days} if grant.days is not None else {}
     return shapes.OfferGrant(
         text=_text(locale, grant.label_id, grant.parameters),
-        validity=_text(locale, grant.validity_id, validity),
+        validity=_text(locale, grant.validity_id, grant.span),
         days=grant.days,
     )
 

@@ -72,14 +72,14 @@ class Wording:
 
     def offered(self, grants: Sequence[GrantText]) -> str:
         """What is in a pack, and how long: `流量 10 GB · 有效期 30 天`. What lasts equally long is said together."""
-        spans: dict[tuple[str, int | None], list[str]] = {}
+        spans: dict[tuple[str, tuple[tuple[str, int], ...]], list[str]] = {}
         for grant in grants:
             what = translate(self.locale, "catalogue", grant.label_id, **grant.parameters)
-            spans.setdefault((grant.validity_id, grant.days), []).append(what)
+            spans.setdefault((grant.validity_id, tuple(grant.span.items())), []).append(what)
         comma = self.text("list_separator")
         return comma.join(
-            f"{comma.join(things)} · {translate(self.locale, 'catalogue', validity, days=days)}"
-            for (validity, days), things in spans.items()
+            f"{comma.join(things)} · {translate(self.locale, 'catalogue', validity, **dict(span))}"
+            for (validity, span), things in spans.items()
         )
 
     def extras(self, grants: Sequence[GrantText]) -> list[str]:
