@@ -15,7 +15,7 @@ from topup.lines.queries import Route, route
 from topup.orders import operations, queries
 from topup.orders.presentation import new_order_view, order_views
 from topup.orders.queries import Order, QuoteRow, place_of
-from topup.orders.quotes import StoredQuote, compose, opened, sign
+from topup.orders.quotes import StoredQuote, checked, compose, sign
 from topup.orders.states import OrderState
 from topup.orders.views import OrderView, QuoteView
 from topup.people.operations import SealedContact, add_contacts
@@ -170,12 +170,9 @@ def _can_be_topped_up(way: Route, *, opens: bool, own: bool) -> bool:
 
 def _opened(row: QuoteRow, keys: KeyRing, now: datetime) -> StoredQuote | Problem:
     try:
-        quote = opened(row.body, row.kid, row.signature, keys)
+        quote = checked(row, keys)
     except Problem as problem:
         return problem
-    if quote.id != row.id:
-        # Signed by us, and put in the place of another.
-        return Conflict("quote_altered")
     return Conflict("quote_expired") if now >= quote.expires_at else quote
 
 

@@ -11,6 +11,7 @@ from topup.kernel.errors import Conflict
 from topup.kernel.ids import QuoteId
 from topup.kernel.money import Money
 from topup.kernel.msisdn import Msisdn
+from topup.orders.queries import QuoteRow
 from topup.orders.views import QuoteGrant, QuoteLine, QuoteView
 from topup.platform.keys import KeyRing
 
@@ -167,6 +168,16 @@ def opened(body: str, kid: str, signature: bytes, keys: KeyRing) -> StoredQuote:
     if not keys.verify(PURPOSE, kid, bytes(signature), body.encode()):
         raise Conflict("quote_altered")
     return decoded(body)
+
+
+def checked(row: QuoteRow, keys: KeyRing) -> StoredQuote:
+    """The quote of a row; raises Conflict `quote_altered` where it was not signed, or signed and put in the place of
+    another.
+    """
+    quote = opened(row.body, row.kid, row.signature, keys)
+    if quote.id != row.id:
+        raise Conflict("quote_altered")
+    return quote
 
 
 def decoded(body: str) -> StoredQuote:

@@ -8,14 +8,15 @@ from typing import Final
 from topup.catalogue.queries import CatalogueCache
 from topup.catalogue.storefront import products_for
 from topup.fulfilment.ports import Carrier
-from topup.kernel.errors import Invalid, NotFound
+from topup.kernel.errors import Conflict, Invalid, NotFound
 from topup.kernel.money import Money
 from topup.kernel.msisdn import parse_msisdn
 from topup.lines.queries import route
 from topup.orders import queries, receipts
 from topup.orders.accounts import balance_of
-from topup.orders.queries import place_of
-from topup.orders.quotes import StoredQuote, decoded
+from topup.orders.queries import Place, QuoteRow, place_of
+from topup.orders.quotes import checked, decoded
+from topup.orders.states import OrderState
 from topup.orders.views import (
     BalanceView,
     MethodView,
@@ -26,7 +27,7 @@ from topup.orders.views import (
     VerifiedReceipt,
 )
 from topup.payments.ports import Gateway
-from topup.platform.database import Database
+from topup.platform.database import Connection, Database
 from topup.platform.keys import KeyRing
 
 
@@ -70,12 +71,20 @@ class Reading:
 
     async def get_quote(self, *, quote_id: str) -> QuoteView:
         """A quote that was given; raises NotFound quote_unknown."""
-        quote, now = await self._stored_quote(quote_id)
-        return quote.view(now=now)
+        async with self._parts.database.read() as transaction:
+            row = await _quote_row(transaction.connection, place_of("quote", quote_id))
+            return decoded(row.body).view(now=transaction.now)
 
     async def methods(self, *, quote_id: str) -> list[MethodView]:
-        """The ways to pay a quote, cheapest first; raises NotFound quote_unknown."""
-        quote, _ = await self._stored_quote(quote_id)
+        """The ways to pay a quote, cheapest first. Raises quote_unknown, quote_altered, and quote_expired unless an
+        order that was made of it may still be paid: the order holds the price.
+        """
+        place = place_of("quote", quote_id)
+        async with self._parts.database.read() as transaction:
+            quote = checked(await _quote_row(transaction.connection, place), self._parts.keys)
+            now = transaction.now
+            if now >= quote.expires_at and not await _may_be_paid(transaction.connection, place, now):
+                raise Conflict("quote_expired")
         views = [
             MethodView(
                 method=method,
@@ -129,15 +138,20 @@ class Reading:
             snapshot = await self._parts.catalogue.current(transaction.connection)
             return await balance_of(transaction.connection, msisdn, snapshot, transaction.now)
 
-    async def _stored_quote(self, quote_id: str) -> tuple[StoredQuote, datetime]:
-        """The quote, and the instant it was read at."""
-        place = place_of("quote", quote_id)
-        async with self._parts.database.read() as transaction:
-            found = await queries.quotes(transaction.connection, [place])
-            now = transaction.now
-        if not found:
-            raise NotFound("quote_unknown")
-        return decoded(found[quote_id].body), now
+
+async def _quote_row(connection: Connection, place: Place) -> QuoteRow:
+    found = await queries.quotes(connection, [place])
+    if not found:
+        raise NotFound("quote_unknown")
+    return found[place[1]]
+
+
+async def _may_be_paid(connection: Connection, quote: Place, now: datetime) -> bool:
+    """Whether an order was made of this quote and waits for its payment."""
+    lane, _ = quote
+    made = await queries.of_quotes(connection, [quote])
+    orders = await queries.orders(connection, [(lane, identifier) for identifier in made.values()])
+    return any(order.state is OrderState.AWAITING_PAYMENT and now < order.expires_at for order in orders.values())
 
 
 _NOT_GENUINE: Final = VerifiedReceipt(

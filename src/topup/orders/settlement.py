@@ -24,7 +24,7 @@ from topup.orders.completion import Completed, issue_all, post_all
 from topup.orders.news import Told as ToldPerson
 from topup.orders.news import tell
 from topup.orders.queries import Order, QuoteRow
-from topup.orders.quotes import StoredQuote, opened
+from topup.orders.quotes import StoredQuote, checked
 from topup.orders.receipts import Paid
 from topup.orders.states import Cause, OrderState
 from topup.payments import inbox
@@ -142,7 +142,7 @@ class Settlement:
 
     def _signed(self, row: QuoteRow) -> StoredQuote:
         """The quote as it was signed; one that was edited since credits nothing, and its event is a person's matter."""
-        return opened(row.body, row.kid, row.signature, self._keys)
+        return checked(row, self._keys)
 
     def _credit(self, plan: _Plan, case: _Case, quote: StoredQuote, line: LineId, now: datetime) -> None:
         order = case.order
