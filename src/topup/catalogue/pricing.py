@@ -121,7 +121,7 @@ def _pack(carrier: CarrierVersion, product: str, now: datetime) -> Priced:
     return Priced(
         face=face,
         lines=(line,),
-        grants=_grants(carrier, pack.grants, now),
+        grants=grants_of(carrier, pack.grants, now),
         total_before_fee=face,
         fees=_payment_fees(carrier, face),
         carrier_product=pack.carrier_code or pack.id,
@@ -144,7 +144,7 @@ def _credit(carrier: CarrierVersion, amount: Money, now: datetime) -> Priced:
     return Priced(
         face=amount,
         lines=_credit_lines(amount, left, fee),
-        grants=_grants(carrier, (main, *bonus), now),
+        grants=grants_of(carrier, (main, *bonus), now),
         total_before_fee=amount,
         fees=_payment_fees(carrier, amount),
         carrier_product="credit",
@@ -165,8 +165,8 @@ def _payment_fees(carrier: CarrierVersion, total: Money) -> dict[str, int]:
     return {method: fee_minor(steps, total.amount_minor) for method, steps in carrier.document.fees.payment.items()}
 
 
-def _grants(carrier: CarrierVersion, rules: tuple[GrantRule, ...], now: datetime) -> tuple[Grant, ...]:
-    """Grants of one top-up often share their rule: each date is worked out once."""
+def grants_of(carrier: CarrierVersion, rules: tuple[GrantRule, ...], now: datetime) -> tuple[Grant, ...]:
+    """What the rules grant at `now`, numbered from 0. Grants with one rule of validity share its date."""
     dates: dict[ValidityRule, tuple[Validity, dict[str, Any]]] = {}
     grants = []
     for index, rule in enumerate(rules):

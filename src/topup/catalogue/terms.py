@@ -56,8 +56,10 @@ def end_in_state(term: Term, zone: ZoneInfo, since: datetime) -> datetime:
     So a line that is blocked from midnight for 120 days is so for 120 days and not for 121.
     """
     day = local_of(since, zone).date()
-    if term.ends != "midnight" or since != latest_instant(day, MIDNIGHT, zone):
+    if term.ends == "exact" or since != latest_instant(day, MIDNIGHT, zone):
         return end_of(term, zone, since)
+    if term.ends == "month_end":
+        return end_of_day(last_day(term, day - ONE_DAY), zone)
     return latest_instant(last_day(term, day), MIDNIGHT, zone)
 
 

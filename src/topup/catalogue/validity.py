@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from topup.catalogue.documents import Policy, ValidityRule
 from topup.catalogue.life_cycle_rules import TermTier
-from topup.catalogue.terms import Ends, Term, end_of, last_day, local_of
+from topup.catalogue.terms import Ends, Term, end_in_state, end_of, last_day, local_of
 
 _UNIT: Final = {True: "d", False: "m"}
 
@@ -65,6 +65,23 @@ def validity_of(
 def reached(tiers: Sequence[TermTier], balance: int) -> TermTier:
     """The tier that holds for a balance: the last that begins at or below it; below the first, the first."""
     return next((tier for tier in reversed(tiers) if tier.from_minor <= balance), tiers[0])
+
+
+def end_beside(validity: Validity, present: datetime | None, *, now: datetime, balance: int) -> datetime | None:
+    """The end of a grant given at `now` in a bucket that ends at `present` and then has `balance`; None: never.
+
+    What the ledger decides under its lock, as a function: for explaining, and for telling before it is bought.
+    """
+    fresh = validity.usable_until
+    if validity.policy == "tiers":
+        return next(end for start, end in reversed(validity.tiers) if start <= balance)
+    if validity.policy in {"separate", "renew"} or (present is not None and present <= now):
+        return fresh
+    if fresh is None or present is None:
+        return None
+    if validity.policy == "longest":
+        return max(fresh, present)
+    return end_in_state(Term(validity.days, validity.months, validity.ends), ZoneInfo(validity.zone), present)
 
 
 def _by_balance(

@@ -74,6 +74,8 @@ def _validity(fields: Fields, path: Path, reading: Reading) -> ValidityRule | Wr
             return tiers
         return wrong or ValidityRule(**fields | {"policy": "tiers", "tiers": tiers})
     term = term_of({"days": None, "months": None} | fields, path, reading)
+    if fields["policy"] == "extend" and fields["ends"] == "month_end" and not fields.get("months"):
+        wrong = reading.mistake((*path, "policy"), "moves an end at a month's end on by whole months only, at least 1")
     return term if isinstance(term, Wrong) else wrong or ValidityRule(**fields)
 
 
