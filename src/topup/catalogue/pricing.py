@@ -36,17 +36,13 @@ class LineType(StrEnum):
 class QuoteLine:
     """One line of a price. Its words: the message `label_id` of the catalogue `catalogue`, filled with `parameters`.
 
-    A parameter may hold a text per language (Names): `parameters_in` picks.
+    A parameter may hold a text per language (Names).
     """
 
     type: LineType
     amount: Money
     label_id: str
     parameters: dict[str, str | Names]
-
-    def parameters_in(self, language: str) -> dict[str, str]:
-        """The parameters for a reader of `language` (`zh_Hans`, `zh_Hant`, `en`)."""
-        return {key: value if isinstance(value, str) else value[language] for key, value in self.parameters.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +80,6 @@ class Priced:
     total_before_fee: Money
     fees: dict[str, int]
     carrier_product: str
-
-    def total(self, method: str) -> Money:
-        """What is charged when paid by `method`."""
-        return Money(self.total_before_fee.amount_minor + self.fees.get(method, 0), self.face.currency)
-
-    def lines_with_fee(self, method: str) -> tuple[QuoteLine, ...]:
-        """Every line when paid by `method`; they add up to `total(method)`."""
-        fee = self.fees.get(method, 0)
-        if not fee:
-            return self.lines
-        amount = Money(fee, self.face.currency)
-        return (*self.lines, QuoteLine(LineType.PAYMENT_FEE, amount, "line_payment_fee", {"method": method}))
 
 
 def price(carrier: CarrierVersion, *, product: str | None, amount: Money | None, now: datetime) -> Priced:

@@ -43,19 +43,10 @@ _COLUMNS = (
 
 async def attempts(connection: Connection, places: Sequence[tuple[int, str]]) -> dict[str, Attempt]:
     """The attempts that exist among `places` (lane and id), by id."""
-    return await _read(connection, "a.id = place.id", places)
-
-
-async def attempts_of_orders(connection: Connection, orders: Sequence[tuple[int, str]]) -> dict[str, Attempt]:
-    """Every attempt of these orders (lane and id), by id."""
-    return await _read(connection, "a.order_id = place.id", orders)
-
-
-async def _read(connection: Connection, match: str, places: Sequence[tuple[int, str]]) -> dict[str, Attempt]:
     async with connection.cursor(row_factory=class_row(Attempt), binary=True) as cursor:
         await cursor.execute(
             f"SELECT {_COLUMNS} FROM unnest(%b::smallint[], %b::text[]) AS place (lane, id)"
-            f" JOIN fulfilment.attempts a ON a.lane = place.lane AND {match} ORDER BY a.number",
+            " JOIN fulfilment.attempts a ON a.lane = place.lane AND a.id = place.id",
             ([lane for lane, _ in places], [identifier for _, identifier in places]),
         )
         return {attempt.id: attempt for attempt in await cursor.fetchall()}

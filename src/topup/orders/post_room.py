@@ -29,8 +29,6 @@ from topup.platform.keys import KeyRing
 from topup.platform.metrics import event_quarantined, item_parked
 from topup.work.operations import Decision, list_for_person
 
-LONGEST_EVENT: Final = 256 * 1024
-"""Bytes of an event's body; more is nobody's event."""
 _UNDER_WAY: Final = 20_000
 """Events being settled at once in this process; the rest is left to the sweep."""
 _QUARANTINING: Final = 4

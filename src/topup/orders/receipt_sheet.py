@@ -1,18 +1,12 @@
-"""A receipt in words: what the screen, the PDF, the printer and the terminal all show."""
+"""A receipt in words: what the screen and the PDF both show."""
 
-import re
-import unicodedata
 from dataclasses import dataclass
-from typing import Final
 
 from topup.kernel.money import Money
 from topup.kernel.msisdn import Msisdn
 from topup.orders.views import ReceiptView
 from topup.orders.wording import amount_words, line_words, method_name, name_in, until_words
 from topup.platform.i18n import format_datetime, format_money, translate
-
-_WIDTH: Final = 42
-"""Columns of the text: an 80 mm printer has 42 or 48."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,48 +81,3 @@ def receipt_sheet(receipt: ReceiptView, *, locale: str) -> ReceiptSheet:
         verify=text("verify"),
         verify_hint=text("verify_hint"),
     )
-
-
-def render_text(receipt: ReceiptView, *, locale: str) -> str:
-    """The receipt as lines of plain text for a terminal or a thermal printer, 42 columns wide; Chinese characters
-    count two.
-    """
-    sheet = receipt_sheet(receipt, locale=locale)
-    rule = "-" * _WIDTH
-    rows: list[str] = [_centred(sheet.title), _centred(sheet.number), rule, *_folded(sheet.summary), rule]
-    for row in (*sheet.lines, Row(sheet.paid, sheet.total)):
-        rows += _sides(row)
-    rows += [rule, sheet.credited]
-    for row in sheet.grants:
-        rows += [f"  {row.label}", f"  {row.value}"]
-    rows.append(rule)
-    for row in sheet.facts:
-        rows += _sides(row)
-    return "\n".join([*rows, ""])
-
-
-def _columns(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
-
-
-def _centred(text: str) -> str:
-    return " " * max(0, (_WIDTH - _columns(text)) // 2) + text
-
-
-def _folded(text: str) -> list[str]:
-    """The text on as many lines as it takes, parted at spaces and between Chinese characters."""
-    lines, line = [], ""
-    for word in re.split(r"(?<= )|(?<=[^\x00-\x7f])", text):
-        if _columns((line + word).rstrip()) > _WIDTH:
-            lines.append(line.rstrip())
-            line = ""
-        line += word
-    return [*lines, line.rstrip()]
-
-
-def _sides(row: Row) -> list[str]:
-    """Label left, value right; on two lines where they do not fit on one."""
-    gap = _WIDTH - _columns(row.label) - _columns(row.value)
-    if gap >= 1:
-        return [row.label + " " * gap + row.value]
-    return [row.label, " " * max(0, _WIDTH - _columns(row.value)) + row.value]

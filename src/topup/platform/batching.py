@@ -48,7 +48,7 @@ class Batcher(Generic[Item, Result]):
     """One operation on lists, offered one item at a time.
 
     `connections` above one need `key`: items of one key (their lane) modulo `connections` never run in two transactions
-    at once. `on_parked(item, error)` hears of each culprit.
+    at once.
     """
 
     def __init__(
@@ -61,7 +61,6 @@ class Batcher(Generic[Item, Result]):
         queue_limit: int = QUEUE_LIMIT,
         connections: int = 1,
         key: Callable[[Item], int] | None = None,
-        on_parked: Callable[[Item, BaseException], None] | None = None,
     ) -> None:
         if connections > 1 and key is None:
             raise ValueError("several connections need a key")
@@ -70,7 +69,6 @@ class Batcher(Generic[Item, Result]):
         self._cap = cap
         self._queue_limit = queue_limit
         self._key = key or (lambda _item: 0)
-        self._on_parked = on_parked
         self._connections: list[HotConnection] = [database.hot_connection() for _ in range(connections)]
         self._turns = database.turns
         self._queues: list[deque[_Entry[Item, Result]]] = [deque() for _ in range(connections)]
@@ -243,8 +241,6 @@ class Batcher(Generic[Item, Result]):
         item_parked(place=self.name)
         _log.error("item_parked", batcher=self.name, error=type(error).__name__)
         _fail(entry, error)
-        if self._on_parked is not None:
-            self._on_parked(entry.item, error)
 
 
 def _settle(entry: _Entry[Item, Result], result: Result | Problem) -> None:
