@@ -31,7 +31,7 @@ from topup.platform.i18n import LOCALES, catalogue
 
 COMMANDS = (
     "serve", "web", "worker", "recharge", "balance", "order", "audit", "doctor",
-    "lines import", "catalogue check", "catalogue load", "keys create", "keys revoke", "db upgrade",
+    "lines import", "catalogue check", "catalogue load", "catalogue explain", "keys create", "keys revoke", "db upgrade",
 )  # fmt: skip
 BLUNT = ("alembic", "litestar", "psycopg", "sqlalchemy", "cryptography", "structlog", "pydantic", "phonenumbers.data")
 

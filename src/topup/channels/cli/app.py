@@ -205,6 +205,8 @@ def _add_files(app: typer.Typer, runtime: "Runtime") -> None:
 
         run(lambda _settings: check_file(file))
 
+    _add_explain(catalogue)
+
     @catalogue.command(help=say("catalogue_load.help"))
     def load(file: File, *, data_dir: DataDir = None) -> None:
         from topup.channels.cli.files import load_file
@@ -214,6 +216,28 @@ def _add_files(app: typer.Typer, runtime: "Runtime") -> None:
 
     app.add_typer(lines, rich_help_panel=_SETTING_UP)
     app.add_typer(catalogue, rich_help_panel=_SETTING_UP)
+
+
+def _add_explain(catalogue: typer.Typer) -> None:
+    @catalogue.command(help=say("catalogue_explain.help"))
+    def explain(
+        file: File,
+        *,
+        product: Annotated[str | None, typer.Option(help=say("option.product"), show_default=False)] = None,
+        share: Annotated[str | None, typer.Option(help=say("option.share"), show_default=False)] = None,
+        balance: Annotated[str, typer.Option(help=say("option.balance"))] = "0",
+        on: Annotated[str | None, typer.Option(help=say("option.on"), show_default=False)] = None,
+        ends: Annotated[str | None, typer.Option(help=say("option.ends"), show_default=False)] = None,
+        state: Annotated[str | None, typer.Option(help=say("option.state"), show_default=False)] = None,
+        since: Annotated[str | None, typer.Option(help=say("option.since"), show_default=False)] = None,
+        clock: Annotated[list[str] | None, typer.Option(help=say("option.clock"), metavar="NAME=DATE")] = None,
+        as_json: Json = False,
+    ) -> None:
+        from topup.channels.cli.explaining import Asked, explain_file
+        from topup.channels.cli.running import run
+
+        asked = Asked(file, product, share, balance, on, state, since, ends, tuple(clock or ()), as_json)
+        run(lambda _settings: explain_file(asked))
 
 
 def _add_setting_up(app: typer.Typer, runtime: "Runtime") -> None:

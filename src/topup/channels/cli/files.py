@@ -22,7 +22,7 @@ async def check_file(file: Path) -> Exit:
     try:
         carrier = await asyncio.to_thread(check, file)
     except CatalogueMistakes as found:
-        return _tell_mistakes(found)
+        return tell_mistakes(found)
     out.print(f"[green]✓[/] {escape(say('catalogue_check.done', carrier=_name(carrier), file=str(file)))}")
     return Exit.DONE
 
@@ -34,7 +34,7 @@ async def load_file(runtime: Runtime, settings: Settings, *, file: Path) -> Exit
         async with runtime.store(settings) as store, store.database.transaction() as transaction:
             version = await publish(transaction.connection, carrier, transaction.now)
     except CatalogueMistakes as found:
-        return _tell_mistakes(found)
+        return tell_mistakes(found)
     except AlreadyPublished as problem:
         # What was asked for is so: nothing failed.
         out.print(f"[green]✓[/] {escape(say_problem(problem)[0])}")
@@ -100,7 +100,8 @@ def _name(carrier: CarrierFile) -> str:
     return carrier.document.names.get(locale(), carrier.document.id)
 
 
-def _tell_mistakes(found: CatalogueMistakes) -> Exit:
+def tell_mistakes(found: CatalogueMistakes) -> Exit:
+    """Every mistake of a carrier's file with its line, on standard error."""
     for mistake in found.mistakes:
         err.print(f"[red]{escape(mistake.file)}:{mistake.line}[/] {escape(mistake.reason)}")
     complain_in_words(say("catalogue_check.mistakes", count=len(found.mistakes)))
