@@ -61,6 +61,18 @@ def test_credit_that_ends_is_shown_with_its_end_and_why(demonstration: Path, num
     assert bucket["rule"]["inputs"]["days"] > 0
 
 
+def test_an_unknown_way_to_pay_is_refused_with_those_there_are(demonstration: Path) -> None:
+    done = topup(demonstration, "recharge", "13800138003", "50", "--pay", "alipay", "--yes")
+    assert (done.code, done.out) == (1, "")
+    assert "--pay takes: sandbox." in done.err
+
+
+def test_a_number_of_another_carrier_has_no_balance_with_us(demonstration: Path) -> None:
+    done = topup(demonstration, "balance", "+65 8123 4500")
+    assert (done.code, done.out) == (1, "")
+    assert "with Lion Island Telecom" in done.err
+
+
 def test_a_declined_payment_is_said_at_once(demonstration: Path) -> None:
     # A total that ends in 91 is declined (docs/guides/simulators.md).
     began = time.monotonic()
@@ -242,6 +254,19 @@ def test_in_a_terminal_the_price_is_shown_and_one_question_asked(demonstration: 
     terminal.wait_for("has arrived")
     terminal.wait_for("ord_")
     assert terminal.end() == 0
+
+
+@pytest.mark.parametrize(("times", "number"), [(1, "+65 8123 4596"), (2, "+65 9123 4596")])
+def test_an_interruption_is_said_once_with_where_the_order_stands(demonstration: Path, times: int, number: str) -> None:
+    # The simulated carrier never finishes numbers that end so.
+    terminal = Terminal(demonstration, "recharge", number, "50", "--pay", "sandbox", "--yes")
+    terminal.wait_for("Sent to the carrier")
+    for _ in range(times):
+        terminal.type("\x03")
+    terminal.wait_for("topup order ord_")
+    assert terminal.end() == 130
+    assert terminal.shown.count("Interrupted.") == 1
+    assert "Traceback" not in terminal.shown
 
 
 @pytest.mark.parametrize(("keys", "code"), [("n\n", 1), ("\x03", 130), ("\x04", 1)])

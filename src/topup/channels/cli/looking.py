@@ -1,21 +1,45 @@
 """Looking things up: a line's balance, an order."""
 
+from topup.catalogue.queries import Snapshot
 from topup.channels.cli.exits import Exit
-from topup.channels.cli.ports import Runtime
+from topup.channels.cli.ports import Runtime, Store
 from topup.channels.cli.rendering import balance, balance_json, order_details, order_json
 from topup.channels.cli.screen import print_json, show
+from topup.channels.cli.speech import locale
+from topup.kernel.errors import NotFound
+from topup.kernel.msisdn import parse_msisdn
+from topup.lines.queries import route
+from topup.orders.wording import name_in
 from topup.platform.settings import Settings
 
 
 async def show_balance(runtime: Runtime, settings: Settings, *, number: str, as_json: bool) -> Exit:
-    """What a line has. Whoever may run this command may read the database: no further permission is asked."""
+    """What a line has. Whoever may run this command may read the database: no further permission is asked.
+
+    Raises NotFound: `line_unknown`, `balance_elsewhere` for a number of a carrier that keeps its own balances.
+    """
     async with runtime.house(settings, outside=False) as house:
-        view = await house.desk.balance(number=number)
+        try:
+            view = await house.desk.balance(number=number)
+        except NotFound:
+            await _refuse_elsewhere(house.store, number)
+            raise
     if as_json:
         print_json(balance_json(view))
     else:
         show(balance(view))
     return Exit.DONE
+
+
+async def _refuse_elsewhere(store: Store, number: str) -> None:
+    """Raise what says more than that there is no such line, where there is more to say."""
+    msisdn = parse_msisdn(number)
+    async with store.database.read() as transaction:
+        snapshot = await Snapshot.load(transaction.connection)
+        way = (await route(transaction.connection, [msisdn], snapshot, lanes=store.installation.lanes))[0]
+    carrier = snapshot.carrier(way.carrier_id) if way.carrier_id else None
+    if carrier is not None and not carrier.is_own_network:
+        raise NotFound("balance_elsewhere", carrier=name_in(carrier.document.names, locale=locale()))
 
 
 async def show_order(runtime: Runtime, settings: Settings, *, order_id: str, as_json: bool) -> Exit:

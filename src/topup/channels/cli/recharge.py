@@ -18,7 +18,7 @@ from rich.text import Text
 from topup.channels.cli.exits import Exit
 from topup.channels.cli.ports import House, Runtime
 from topup.channels.cli.rendering import order_json, order_steps, price
-from topup.channels.cli.screen import complain_in_words, err, out, print_json, show
+from topup.channels.cli.screen import complain_in_words, err, interruption, out, print_json, show
 from topup.channels.cli.speech import locale, say
 from topup.kernel.errors import Conflict, Invalid, Problem
 from topup.kernel.ids import OrderId, PaymentId, lane_of, new_id
@@ -90,9 +90,20 @@ class _Journey:
             amount = Money.from_major(self._wanted.amount, view.currency)
         except InvalidMoney as error:
             raise Invalid("amount_unreadable", currency=view.currency) from error
-        return await self._desk.quote(
-            number=self._wanted.number, product=None, amount=amount, payment_method=self._wanted.method
-        )
+        try:
+            return await self._priced(amount, method=self._wanted.method)
+        except Problem as problem:
+            if problem.code != "method_unknown":
+                raise
+        raise Invalid("pay_unknown", known=await self._methods(amount))
+
+    async def _priced(self, amount: Money, *, method: str | None) -> QuoteView:
+        return await self._desk.quote(number=self._wanted.number, product=None, amount=amount, payment_method=method)
+
+    async def _methods(self, amount: Money) -> list[str]:
+        """What `--pay` may be for this number and amount."""
+        quote = await self._priced(amount, method=None)
+        return [offer.method for offer in await self._desk.methods(quote_id=quote.id) if offer.unavailable is None]
 
     def _agreed(self, quote: QuoteView) -> bool:
         if not self._wanted.as_json:
@@ -173,10 +184,10 @@ class _Journey:
 
     def _say_where_it_stands(self) -> None:
         if self._order is None:
-            err.print(f"\n[dim]{say('recharge.not_paid')}[/]")
+            interruption.tell(f"[dim]{say('recharge.not_paid')}[/]")
             return
         said = "recharge.left_paid" if self._paid else "recharge.left_unpaid"
-        err.print(f"\n{say(said)}\n  topup order {self._order.id}")
+        interruption.tell(f"{say(said)}\n  topup order {self._order.id}")
 
 
 def exit_of_order(order: OrderView) -> Exit:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from topup.channels.cli.exits import Exit, exit_of
-from topup.channels.cli.screen import complain, complain_in_words, err, leave
+from topup.channels.cli.screen import complain, complain_in_words, interruption, leave
 from topup.channels.cli.speech import say
 from topup.kernel.errors import Problem
 from topup.platform.settings import Settings, load_settings
@@ -44,7 +44,7 @@ def _sentences() -> Iterator[None]:
         complain(problem)
         leave(exit_of(problem))
     except (KeyboardInterrupt, asyncio.CancelledError):
-        err.print(f"\n[dim]{say('interrupted')}[/]")
+        interruption.tell(f"[dim]{say('interrupted')}[/]")
         leave(Exit.INTERRUPTED)
     except BrokenPipeError:
         # A reader of our output went away (`topup … | head`). What is still buffered has nowhere to go, and Python must

@@ -39,6 +39,22 @@ def complain_in_words(sentence: str, remedy: str | None = None) -> None:
         err.print(f"  [dim]{escape(remedy)}[/]")
 
 
+class Interruption:
+    """That the person stopped the command, said once: whoever knows most says it first."""
+
+    def __init__(self) -> None:
+        self._is_said = False
+
+    def tell(self, words: str) -> None:
+        """Say it in these words, unless somebody has; the first line break ends the line of the ^C."""
+        if not self._is_said:
+            self._is_said = True
+            err.print(f"\n{words}")
+
+
+interruption = Interruption()
+
+
 def leave(code: Exit) -> NoReturn:
     """End the command with this exit code."""
     raise typer.Exit(code)
