@@ -39,6 +39,8 @@ TURNS: Final = 2
 _SEEN_FOR_S: Final = 10.0
 _BEGINNINGS: Final = 3
 _SILENCE_MS: Final = 10_000
+_GROWN: Final = 2**16
+"""Turns of a connection after which its tables have statistics."""
 _RECONNECT_S: Final = 4.0
 """After it the pool begins anew with whoever asks next: its pauses between attempts double, and after a minute without
 a database nobody would be served for another half."""
@@ -223,6 +225,7 @@ class HotConnection:
         self._database = database
         self._connection: Connection | None = None
         self._pause_s = 0.0
+        self._turns = 0
 
     @property
     def clock_offset(self) -> timedelta:
@@ -232,6 +235,7 @@ class HotConnection:
     async def get(self) -> Connection:
         """The connection, opened where there is none; raises Unavailable when the database does not answer."""
         if self._connection is not None and not self._connection.closed:
+            await self._plan_anew(self._connection)
             return self._connection
         await asyncio.sleep(self._pause_s)
         self._pause_s = min(max(self._pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
@@ -241,8 +245,21 @@ class HotConnection:
         except psycopg.OperationalError as error:
             await connection.close()
             raise unreachable(error) from error
-        self._connection, self._pause_s = connection, 0.0
+        self._connection, self._pause_s, self._turns = connection, 0.0, 0
         return connection
+
+    async def _plan_anew(self, connection: Connection) -> None:
+        """Forget the plans at the 2nd, 4th, 8th … turn: on an empty table all indexes look alike, and a plan that was
+        made then reads a whole lane for each row until statistics come, minutes later.
+        """
+        self._turns += 1
+        if self._turns.bit_count() > 1 or self._turns > _GROWN:
+            return
+        try:
+            await connection.execute("DISCARD PLANS", prepare=False)
+        except psycopg.OperationalError:
+            # Lost: whoever begins on it finds that out, and comes for another.
+            return
 
     async def aclose(self) -> None:
         """Close it; `get` would open a new one."""

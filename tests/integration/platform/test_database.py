@@ -191,3 +191,29 @@ async def test_a_database_of_production_never_becomes_a_demonstration(database):
     async with database.transaction() as tx:
         kept = await mark_installation(tx.connection, demo=False, lanes=16, now=tx.now)
     assert (kept.demo, kept.lanes) == (False, 4)
+
+
+async def test_a_plan_made_for_an_empty_table_is_made_anew_as_the_table_grows(database, owner):
+    wide = ", ".join(f"column_{number} text" for number in range(12))
+    owner.execute(f"CREATE TABLE grown (lane smallint, id text, number text, {wide}, PRIMARY KEY (lane, id))")
+    owner.execute("CREATE INDEX of_number ON grown (lane, number)")
+    owner.execute("ALTER TABLE grown SET (autovacuum_enabled = false)")  # which would bring statistics, in a minute
+    owner.execute("GRANT ALL ON grown TO topup_app")
+    hot = database.hot_connection()
+    try:
+        connection = await hot.get()
+        await connection.execute("PREPARE of_ids AS SELECT * FROM unnest($1::smallint[], $2::text[]) AS u (lane, id)"
+                                 " JOIN grown g ON g.lane = u.lane AND g.id = u.id")  # fmt: skip
+
+        async def plan():
+            cursor = await connection.execute("EXPLAIN EXECUTE of_ids ('{1}', '{a}')")
+            return " ".join([row[0] for row in await cursor.fetchall()])
+
+        assert "of_number" in await plan()
+        owner.execute("INSERT INTO grown SELECT n % 16, 'id' || n, 'number' FROM generate_series(1, 5000) AS n")
+        assert "of_number" in await plan()
+        for _ in range(2):
+            assert await hot.get() is connection
+        assert "grown_pkey" in await plan()
+    finally:
+        await hot.aclose()
