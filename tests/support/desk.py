@@ -235,6 +235,12 @@ class Shop:
         async with self.database.read() as transaction:
             return {key: value for key, value in (await house_balances(transaction.connection)).items() if value}
 
+    async def listed(self) -> list[str]:
+        """The kinds of what a person must decide."""
+        async with self.database.read() as transaction:
+            cursor = await transaction.connection.execute("SELECT kind FROM work.items ORDER BY kind")
+            return [kind for (kind,) in await cursor.fetchall()]
+
     async def main_balance(self, number=OWN_NUMBER) -> int:
         return (await self.desk.balance(number=number)).credit.amount_minor
 
