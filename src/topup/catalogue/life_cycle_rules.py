@@ -26,6 +26,7 @@ When = Literal[
     "arrears_paid",
     "fee_missed",
 ]
+IMPLICIT_STATE = "active"
 ALL_KINDS = "all"
 """Stands for every kind of bucket."""
 
@@ -154,6 +155,6 @@ class LineRules:
 
 
 def line_rules(life_cycle: LifeCycle | None, clocks: tuple[Clock, ...], fee: MonthlyFee | None) -> LineRules:
-    """The rules of a file; one without a life cycle has a single state, `active`, that nothing leads out of."""
-    cycle = life_cycle or LifeCycle("active", (State("active", "active"),))
+    """The rules of a file; one without a life cycle has a single state, IMPLICIT_STATE, that nothing leads out of."""
+    cycle = life_cycle or LifeCycle(IMPLICIT_STATE, (State(IMPLICIT_STATE, "active"),))
     return LineRules(cycle.starts, {state.id: state for state in cycle.states}, {c.name: c for c in clocks}, fee)

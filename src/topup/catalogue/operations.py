@@ -7,6 +7,8 @@ from typing import Any, Final
 from psycopg.rows import tuple_row
 
 from topup.catalogue.checking import CarrierFile, CatalogueMistakes
+from topup.catalogue.documents import CarrierDocument
+from topup.catalogue.life_cycle_rules import IMPLICIT_STATE, line_rules
 from topup.catalogue.numbering import overlaps
 from topup.catalogue.positions import positions
 from topup.catalogue.reading import Reading
@@ -17,7 +19,9 @@ from topup.platform.database import Connection
 _ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtextextended('catalogue.publish', 0))"
 _CURRENT: Final = """
 SELECT DISTINCT ON (carrier_id) carrier_id, version, fingerprint,
-    document ->> 'currency', document -> 'numbering' -> 'ranges'
+    document ->> 'currency', document -> 'numbering' -> 'ranges',
+    CASE document ->> 'network' WHEN 'own'
+        THEN coalesce(jsonb_path_query_array(document, '$.life_cycle.states[*].id'), '[]') END
 FROM catalogue.versions ORDER BY carrier_id, version DESC
 """
 _INSERT: Final = """
@@ -37,6 +41,8 @@ class _Current:
     fingerprint: bytes
     currency: str
     ranges: list[str]
+    states: list[str] | None
+    """None: its lines do not live here."""
 
 
 async def publish(connection: Connection, carrier: CarrierFile, now: datetime) -> int:
@@ -62,8 +68,8 @@ async def publish(connection: Connection, carrier: CarrierFile, now: datetime) -
 
 
 def _plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    carrier_id, version, mark, currency, ranges = row
-    return carrier_id, version, bytes(mark), currency, ranges
+    carrier_id, version, mark, currency, ranges, states = row
+    return carrier_id, version, bytes(mark), currency, ranges, states
 
 
 def _agree(carrier: CarrierFile, own: _Current | None, others: list[_Current]) -> None:
@@ -72,6 +78,8 @@ def _agree(carrier: CarrierFile, own: _Current | None, others: list[_Current]) -
     reading = Reading(file=carrier.name, lines=positions(carrier.source), currency=document.currency)
     if own is not None and own.currency != document.currency:
         reading.mistake(("currency",), f"must stay {own.currency}: lines of this carrier hold money in it")
+    if own is not None and own.states is not None and document.network == "own":
+        _keep_states(document, own.states, reading)
     for index, prefix in enumerate(document.numbering.ranges):
         for other in others:
             taken = overlaps(prefix, other.ranges)
@@ -80,3 +88,11 @@ def _agree(carrier: CarrierFile, own: _Current | None, others: list[_Current]) -
                 reading.mistake(("numbering", "ranges", index), reason)
     if reading.mistakes:
         raise CatalogueMistakes(reading.mistakes)
+
+
+def _keep_states(document: CarrierDocument, states: list[str], reading: Reading) -> None:
+    """Note the states of the current version that are gone."""
+    left = line_rules(document.life_cycle, (), None).states
+    for state in states or [IMPLICIT_STATE]:
+        if state not in left:
+            reading.mistake(("life_cycle", "states"), f"must keep {state}: lines of this carrier may be in it")

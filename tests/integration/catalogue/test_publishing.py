@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -19,6 +20,8 @@ from topup.kernel.money import Money
 from topup.platform.database import Connection, Database
 
 NOW = datetime(2026, 11, 5, 4, 0, tzinfo=UTC)
+EXAMPLES = sorted((Path(__file__).parents[3] / "examples" / "carriers").glob("*.toml"))
+[EXAMPLE] = [file for file in EXAMPLES if file.stem == "flow-cayman"]
 FILES = {file.stem: file for file in demonstration_files()}
 
 
@@ -184,3 +187,39 @@ async def abandoned(database: Database, file: CarrierFile) -> None:
     async with database.transaction() as transaction:
         await publish(transaction.connection, file, NOW)
         raise RuntimeError("changed my mind")
+
+
+async def test_a_state_lines_may_be_in_must_stay(database):
+    text = EXAMPLE.read_text(encoding="utf-8")
+    await published(database, check(EXAMPLE))
+    renamed = text.replace('"low-balance"', '"poor"')
+    with pytest.raises(
+        CatalogueMistakes, match=r"life_cycle\.states must keep low-balance: lines of this carrier may be"
+    ):
+        await published(database, check_bytes(renamed.encode(), name="flow.toml"))
+    dropped = text[: text.index("[[life_cycle.states]]")]
+    with pytest.raises(CatalogueMistakes) as refusal:
+        await published(database, check_bytes(dropped.encode(), name="flow.toml"))
+    assert [mistake.reason.split(":")[0] for mistake in refusal.value.mistakes] == [
+        "life_cycle.states must keep low-balance",
+        "life_cycle.states must keep ended",
+    ]
+    longer = text.replace("days = 90, to", "days = 91, to")
+    assert await published(database, check_bytes(longer.encode(), name="flow.toml")) == 2
+
+
+async def test_a_first_life_cycle_knows_the_state_lines_are_in_without_one(database):
+    await published(database, check(FILES["qingfeng"]))
+    states = '[[life_cycle.states]]\nid = "{}"\nshows = "active"\n[confirmation]'
+    with pytest.raises(CatalogueMistakes, match="must keep active"):
+        await published(database, edited("qingfeng", ("[confirmation]", states.format("alive"))))
+    assert await published(database, edited("qingfeng", ("[confirmation]", states.format("active")))) == 2
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda file: file.stem)
+async def test_every_example_is_published_and_read_back(database, example):
+    file = check(example)
+    assert await published(database, file) == 1
+    found = (await snapshot(database)).carrier(file.document.id)
+    assert found.document == file.document
+    assert found.line_rules.states
