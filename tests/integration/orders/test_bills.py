@@ -1,9 +1,11 @@
 """The bills of gateways are read day by day, whatever stood still in between."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
+from topup.kernel.errors import Unavailable
 from topup.kernel.ids import new_id
 from topup.kernel.money import Money
 from topup.orders.bills import CATCH_UP, first_day
@@ -121,6 +123,23 @@ async def test_lines_that_are_not_ours_hide_no_other(shop, read):
         BillLine("refund", new_id("refund", 3), "g", Money(1, "CNY"), at),
     ]
     await read()
+    assert (await shop.order(order)).status == "delivered"
+
+
+async def test_lines_that_could_not_be_settled_now_are_read_again(shop, read, monkeypatch):
+    """The database went away half-way: no day counts as read."""
+    await read()
+    order = await heard_of_nothing(shop)
+    await shop.later(days=3)
+
+    async def away(told):
+        raise Unavailable("database_lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shop.desk.bills, "_ears", replace(shop.desk.bills._ears, payment=away))
+        with pytest.raises(Unavailable):
+            await read()
+    assert await read() == [4, 3, 2, 1, 0]
     assert (await shop.order(order)).status == "delivered"
 
 

@@ -221,6 +221,20 @@ class TestRefunds:
         assert await shop.listed() == ["refund_unresolved"]
         assert (await shop.house())["suspense", "CNY"] == 5000
 
+    @pytest.mark.parametrize("surplus", [Done("back"), Refused(Reason.USER, "account closed")])
+    async def test_surplus_says_nothing_of_the_money_that_was_kept(self, shop, surplus):
+        shop.carrier.answers = [Refused(Reason.USER, "suspended")]
+        order = await shop.ordered(number=FOREIGN, amount=1000, currency="SGD")
+        payment = await shop.paying(order)
+        shop.gateway.refund_answers = [Accepted("taken in")] * 2
+        await shop.tells(shop.paid(payment, reference="kept"), shop.paid(payment, reference="surplus"))
+        await shop.run()
+        refunds = {of[0].reference: refund_id for refund_id, of in shop.gateway.refunds.items()}
+        await shop.tells(RefundFact(refunds["surplus"], surplus))
+        assert (await shop.order(order)).status == "refunding"
+        await shop.tells(RefundFact(refunds["kept"], Done("back")))
+        assert (await shop.order(order)).status == "refunded"
+
     @pytest.mark.parametrize("cannot", ["unplugged", "incapable"])
     async def test_a_gateway_that_cannot_give_back_leaves_it_to_a_person(self, shop, cannot):
         order = await paid_abroad(shop, Refused(Reason.USER, "suspended"))
