@@ -112,6 +112,9 @@ class Settlement:
         await self._write(connection, changed, plan, [item.event for item in told if item.event], now)
         final = {move.id: move.path[-1][0] for move in plan.moves}
         waiting = {intent.order_id for intent in plan.intents}
+        for case in cases.values():
+            # They hold one another: a circle for each order, which only the collector of garbage would undo.
+            case.siblings.clear()
         return [_answer(item, cases, final, waiting) for item in told]
 
     async def _plan(self, connection: Connection, kept: Sequence[_Case], now: datetime) -> _Plan:

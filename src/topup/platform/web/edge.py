@@ -114,6 +114,8 @@ class Edge:
                 status = answer.status
                 await self._give(answer, facts, scope, receive, send)
         finally:
+            # What the server offers refers to the scope: a circle that only the collector of garbage would undo.
+            scope.pop("extensions", None)
             self._note(scope, facts, status, time.perf_counter() - started)
 
     async def _ask(self, request: AnyRequest, lane: Lane, parameters: dict[str, str]) -> Answer:

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import gc
 
 import pytest
 from litestar import get, post
 from litestar.params import FromPath
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from tests.support.serving import free_socket, serving
 from topup.platform.settings import Settings
@@ -101,6 +103,21 @@ async def test_a_connection_that_ends_with_its_answer_says_so(port, rest):
         assert headers["x-content-type-options"] == "nosniff"
         assert "date" in headers
         assert await reader.read() == b""
+
+
+async def test_requests_leave_nothing_that_only_the_collector_of_garbage_would_find(port):
+    async with connected(port) as (reader, writer):
+        gc.collect()
+        gc.disable()
+        try:
+            for path in (b"/things/a/parts/b", b"/things/a/parts/b/") * 20:
+                writer.write(b"GET %b HTTP/1.1\r\nhost: x\r\n\r\n" % path)
+                await heard(reader)
+            left = sum(isinstance(thing, RequestResponseCycle) for thing in gc.get_objects())
+        finally:
+            gc.enable()
+    # What the connection itself holds.
+    assert left <= 2
 
 
 def test_a_header_cannot_begin_another():
