@@ -7,8 +7,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from topup_simulators.carrier.simulator import Carrier
-from topup_simulators.gateway.simulator import Gateway
 from topup_simulators.process import Simulator, live
 
 
@@ -20,7 +18,13 @@ def main(words: Sequence[str]) -> int:
 
 
 def _make(wanted: argparse.Namespace) -> Simulator:
+    """The simulator that is asked for, without loading the other; and httpx without its command line, which is half of
+    it.
+    """
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None is how to say "not to be imported"
     if wanted.kind == "gateway":
+        from topup_simulators.gateway.simulator import Gateway  # noqa: PLC0415 - see above
+
         return Gateway(
             state_directory=wanted.state_dir,
             merchant_id=wanted.merchant_id,
@@ -28,6 +32,8 @@ def _make(wanted: argparse.Namespace) -> Simulator:
             time_factor=wanted.time_factor,
             resend_factor=wanted.resend_factor,
         )
+    from topup_simulators.carrier.simulator import Carrier  # noqa: PLC0415
+
     return Carrier(
         state_directory=wanted.state_dir,
         currency=wanted.currency,

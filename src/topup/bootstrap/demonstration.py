@@ -1,11 +1,10 @@
 """What a demonstration begins with: carriers that do not exist, and two lines in their networks."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import topup.catalogue
-from topup.catalogue.checking import check
-from topup.catalogue.operations import publish
 from topup.catalogue.queries import Snapshot
 from topup.kernel.msisdn import parse_msisdn
 from topup.lines.operations import open_lines
@@ -23,10 +22,10 @@ async def furnish(transaction: Transaction, *, lanes: int) -> None:
     """
     connection, now = transaction.connection, transaction.now
     snapshot = await Snapshot.load(connection)
-    for file in sorted(CARRIERS.glob("*.toml")):
-        if snapshot.carrier(file.stem) is None:
-            await publish(connection, check(file), now)
-    snapshot = await Snapshot.load(connection, after=snapshot)
+    missing = [file for file in sorted(CARRIERS.glob("*.toml")) if snapshot.carrier(file.stem) is None]
+    if missing:
+        await _publish(transaction, missing)
+        snapshot = await Snapshot.load(connection, after=snapshot)
     numbers = [parse_msisdn(number) for number in NUMBERS]
     wanted = []
     for number, way in zip(numbers, await route(connection, numbers, snapshot, lanes=lanes), strict=True):
@@ -34,3 +33,12 @@ async def furnish(transaction: Transaction, *, lanes: int) -> None:
         if carrier is not None and carrier.is_own_network:
             wanted.append((number, carrier.carrier_id, carrier.document.time_zone))
     await open_lines(connection, wanted, now, lanes=lanes)
+
+
+async def _publish(transaction: Transaction, files: Sequence[Path]) -> None:
+    # Slow to load, and needed by the first start alone.
+    from topup.catalogue.checking import check  # noqa: PLC0415
+    from topup.catalogue.operations import publish  # noqa: PLC0415
+
+    for file in files:
+        await publish(transaction.connection, check(file), transaction.now)

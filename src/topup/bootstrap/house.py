@@ -9,13 +9,11 @@ from functools import partial
 from topup.bootstrap.plugins import Chosen, Plugins, make
 from topup.catalogue.queries import CatalogueCache
 from topup.channels.cli.ports import Store
-from topup.notifications import tasks as notifications
 from topup.orders import tasks as orders
 from topup.orders.desk import Desk
 from topup.orders.reading import Parts
 from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Database
-from topup.platform.http import Client
 from topup.platform.jobs import Metrics, Supervisor, Sweep
 from topup.platform.request_keys import RequestKeys, forget_old
 
@@ -44,8 +42,7 @@ async def furnished(store: Store, chosen: Chosen, *, public_url: str) -> AsyncIt
     """
     demo = store.installation.demo
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(aclosing(Client(development=demo)))
-        plugins = await stack.enter_async_context(aclosing(make(chosen, client)))
+        plugins = await _made(stack, chosen, demo=demo)
         keys = await stack.enter_async_context(
             aclosing(RequestKeys(database=store.database, lanes=store.installation.lanes))
         )
@@ -62,6 +59,15 @@ async def furnished(store: Store, chosen: Chosen, *, public_url: str) -> AsyncIt
         yield Furnished(store, desk, keys, plugins, public_url)
 
 
+async def _made(stack: AsyncExitStack, chosen: Chosen, *, demo: bool) -> Plugins:
+    if not chosen.plugs:
+        return Plugins({}, {}, None)
+    from topup.platform.http import Client  # noqa: PLC0415 - slow to load, and who only looks calls nobody
+
+    client = await stack.enter_async_context(aclosing(Client(development=demo)))
+    return await stack.enter_async_context(aclosing(make(chosen, client)))
+
+
 def sweeps(house: Furnished) -> list[Sweep]:
     """Everything that runs by itself."""
     database = house.store.database
@@ -70,6 +76,8 @@ def sweeps(house: Furnished) -> list[Sweep]:
         Sweep("platform.request_keys", _FORGET_EVERY_S, partial(_forget, database), batch=_FORGET_BATCH),
     ]
     if house.plugins.messenger is not None:
+        from topup.notifications import tasks as notifications  # noqa: PLC0415 - slow to load, as above
+
         found += notifications.sweeps(database=database, keyring=house.store.keyring, messenger=house.plugins.messenger)
     return found
 

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
@@ -19,9 +19,11 @@ from topup.fulfilment.ports import Carrier
 from topup.kernel.errors import Invalid
 from topup.notifications.ports import Messenger
 from topup.payments.ports import Gateway
-from topup.platform.http import Client
 from topup.platform.plugs import DuplicatePlug, Plug, UnknownPlug, discover
 from topup.platform.settings import Settings
+
+if TYPE_CHECKING:
+    from topup.platform.http import Client
 
 KINDS: Final = ("payments", "carriers", "messengers")
 FILE: Final = "plugins.toml"
@@ -97,7 +99,7 @@ def choose(settings: Settings, *, demo: bool, wanted: Wanted | None = None) -> C
     return Chosen(plugs)
 
 
-def make(chosen: Chosen, client: Client) -> Plugins:
+def make(chosen: Chosen, client: "Client") -> Plugins:
     """Make them. Raises Invalid `plugin_settings_wrong` where a key file cannot be read, or an address not called."""
     made = {
         kind: {name: _made(kind, name, plug, values, client) for name, (plug, values) in plugs.items()}
@@ -133,7 +135,7 @@ def _configured(
         raise Invalid("plugin_settings_wrong", name=name, kind=kind, reason=f"{place}: {first['msg']}") from None
 
 
-def _made(kind: str, name: str, plug: Plug, values: Any, client: Client) -> Any:
+def _made(kind: str, name: str, plug: Plug, values: Any, client: "Client") -> Any:
     try:
         return plug.make(values, client)
     except (OSError, ValueError) as error:

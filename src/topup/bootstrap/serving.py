@@ -13,7 +13,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 import uvloop
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from topup.bootstrap.house import Furnished
     from topup.bootstrap.listening import Listener
     from topup.bootstrap.plugins import Chosen
+
+_HEAVY: Final = ("topup.bootstrap.application", "topup.platform.http", "topup.notifications.tasks")
+"""Also what the house itself imports only when it needs it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -128,7 +131,8 @@ async def _opened(settings: Settings) -> AsyncIterator["Furnished"]:
 
 def _load() -> None:
     """Import what the house is made of, while others wait for their processes."""
-    importlib.import_module("topup.bootstrap.application")
+    for name in _HEAVY:
+        importlib.import_module(name)
 
 
 async def _production(stack: AsyncExitStack, settings: Settings, loading: asyncio.Task[None]) -> tuple[Store, "Chosen"]:
