@@ -264,5 +264,5 @@ def _no_circle(cycle: LifeCycle, path: Path, reading: Reading) -> Wrong | None:
             TopologicalSorter(graph).prepare()
         except CycleError as circle:
             states = " and ".join(dict.fromkeys(circle.args[1]))
-            return reading.mistake((*path, "states"), f"leads around in no time: {states}")
+            return reading.mistake((*path, "states"), f"have a circle that takes no time: {states}")
     return None
