@@ -20,16 +20,20 @@ from tests.support.ledger_model import Model, ModelBucket
 from topup.kernel.ids import new_id
 from topup.kernel.money import MAXIMUM_AMOUNT
 from topup.ledger import (
+    AtCap,
     AtEnd,
     BucketSpec,
     Credit,
     Debit,
     Expire,
     Hold,
+    Move,
     Policy,
     Posted,
     Release,
+    Roll,
     Settle,
+    Tier,
     Transfer,
     post,
 )
@@ -45,7 +49,20 @@ HOUSES = ("suspense", "sales", "fees")
 ASSETS = ("CNY", "CNY", "CNY", "DATA")
 KINDS = ("main", "bonus")
 SCOPES = ("any", "roaming")
-SHOWN = ("credit", "debit", "hold", "settle", "release", "expire", "transfer", "replayed", "key_reused", "prolonged")
+SHOWN = (
+    "credit",
+    "debit",
+    "hold",
+    "settle",
+    "release",
+    "expire",
+    "transfer",
+    "move",
+    "replayed",
+    "key_reused",
+    "prolonged",
+)
+SHOWN += ("cap_exceeded", "clipped", "kept_open", "forced", *Policy)
 
 
 SMALL = (st.integers(1, 40), st.integers(1, 400))
@@ -61,17 +78,25 @@ def seldom(strategy):
 @st.composite
 def specs(draw, now):
     at_end = draw(st.sampled_from(AtEnd))
+    policy = draw(st.sampled_from(Policy))
+    ends = st.none() | st.integers(-1, 4).map(lambda days: now + timedelta(days=days))
+    tiers = [Tier(from_amount=least, usable_until=draw(ends)) for least in (draw(st.integers(0, 30)), 60, 200)]
     return BucketSpec(
         kind=draw(st.sampled_from(KINDS)),
         scope=draw(st.sampled_from(SCOPES)),
         priority=draw(st.sampled_from((1, 2))),
-        policy=draw(st.sampled_from(Policy)),
+        policy=policy,
         at_end=at_end,
         rule={"id": "drawn"},
-        usable_until=draw(st.none() | st.integers(-1, 4).map(lambda days: now + timedelta(days=days))),
+        usable_until=draw(ends),
         days=draw(st.integers(1, 12)),
+        months=draw(st.none() | st.integers(1, 3)),
         zone=draw(st.sampled_from(("UTC", "Asia/Shanghai", "Europe/Berlin"))),
-        grace_days=None if at_end is AtEnd.FORFEIT else draw(st.none() | st.integers(1, 5)),
+        grace_days=draw(st.none() | st.integers(1, 5)) if at_end is AtEnd.FREEZE else None,
+        tiers=tuple(tiers) if policy is Policy.TIERS else (),
+        roll=Roll(days=3, zone="UTC") if at_end is AtEnd.ROLL_OVER else None,
+        cap=draw(seldom(st.integers(1, 900))),
+        at_cap=draw(st.sampled_from(AtCap)),
     )
 
 
@@ -87,7 +112,7 @@ def items(draw, model, now, key):
     unsettled = [hold_id for hold_id in holds if model.holds[hold_id].open]
     some_bucket = st.sampled_from([*ids * 2, *ids[-4:] * 2, "acc_unknown"])
     some_hold = st.sampled_from([*unsettled * 6, *holds, "hol_unknown"])
-    wanted = ["credit", "credit", "credit", "debit", "hold", "hold", "expire", "transfer"]
+    wanted = ["credit", "credit", "credit", "debit", "hold", "hold", "expire", "transfer", "move"]
     wanted += ["settle", "settle", "release", "release"] if unsettled or draw(st.integers(0, 9)) == 0 else []
     narrowed = {
         "line_id": line,
@@ -110,11 +135,15 @@ def items(draw, model, now, key):
         case "hold":
             return Hold(**base, expires_at=now + timedelta(days=1), **narrowed)
         case "settle":
-            return Settle(**base, hold_id=draw(some_hold), to_code=house, amount=draw(st.integers(1, 15)))
+            settled = draw(st.integers(1, 15))
+            return Settle(**base, hold_id=draw(some_hold), to_code=house, amount=settled, final=draw(st.booleans()))
+        case "move":
+            spec = replace(draw(specs(now)), kind="moved", cap=None)
+            return Move(**base, bucket=spec, **narrowed | {"kinds": KINDS})
         case "release":
             return Release(**base, hold_id=draw(some_hold))
         case "expire":
-            return Expire(**base, bucket_id=draw(some_bucket), to_code="expired")
+            return Expire(**base, bucket_id=draw(some_bucket), to_code="expired", forced=draw(st.integers(0, 4)) == 0)
         case _:
             return Transfer(**base, debit_code="clearing:x", credit_code=house, asset=asset, amount=draw(AMOUNTS))
 
@@ -157,7 +186,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 batch[n] = old if again else replace(batch[n], key=old.key)
         self.posted += batch
         answers = self.runner.run(post(self.connection, batch, self.now))
-        in_order = sorted(zip(batch, answers, strict=True), key=lambda pair: pair[0].lane)
+        in_order = in_waves(list(zip(batch, answers, strict=True)))
         for item, answer in in_order:
             self.compare(item, answer, self.model.apply(item, self.now, answer))
 
@@ -179,6 +208,11 @@ class LedgerMachine(RuleBasedStateMachine):
         assert told == [(name(giver), name(taker), amount, until) for giver, taker, amount, until in legs], item
         assert answer.replayed == replayed
         figures["prolonged"] += was_prolonged(item, legs)
+        if item.KIND == "credit":
+            figures[item.bucket.policy] += 1
+            figures["clipped"] += any(taker == "over_cap" for _, taker, _, _ in legs)
+        figures["kept_open"] += item.KIND == "settle" and self.model.holds[item.hold_id].open
+        figures["forced"] += item.KIND == "expire" and item.forced
         figures["replayed" if replayed else item.KIND] += 1
 
     def name(self, account, identifier):
@@ -204,17 +238,28 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def teardown(self):
         if hasattr(self, "connection"):
-            report = self.runner.run(audit(self.connection))
+            try:
+                report = self.runner.run(audit(self.connection))
+            finally:
+                self.runner.run(self.connection.close())
             figures["transfers"] += report.transfers
             figures["imbalance"] += sum(map(abs, report.imbalance.values()))
-            self.runner.run(self.connection.close())
             assert report.sound, report.faults
+
+
+def in_waves(pairs) -> list:
+    """Where a key comes twice in a call, the second waits for all the others."""
+    if not pairs:
+        return []
+    first = {(item.lane, item.key): n for n, (item, _) in reversed(list(enumerate(pairs)))}
+    later = [pair for n, pair in enumerate(pairs) if n not in first.values()]
+    return [pairs[n] for n in sorted(first.values())] + in_waves(later)
 
 
 def was_prolonged(item, legs) -> bool:
     if item.KIND != "credit" or item.bucket.policy is not Policy.EXTEND:
         return False
-    [(_, _, _, until)] = legs
+    until = legs[0][3]
     return until not in {None, item.bucket.usable_until}
 
 

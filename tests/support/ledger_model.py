@@ -1,12 +1,13 @@
 """The ledger as plainly as can be: a list of buckets and a loop, for simulations to hold the real one against."""
 
+import calendar
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from topup.kernel.money import MAXIMUM_AMOUNT
-from topup.ledger import AtEnd, BucketSpec, Policy, Posted
+from topup.ledger import AtCap, AtEnd, BucketSpec, Policy, Posted, PostingRefused
 
 
 @dataclass(eq=False)
@@ -24,7 +25,7 @@ class ModelBucket:
 
     @property
     def forfeit(self) -> datetime | None:
-        if self.spec.at_end is AtEnd.FORFEIT or self.until is None:
+        if self.spec.at_end is not AtEnd.FREEZE or self.until is None:
             return self.until
         return None if self.spec.grace_days is None else days_later(self.until, self.spec.grace_days, self.spec.zone)
 
@@ -40,9 +41,17 @@ class ModelBucket:
         return not self.closed and (self.line, self.asset, mine) == (line, asset, other)
 
 
-def days_later(instant, days, zone):
-    local = instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None) + timedelta(days=days)
+def days_later(instant, days, zone, months=0):
+    local = instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    year, month = divmod(local.year * 12 + local.month - 1 + months, 12)
+    last = calendar.monthrange(year, month + 1)[1]
+    local = local.replace(year=year, month=month + 1, day=min(local.day, last)) + timedelta(days=days)
     return local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+def tier_end(spec, balance):
+    ends = [spec.usable_until, *[tier.usable_until for tier in spec.tiers if tier.from_amount <= balance]]
+    return ends[-1]
 
 
 @dataclass
@@ -50,6 +59,7 @@ class ModelHold:
     line: str
     asset: str
     parts: list
+    """[bucket, amount, taken] each."""
     open: bool = True
 
 
@@ -69,7 +79,7 @@ class Model:
         if known:
             first, legs = known
             return ("posted", True, legs) if first == item else "key_reused"
-        found = getattr(self, item.KIND)(item, now, answer)
+        found = (self.move_between if item.KIND == "move" else getattr(self, item.KIND))(item, now, answer)
         if isinstance(found, str):
             return found
         for giver, taker, amount, _ in found:
@@ -95,6 +105,23 @@ class Model:
 
     def credit(self, item, now, answer):
         spec = item.bucket
+        target = self.joined(item, spec, now)
+        amount, over = item.amount, 0
+        if spec.cap is not None:
+            kin = [
+                b
+                for b in self.buckets
+                if not b.closed and (b.line, b.asset, b.spec.kind) == (item.line_id, item.asset, spec.kind)
+            ]
+            room = spec.cap - sum(bucket.balance for bucket in kin)
+            if room < amount and spec.at_cap is AtCap.REFUSE:
+                return "cap_exceeded"
+            amount = max(0, min(amount, room))
+            over = item.amount - amount
+        legs = self.fill(item, target, amount, now, answer) if amount else []
+        return legs if isinstance(legs, str) or not over else [*legs, (item.from_code, "over_cap", over, None)]
+
+    def joined(self, item, spec, now):
         target = None
         for bucket in self.buckets:
             if not bucket.like(item.line_id, item.asset, spec):
@@ -105,24 +132,34 @@ class Model:
                     target = bucket
             elif bucket.runs(now) or bucket.frozen(now):
                 target = bucket
+        return target
+
+    def fill(self, item, target, amount, now, answer):
+        spec = item.bucket
+        together = isinstance(answer, PostingRefused) and answer.code == "balance_limit"
+        if target is not None and (target.balance + amount > MAXIMUM_AMOUNT or (together and target.balance > 2**52)):
+            return "balance_limit"
         if target is None:
             self.opened += 1
-            target = ModelBucket(item.line_id, item.asset, spec, self.opened, spec.usable_until)
+            until = tier_end(spec, amount) if spec.policy is Policy.TIERS else spec.usable_until
+            target = ModelBucket(item.line_id, item.asset, spec, self.opened, until)
             self.buckets.append(target)
-        elif target.balance + item.amount > MAXIMUM_AMOUNT:
-            return "balance_limit"
         elif spec.policy is not Policy.SEPARATE:
-            self.prolong(target, spec, now)
-        return [(item.from_code, target, item.amount, target.until)]
+            self.prolong(target, spec, now, amount)
+        return [(getattr(item, "from_code", None), target, amount, target.until)]
 
-    def prolong(self, bucket, spec, now):
+    def prolong(self, bucket, spec, now, amount):
         before = bucket.until
-        if before is None or spec.usable_until is None:
+        if spec.policy is Policy.TIERS:
+            bucket.until = tier_end(spec, bucket.balance + amount)
+        elif spec.policy is Policy.RENEW:
+            bucket.until = spec.usable_until
+        elif before is None or spec.usable_until is None:
             bucket.until = None
         elif before <= now:
             bucket.until = spec.usable_until
         elif spec.policy is Policy.EXTEND:
-            bucket.until = days_later(before, spec.days, spec.zone)
+            bucket.until = days_later(before, spec.days or 0, spec.zone, spec.months or 0)
         else:
             bucket.until = max(before, spec.usable_until)
         if bucket.until != before:
@@ -141,7 +178,8 @@ class Model:
         never = datetime.max.replace(tzinfo=UTC)
         missing, taken = item.amount, []
         for bucket in sorted(fits, key=lambda b: (b.spec.priority, b.until or never, b.number)):
-            part = min(missing, bucket.balance - bucket.held) if bucket.runs(now) else 0
+            usable = bucket.runs(now) or (item.KIND == "move" and item.bucket_id == bucket.id)
+            part = min(missing, bucket.balance - bucket.held) if usable else 0
             if part:
                 taken.append((bucket, part))
                 missing -= part
@@ -161,28 +199,45 @@ class Model:
         for bucket, part in taken:
             bucket.held += part
         if isinstance(answer, Posted):
-            self.holds[answer.hold_id] = ModelHold(item.line_id, item.asset, taken)
+            self.holds[answer.hold_id] = ModelHold(
+                item.line_id, item.asset, [[bucket, part, 0] for bucket, part in taken]
+            )
         return [(bucket, None, part, None) for bucket, part in taken]
 
+    def move_between(self, item, now, answer):
+        """What a move does; `move` itself is taken by the books."""
+        taken = self.take(item, now)
+        if isinstance(taken, str):
+            return taken
+        for bucket, part in taken:
+            bucket.balance -= part
+        [(_, target, _, until)] = self.fill(item, self.joined(item, item.bucket, now), item.amount, now, answer)
+        for bucket, part in taken:
+            bucket.balance += part
+        return [(bucket, target, part, until) for bucket, part in taken]
+
     def settle(self, item, now, answer):
-        return self.close(item, item.amount)
+        return self.close(item, item.amount, item.final)
 
     def release(self, item, now, answer):
-        return self.close(item, 0)
+        return self.close(item, 0, final=True)
 
-    def close(self, item, amount):
+    def close(self, item, amount, final):
         hold = self.holds.get(item.hold_id)
         if hold is None:
             return "hold_unknown"
         if not hold.open:
             return "hold_not_open"
-        if amount > sum(part for _, part in hold.parts):
+        left = sum(part - taken for _, part, taken in hold.parts)
+        if amount > left:
             return "settle_exceeds_hold"
-        hold.open = False
+        hold.open = not final and amount < left
         legs = []
-        for bucket, part in hold.parts:
-            bucket.held -= part
-            took = min(part, amount)
+        for place in hold.parts:
+            bucket, part, taken = place
+            took = min(part - taken, amount)
+            bucket.held -= took if hold.open else part - taken
+            place[2] += took
             amount -= took
             if took:
                 legs.append((bucket, item.to_code, took, None))
@@ -194,7 +249,7 @@ class Model:
             return "bucket_unknown"
         if bucket.closed:
             return "bucket_closed"
-        if bucket.forfeit is None or bucket.forfeit > now:
+        if not item.forced and (bucket.forfeit is None or bucket.forfeit > now):
             return "bucket_not_due"
         rest = bucket.balance - bucket.held
         if not rest and bucket.held:

@@ -5,6 +5,7 @@ edited, and editing shows. Only `post` writes, and only through the database's p
 """
 
 from topup.ledger.items import (
+    AtCap,
     AtEnd,
     BucketSpec,
     Credit,
@@ -13,14 +14,18 @@ from topup.ledger.items import (
     Hold,
     InvalidItem,
     Item,
+    Move,
     Policy,
     Release,
+    Roll,
     Settle,
+    Tier,
     Transfer,
 )
 from topup.ledger.operations import Leg, Posted, PostingRefused, Refusal, post, post_batcher
 
 __all__ = [
+    "AtCap",
     "AtEnd",
     "BucketSpec",
     "Credit",
@@ -30,12 +35,15 @@ __all__ = [
     "InvalidItem",
     "Item",
     "Leg",
+    "Move",
     "Policy",
     "Posted",
     "PostingRefused",
     "Refusal",
     "Release",
+    "Roll",
     "Settle",
+    "Tier",
     "Transfer",
     "post",
     "post_batcher",

@@ -12,7 +12,7 @@ from typing import Final
 
 from psycopg.rows import tuple_row
 
-from topup.ledger.chain import COLUMNS, Link, genesis, link_hash
+from topup.ledger.chain import COLUMNS, Entry, canonical, genesis, link_hash
 from topup.ledger.heads import Heads
 from topup.ledger.invariants import violations
 from topup.platform.database import Connection
@@ -30,7 +30,7 @@ class FaultKind(StrEnum):
     MISSING = "missing"
     """The transfer of this sequence is not there."""
     ALTERED = "altered"
-    """The transfer's hash does not follow from its content and the one before."""
+    """The link that ends with this transfer does not follow from what it holds and the one before."""
     BELOW_FLOOR = "below_floor"
     """This transfer took more from a bucket than it had."""
     HEAD = "head"
@@ -90,9 +90,13 @@ class _Lane:
     faults: list[Fault] = field(default_factory=list)
     sequence: int = 0
     hash: bytes = b""
+    lines: list[bytes] = field(default_factory=list)
+    """Of the link that has begun."""
+    broken: bool = False
+    """Something is missing in it: its hash will not be right, and was told already."""
     balances: dict[tuple[str, str], int] = field(default_factory=dict)
     ends: dict[str, int | None] = field(default_factory=dict)
-    lines: dict[str, str | None] = field(default_factory=dict)
+    owners: dict[str, str | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.hash = genesis(self.number)
@@ -101,34 +105,45 @@ class _Lane:
         if len(self.faults) < _FAULTS_TOLD:
             self.faults.append(Fault(kind, self.number, sequence, subject))
 
-    def replay(self, link: Link) -> None:
+    def replay(self, entry: Entry) -> None:
         """Take the next transfer. After a fault the stored hash is believed: the next fault is one of its own."""
-        if link.sequence != self.sequence + 1:
+        if entry.sequence != self.sequence + 1:
             self.tell(FaultKind.MISSING, self.sequence + 1, "")
-        elif link_hash(self.hash, link) != link.hash:
-            self.tell(FaultKind.ALTERED, link.sequence, link.key)
-        self.sequence, self.hash = link.sequence, link.hash
-        if self.signed and self.signed[0] == link.sequence and self.signed[1] != link.hash:
-            self.tell(FaultKind.REWRITTEN, link.sequence, link.key)
-        giver, taker = (link.debit, link.asset), (link.credit, link.asset)
-        left = self.balances.get(giver, 0) - link.amount
+            self.broken = True
+        self.sequence = entry.sequence
+        self.lines.append(canonical(entry))
+        if entry.hash is not None:
+            self._link(entry, entry.hash)
+        elif self.signed and self.signed[0] == entry.sequence:
+            self.tell(FaultKind.REWRITTEN, entry.sequence, entry.key)
+        giver, taker = (entry.debit, entry.asset), (entry.credit, entry.asset)
+        left = self.balances.get(giver, 0) - entry.amount
         self.balances[giver] = left
-        self.balances[taker] = self.balances.get(taker, 0) + link.amount
-        if link.debit.startswith("acc_"):
+        self.balances[taker] = self.balances.get(taker, 0) + entry.amount
+        if entry.debit.startswith("acc_"):
             if left < 0:
-                self.tell(FaultKind.BELOW_FLOOR, link.sequence, link.debit)
-            self._belongs(link.debit, link)
-        if link.credit.startswith("acc_"):
-            self.ends[link.credit] = link.usable_until_us
-            self._belongs(link.credit, link)
+                self.tell(FaultKind.BELOW_FLOOR, entry.sequence, entry.debit)
+            self._belongs(entry.debit, entry)
+        if entry.credit.startswith("acc_"):
+            self.ends[entry.credit] = entry.usable_until_us
+            self._belongs(entry.credit, entry)
 
-    def _belongs(self, bucket: str, link: Link) -> None:
-        if self.lines.setdefault(bucket, link.line_id) != link.line_id:
-            self.tell(FaultKind.ORPHAN, link.sequence, bucket)
+    def _link(self, last: Entry, found: bytes) -> None:
+        if link_hash(self.hash, self.lines) != found and not self.broken:
+            self.tell(FaultKind.ALTERED, last.sequence, last.key)
+        if self.signed and self.signed[0] == last.sequence and self.signed[1] != found:
+            self.tell(FaultKind.REWRITTEN, last.sequence, last.key)
+        self.hash = found
+        self.lines.clear()
+        self.broken = False
+
+    def _belongs(self, bucket: str, entry: Entry) -> None:
+        if self.owners.setdefault(bucket, entry.line_id) != entry.line_id:
+            self.tell(FaultKind.ORPHAN, entry.sequence, bucket)
 
     def finish(self) -> None:
         """Hold the end of the chain against the stored head and the signed one."""
-        if (self.sequence, self.hash) != (self.head_sequence, self.head_hash):
+        if self.lines or (self.sequence, self.hash) != (self.head_sequence, self.head_hash):
             self.tell(FaultKind.HEAD, min(self.sequence, self.head_sequence) + 1, "")
         if self.signed and self.signed[0] > self.sequence:
             self.tell(FaultKind.TRUNCATED, self.sequence + 1, "")
@@ -150,8 +165,8 @@ async def audit(
     for number, sequence, digest in heads:
         lane = _Lane(number, sequence, digest, signed.lanes.get(number) if signed else None)
         async for page in _pages(connection, number):
-            for link in page:
-                lane.replay(link)
+            for entry in page:
+                lane.replay(entry)
             done += len(page)
             if progress:
                 progress(done, max(total, done))
@@ -171,7 +186,7 @@ async def audit(
     return AuditReport(done, len(heads), imbalance, tuple(faults[:_FAULTS_TOLD]))
 
 
-async def _pages(connection: Connection, lane: int) -> AsyncIterator[list[Link]]:
+async def _pages(connection: Connection, lane: int) -> AsyncIterator[list[Entry]]:
     """A lane's transfers in order, a page at a time."""
     cursor = connection.cursor("audit_transfers", row_factory=tuple_row)
     async with cursor:
@@ -179,7 +194,7 @@ async def _pages(connection: Connection, lane: int) -> AsyncIterator[list[Link]]
             f"SELECT {COLUMNS} FROM ledger.transfers WHERE lane = %s ORDER BY sequence", (lane,), binary=True
         )
         while page := await cursor.fetchmany(_PAGE):
-            yield [Link._make(row) for row in page]
+            yield [Entry._make(row) for row in page]
 
 
 async def _compare(connection: Connection, lane: _Lane, imbalance: dict[str, int]) -> None:
@@ -203,7 +218,7 @@ async def _compare(connection: Connection, lane: _Lane, imbalance: dict[str, int
                     lane.tell(FaultKind.BALANCE, None, account)
                 elif line_id is not None and lane.ends.get(account) != usable_until_us:
                     lane.tell(FaultKind.VALIDITY, None, account)
-                elif line_id is not None and lane.lines.get(account) != line_id:
+                elif line_id is not None and lane.owners.get(account) != line_id:
                     lane.tell(FaultKind.ORPHAN, None, account)
     for account, _ in lane.balances:
         lane.tell(FaultKind.ORPHAN, None, account)

@@ -1,264 +1,256 @@
--- What each kind of item does to buckets and holds. Repeatable, like posting.sql, which calls these under the lanes' locks.
+-- What items do to buckets and holds. Repeatable, like posting.sql, which calls these under the lanes' locks.
 --
--- Each function looks first and writes then: what it refuses has changed nothing. It sees the effect of every item before.
+-- Each phase takes all items of one round together: a statement for many rows costs little more than for one. In a round
+-- no line has two items that could disturb each other (posting.sql, `ledger.rounds`). Each looks first and writes then:
+-- what it refuses has changed nothing.
 
 SET ROLE topup_ledger;
 
--- The end of a bucket after a credit joins it.
+CREATE OR REPLACE FUNCTION ledger.micros(instant timestamptz) RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT (extract(epoch FROM instant) * 1000000)::bigint
+$$;
+
+-- A transfer's line in its link of the chain (ledger/chain.py says how).
+CREATE OR REPLACE FUNCTION ledger.canonical(
+    lane smallint, sequence bigint, leg smallint, amount bigint, created timestamptz, until timestamptz, fingerprint bytea,
+    asset text, debit text, credit text, line_id text, key text, purpose text, reference text
+) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT concat_ws('|',
+        lane, sequence, leg, amount, ledger.micros(created), coalesce(ledger.micros(until)::text, '-'),
+        encode(fingerprint, 'hex'), length(asset), length(debit), length(credit), coalesce(length(line_id), -1),
+        length(key), length(purpose), length(reference),
+        asset, debit, credit, coalesce(line_id, ''), key, purpose, reference)
+$$;
+
+CREATE OR REPLACE FUNCTION ledger.later(instant timestamptz, months integer, days integer, zone text) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT (instant AT TIME ZONE zone + make_interval(months => coalesce(months, 0), days => coalesce(days, 0)))
+        AT TIME ZONE zone
+$$;
+
+-- When what is left of a bucket is forfeited, if its use ends at `until`. An expression, so that the planner takes it in.
+CREATE OR REPLACE FUNCTION ledger.forfeit_of(
+    at_end ledger.at_end, until timestamptz, grace_days integer, zone text
+) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+        WHEN at_end <> 'freeze' THEN until
+        WHEN grace_days IS NOT NULL THEN (until AT TIME ZONE zone + make_interval(days => grace_days)) AT TIME ZONE zone
+    END
+$$;
+
+-- The end that the tier of `balance` gives; below the first, the spec's own.
+CREATE OR REPLACE FUNCTION ledger.tier_end(spec ledger.bucket_spec, balance bigint) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT tier.until
+    FROM (
+        SELECT t.least, t.until FROM unnest(spec.tier_from, spec.tier_until) AS t (least, until) WHERE t.least <= balance
+        UNION ALL SELECT -1, spec.usable_until
+    ) AS tier
+    ORDER BY tier.least DESC
+    LIMIT 1
+$$;
+
+-- The end of a bucket after a credit that joins it; `present` is its end before.
 CREATE OR REPLACE FUNCTION ledger.end_after(
     spec ledger.bucket_spec, present timestamptz, at timestamptz
 ) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE
+        WHEN spec.policy = 'renew' THEN spec.usable_until
         WHEN present IS NULL OR spec.usable_until IS NULL THEN NULL
         WHEN present <= at THEN spec.usable_until
-        WHEN spec.policy = 'extend' THEN ledger.days_later(present, spec.days, spec.zone)
+        WHEN spec.policy = 'extend' THEN ledger.later(present, spec.months, spec.days, spec.zone)
         ELSE greatest(present, spec.usable_until)
     END
 $$;
 
--- A house account gives to a bucket of a line. It joins the newest bucket that is the same in everything that matters for
--- its use: with `separate` one with the very same end, else one that still runs or that is frozen and revives. Where there
--- is none, one is opened.
-CREATE OR REPLACE FUNCTION ledger.do_credit(item ledger.item, at timestamptz, sequence bigint) RETURNS ledger.effect
+-- Phase 1: settle, release, expire. A settle takes from a hold in the hold's order; unless it is not the final one, it
+-- gives the rest back, as a release does with all. An expire forfeits what a bucket has left, held parts excepted.
+CREATE OR REPLACE FUNCTION ledger.close_phase(work ledger.work[], at_round integer, at timestamptz)
+RETURNS ledger.effect[]
 LANGUAGE plpgsql AS $$
 DECLARE
-    spec ledger.bucket_spec := item.bucket;
-    until timestamptz := spec.usable_until;
-    forfeit timestamptz := until;
-    target text;
-    present timestamptz;
+    effects ledger.effect[];
 BEGIN
-    IF spec.at_end = 'freeze' THEN
-        forfeit := ledger.forfeit_of(spec, until);
-    END IF;
-    SELECT b.id, b.usable_until INTO target, present
-    FROM ledger.buckets AS b
-    WHERE b.lane = item.lane AND b.line_id = item.line_id AND b.closed_at IS NULL
-        AND b.asset = item.asset AND b.kind = spec.kind AND b.scope = spec.scope AND b.priority = spec.priority
-        AND b.policy = spec.policy AND b.at_end = spec.at_end
-        AND CASE
-            WHEN spec.policy = 'separate' THEN
-                b.usable_until IS NOT DISTINCT FROM until AND b.forfeit_at IS NOT DISTINCT FROM forfeit
-            ELSE
-                b.usable_until IS NULL OR b.usable_until > at
-                OR (b.at_end = 'freeze' AND (b.forfeit_at IS NULL OR b.forfeit_at > at))
-        END
-    ORDER BY b.opened_sequence DESC
-    LIMIT 1;
-    IF target IS NULL THEN
-        target := item.new_id;
-        INSERT INTO ledger.buckets (lane, id, line_id, asset, kind, scope, priority, policy, at_end, source, rule,
-            balance, usable_until, forfeit_at, opened_at, opened_sequence)
-        VALUES (item.lane, target, item.line_id, item.asset, spec.kind, spec.scope, spec.priority, spec.policy,
-            spec.at_end, spec.source, spec.rule, item.amount, until, forfeit, at, sequence);
-    ELSE
-        IF spec.policy <> 'separate' THEN
-            until := ledger.end_after(spec, present, at);
-        END IF;
-        IF until IS NOT DISTINCT FROM present THEN
-            UPDATE ledger.buckets AS b
-            SET balance = b.balance + item.amount
-            WHERE b.lane = item.lane AND b.id = target AND b.balance <= 9007199254740991 - item.amount;
-        ELSE
-            UPDATE ledger.buckets AS b
-            SET balance = b.balance + item.amount, usable_until = until, forfeit_at = ledger.forfeit_of(spec, until),
-                rule = spec.rule || jsonb_build_object('extended_from', present)
-            WHERE b.lane = item.lane AND b.id = target AND b.balance <= 9007199254740991 - item.amount;
-        END IF;
-        IF NOT FOUND THEN
-            RETURN ROW('balance_limit', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::ledger.effect;
-        END IF;
-    END IF;
-    RETURN ROW('posted', item.line_id, item.asset, ARRAY[item.from_code], ARRAY[target], ARRAY[item.amount], until,
-        NULL)::ledger.effect;
-END
-$$;
-
--- Which buckets would give `item.amount`, and how much each, in the declared order of use: priority, soonest end,
--- oldest. A bucket whose end has come gives nothing. Reads only.
-CREATE OR REPLACE FUNCTION ledger.take_in_order(item ledger.item, at timestamptz) RETURNS ledger.effect
-LANGUAGE plpgsql AS $$
-DECLARE
-    bucket record;
-    effect ledger.effect;
-    missing bigint := item.amount;
-    frozen numeric := 0;
-BEGIN
-    FOR bucket IN
-        SELECT b.id, b.balance - b.held AS available, b.usable_until > at IS NOT FALSE AS usable
-        FROM ledger.buckets AS b
-        WHERE b.lane = item.lane AND b.line_id = item.line_id AND b.closed_at IS NULL AND b.asset = item.asset
-            AND b.balance > b.held
-            AND (b.usable_until IS NULL OR b.usable_until > at
-                OR (b.at_end = 'freeze' AND (b.forfeit_at IS NULL OR b.forfeit_at > at)))
-            AND (item.kinds IS NULL OR b.kind = ANY (item.kinds))
-            AND (item.scopes IS NULL OR b.scope = ANY (item.scopes))
-            AND (item.bucket_id IS NULL OR b.id = item.bucket_id)
-        ORDER BY usable DESC, b.priority, b.usable_until NULLS LAST, b.opened_sequence
-    LOOP
-        IF bucket.usable THEN
-            effect.debits := effect.debits || bucket.id;
-            effect.credits := effect.credits || item.to_code;
-            effect.amounts := effect.amounts || least(bucket.available, missing);
-            missing := missing - least(bucket.available, missing);
-            EXIT WHEN missing = 0;
-        ELSE
-            frozen := frozen + bucket.available;
-        END IF;
-    END LOOP;
-    effect.code := CASE
-        WHEN missing = 0 THEN 'posted'
-        WHEN frozen >= missing THEN 'bucket_frozen'
-        ELSE 'insufficient_funds'
-    END;
-    effect.line_id := item.line_id;
-    effect.asset := item.asset;
-    RETURN effect;
-END
-$$;
-
--- A line's buckets give to a house account, all or nothing.
-CREATE OR REPLACE FUNCTION ledger.do_debit(item ledger.item, at timestamptz) RETURNS ledger.effect
-LANGUAGE plpgsql AS $$
-DECLARE
-    effect ledger.effect := ledger.take_in_order(item, at);
-BEGIN
-    IF effect.code = 'posted' THEN
+    WITH closing AS (
+        SELECT w.n, w.lane, w.place, w.key, w.fingerprint, w.reference, w.subject, (w.template).kind,
+            (w.template).to_code, (w.template).purpose, CASE WHEN (w.template).kind = 'settle' THEN w.amount ELSE 0 END AS wanted, h.line_id, h.asset,
+            (w.template).kind = 'release' OR (w.template).final OR w.amount = h.amount - h.settled AS final,
+            CASE
+                WHEN h.id IS NULL THEN 'hold_unknown'
+                WHEN h.state <> 'open' THEN 'hold_not_open'
+                WHEN (w.template).kind = 'settle' AND w.amount > h.amount - h.settled THEN 'settle_exceeds_hold'
+                ELSE 'posted'
+            END AS code
+        FROM unnest(work) AS w
+        LEFT JOIN ledger.holds AS h ON h.lane = w.lane AND h.id = w.subject
+        WHERE w.round = at_round AND (w.template).kind IN ('settle', 'release')
+    ), parts AS (
+        SELECT c.*, c.subject AS hold_id, p.part, p.bucket_id, p.rest,
+            greatest(least(p.rest, c.wanted - p.before), 0) AS take
+        FROM closing AS c
+        CROSS JOIN LATERAL (
+            SELECT p.part, p.bucket_id, p.amount - p.taken AS rest,
+                coalesce(sum(p.amount - p.taken) OVER (ORDER BY p.part ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW), 0)
+                    AS before
+            FROM ledger.hold_parts AS p
+            WHERE p.lane = c.lane AND p.hold_id = c.subject
+        ) AS p
+        WHERE c.code = 'posted'
+    ), given AS (
         UPDATE ledger.buckets AS b
-        SET balance = b.balance - part.amount
-        FROM unnest(effect.debits, effect.amounts) AS part (id, amount)
-        WHERE b.lane = item.lane AND b.id = part.id;
-    END IF;
-    RETURN effect;
+        SET balance = b.balance - p.take, held = b.held - CASE WHEN p.final THEN p.rest ELSE p.take END
+        FROM parts AS p
+        WHERE b.lane = p.lane AND b.id = p.bucket_id
+    ), taken AS (
+        UPDATE ledger.hold_parts AS h
+        SET taken = h.taken + p.take
+        FROM parts AS p
+        WHERE h.lane = p.lane AND h.hold_id = p.hold_id AND h.part = p.part AND p.take > 0
+    ), closed AS (
+        UPDATE ledger.holds AS h
+        SET settled = h.settled + c.wanted, closed_at = CASE WHEN c.final THEN at END,
+            state = CASE
+                WHEN NOT c.final THEN 'open'
+                WHEN h.settled + c.wanted > 0 THEN 'settled'
+                ELSE 'released'
+            END::ledger.hold_state
+        FROM closing AS c
+        WHERE h.lane = c.lane AND h.id = c.subject AND c.code = 'posted'
+    ), bound AS (
+        INSERT INTO ledger.bound_keys (lane, key, fingerprint, kind, subject, created_at)
+        SELECT c.lane, c.key, c.fingerprint, c.kind, c.subject, at FROM closing AS c WHERE c.code = 'posted'
+    ), legs AS (
+        SELECT ROW(p.n, p.code, at_round, 1, p.part, p.bucket_id, p.to_code, p.take, p.asset, p.line_id, NULL, NULL,
+            p.kind, p.place, p.lane, p.key, p.fingerprint, p.purpose, p.reference)::ledger.effect AS leg
+        FROM parts AS p
+        WHERE p.take > 0
+        UNION ALL
+        SELECT ROW(c.n, c.code, at_round, 1, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+            c.kind, c.place, c.lane, c.key, c.fingerprint, c.purpose, c.reference)::ledger.effect
+        FROM closing AS c
+        WHERE c.wanted = 0 OR c.code <> 'posted'
+    )
+    SELECT array_agg(l.leg) INTO effects FROM legs AS l;
+    RETURN effects || ledger.expire_phase(work, at_round, at);
 END
 $$;
 
--- Bind the key of an operation that may leave no transfer.
-CREATE OR REPLACE FUNCTION ledger.bind(item ledger.item, subject text, at timestamptz) RETURNS void
-LANGUAGE plpgsql AS $$
-BEGIN
-    INSERT INTO ledger.bound_keys (lane, key, fingerprint, kind, subject, created_at)
-    VALUES (item.lane, item.key, item.fingerprint, item.kind, subject, at);
-END
-$$;
-
--- Promise an amount of a line's buckets, all or nothing.
-CREATE OR REPLACE FUNCTION ledger.do_hold(item ledger.item, at timestamptz) RETURNS ledger.effect
+CREATE OR REPLACE FUNCTION ledger.expire_phase(work ledger.work[], at_round integer, at timestamptz)
+RETURNS ledger.effect[]
 LANGUAGE plpgsql AS $$
 DECLARE
-    effect ledger.effect := ledger.take_in_order(item, at);
+    effects ledger.effect[];
 BEGIN
-    IF effect.code = 'posted' THEN
+    WITH ending AS (
+        SELECT w.n, w.lane, w.place, w.key, w.fingerprint, w.reference, w.subject, (w.template).to_code,
+            (w.template).purpose, b.line_id, b.asset, b.balance - b.held AS rest,
+            CASE
+                WHEN b.id IS NULL THEN 'bucket_unknown'
+                WHEN b.closed_at IS NOT NULL THEN 'bucket_closed'
+                WHEN b.forfeit_at > at IS NOT FALSE AND (w.template).forced IS NOT TRUE THEN 'bucket_not_due'
+                WHEN b.held > 0 AND b.held = b.balance THEN 'bucket_held'
+                ELSE 'posted'
+            END AS code
+        FROM unnest(work) AS w
+        LEFT JOIN ledger.buckets AS b ON b.lane = w.lane AND b.id = w.subject
+        WHERE w.round = at_round AND (w.template).kind = 'expire'
+    ), ended AS (
         UPDATE ledger.buckets AS b
-        SET held = b.held + part.amount
-        FROM unnest(effect.debits, effect.amounts) AS part (id, amount)
-        WHERE b.lane = item.lane AND b.id = part.id;
+        SET balance = b.held, closed_at = CASE WHEN b.held = 0 THEN at END
+        FROM ending AS e
+        WHERE b.lane = e.lane AND b.id = e.subject AND e.code = 'posted'
+    ), bound AS (
+        INSERT INTO ledger.bound_keys (lane, key, fingerprint, kind, subject, created_at)
+        SELECT e.lane, e.key, e.fingerprint, 'expire', e.subject, at FROM ending AS e WHERE e.code = 'posted'
+    )
+    SELECT array_agg(
+        ROW(e.n, e.code, at_round, 1, 0, CASE WHEN e.rest > 0 THEN e.subject END, e.to_code, e.rest, e.asset, e.line_id,
+            NULL, NULL, 'expire', e.place, e.lane, e.key, e.fingerprint, e.purpose, e.reference)::ledger.effect
+    ) INTO effects
+    FROM ending AS e;
+    RETURN effects;
+END
+$$;
+
+-- Phase 2: debit, hold, move. A line's buckets give in the declared order of use: priority, soonest end, oldest; all
+-- or nothing. A bucket whose end has come gives nothing, except to a move that names it (what rolls over has ended).
+CREATE OR REPLACE FUNCTION ledger.take_phase(work ledger.work[], at_round integer, at timestamptz)
+RETURNS ledger.effect[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    effects ledger.effect[];
+BEGIN
+    WITH parts AS (
+        SELECT w.n, w.lane, w.place, w.key, w.fingerprint, w.line_id, w.amount AS wanted, w.new_id, w.reference, w.expires_at,
+            (w.template).kind, (w.template).asset, (w.template).to_code, (w.template).purpose,
+            b.id AS bucket_id, b.usable, b.available, b.through, b.leg,
+            CASE
+                WHEN coalesce(b.usable_total, 0) >= w.amount THEN 'posted'
+                WHEN b.total >= w.amount THEN 'bucket_frozen'
+                ELSE 'insufficient_funds'
+            END AS code
+        FROM unnest(work) AS w
+        LEFT JOIN LATERAL (
+            SELECT b.id, b.usable, b.balance - b.held AS available,
+                sum(b.balance - b.held) FILTER (WHERE b.usable) OVER in_order AS through,
+                sum(b.balance - b.held) FILTER (WHERE b.usable) OVER () AS usable_total,
+                sum(b.balance - b.held) OVER () AS total,
+                row_number() OVER in_order - 1 AS leg
+            FROM (
+                SELECT b.*, b.usable_until > at IS NOT FALSE
+                    OR ((w.template).kind = 'move' AND b.id = w.subject) AS usable
+                FROM ledger.buckets AS b
+                WHERE b.lane = w.lane AND b.line_id = w.line_id AND b.closed_at IS NULL
+                    AND b.asset = (w.template).asset AND b.balance > b.held
+                    AND ((w.template).kinds IS NULL OR b.kind = ANY ((w.template).kinds))
+                    AND ((w.template).scopes IS NULL OR b.scope = ANY ((w.template).scopes))
+                    AND (w.subject IS NULL OR b.id = w.subject)
+            ) AS b
+            WHERE b.usable OR (b.at_end = 'freeze' AND (b.forfeit_at IS NULL OR b.forfeit_at > at))
+            WINDOW in_order AS (
+                ORDER BY b.usable DESC, b.priority, b.usable_until NULLS LAST, b.opened_order ROWS UNBOUNDED PRECEDING
+            )
+        ) AS b ON TRUE
+        WHERE w.round = at_round AND (w.template).kind IN ('debit', 'hold', 'move')
+    ), taken AS (
+        SELECT p.*, least(p.available, p.wanted - (p.through - p.available)) AS amount
+        FROM parts AS p
+        WHERE p.code = 'posted' AND p.usable AND p.through - p.available < p.wanted
+    ), given AS (
+        UPDATE ledger.buckets AS b
+        SET balance = b.balance - CASE WHEN t.kind = 'hold' THEN 0 ELSE t.amount END,
+            held = b.held + CASE WHEN t.kind = 'hold' THEN t.amount ELSE 0 END
+        FROM taken AS t
+        WHERE b.lane = t.lane AND b.id = t.bucket_id
+    ), promised AS (
         INSERT INTO ledger.holds (lane, id, line_id, asset, amount, state, purpose, reference, expires_at, created_at)
-        VALUES (item.lane, item.new_id, item.line_id, item.asset, item.amount, 'open', item.purpose, item.reference,
-            item.expires_at, at);
+        SELECT t.lane, t.new_id, t.line_id, t.asset, t.wanted, 'open', t.purpose, t.reference, t.expires_at, at
+        FROM taken AS t
+        WHERE t.kind = 'hold' AND t.leg = 0
+    ), spans AS (
         INSERT INTO ledger.hold_parts (lane, hold_id, part, bucket_id, amount)
-        SELECT item.lane, item.new_id, part.n - 1, part.id, part.amount
-        FROM unnest(effect.debits, effect.amounts) WITH ORDINALITY AS part (id, amount, n);
-        PERFORM ledger.bind(item, item.new_id, at);
-        effect.hold_id := item.new_id;
-    END IF;
-    RETURN effect;
+        SELECT t.lane, t.new_id, t.leg, t.bucket_id, t.amount FROM taken AS t WHERE t.kind = 'hold'
+    ), bound AS (
+        INSERT INTO ledger.bound_keys (lane, key, fingerprint, kind, subject, created_at)
+        SELECT t.lane, t.key, t.fingerprint, 'hold', t.new_id, at FROM taken AS t WHERE t.kind = 'hold' AND t.leg = 0
+    ), legs AS (
+        SELECT ROW(t.n, t.code, at_round, 2, t.leg, t.bucket_id, CASE WHEN t.kind = 'debit' THEN t.to_code END, t.amount,
+            t.asset, t.line_id, NULL, CASE WHEN t.kind = 'hold' THEN t.new_id END,
+            t.kind, t.place, t.lane, t.key, t.fingerprint, t.purpose, t.reference)::ledger.effect AS leg
+        FROM taken AS t
+        UNION ALL
+        SELECT ROW(p.n, p.code, at_round, 2, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+            p.kind, p.place, p.lane, p.key, p.fingerprint, p.purpose, p.reference)::ledger.effect
+        FROM parts AS p
+        WHERE p.code <> 'posted' AND coalesce(p.leg, 0) = 0
+    )
+    SELECT array_agg(l.leg) INTO effects FROM legs AS l;
+    RETURN effects;
 END
 $$;
-
--- Take `taken` of a hold (nothing for a release) in the hold's order, and give the rest back.
-CREATE OR REPLACE FUNCTION ledger.do_close(item ledger.item, at timestamptz, taken bigint) RETURNS ledger.effect
-LANGUAGE plpgsql AS $$
-DECLARE
-    effect ledger.effect;
-    hold ledger.holds;
-    part ledger.hold_parts;
-    missing bigint := taken;
-    take bigint;
-BEGIN
-    SELECT * INTO hold FROM ledger.holds AS h WHERE h.lane = item.lane AND h.id = item.hold_id;
-    effect.code := CASE
-        WHEN hold.id IS NULL THEN 'hold_unknown'
-        WHEN hold.state <> 'open' THEN 'hold_not_open'
-        WHEN taken > hold.amount THEN 'settle_exceeds_hold'
-        ELSE 'posted'
-    END;
-    IF effect.code <> 'posted' THEN
-        RETURN effect;
-    END IF;
-    effect.line_id := hold.line_id;
-    effect.asset := hold.asset;
-    FOR part IN
-        SELECT * FROM ledger.hold_parts AS p WHERE p.lane = item.lane AND p.hold_id = item.hold_id ORDER BY p.part
-    LOOP
-        take := least(part.amount, missing);
-        missing := missing - take;
-        UPDATE ledger.buckets AS b SET balance = b.balance - take, held = b.held - part.amount
-        WHERE b.lane = item.lane AND b.id = part.bucket_id;
-        IF take > 0 THEN
-            effect.debits := effect.debits || part.bucket_id;
-            effect.credits := effect.credits || item.to_code;
-            effect.amounts := effect.amounts || take;
-        END IF;
-    END LOOP;
-    UPDATE ledger.holds AS h
-    SET state = CASE WHEN taken > 0 THEN 'settled' ELSE 'released' END::ledger.hold_state, settled = taken,
-        closed_at = at
-    WHERE h.lane = item.lane AND h.id = item.hold_id;
-    PERFORM ledger.bind(item, item.hold_id, at);
-    RETURN effect;
-END
-$$;
-
--- Forfeit what a bucket still has when its time has come, and close it once nothing of it is held.
-CREATE OR REPLACE FUNCTION ledger.do_expire(item ledger.item, at timestamptz) RETURNS ledger.effect
-LANGUAGE plpgsql AS $$
-DECLARE
-    effect ledger.effect;
-    bucket ledger.buckets;
-BEGIN
-    SELECT * INTO bucket FROM ledger.buckets AS b WHERE b.lane = item.lane AND b.id = item.bucket_id;
-    effect.code := CASE
-        WHEN bucket.id IS NULL THEN 'bucket_unknown'
-        WHEN bucket.closed_at IS NOT NULL THEN 'bucket_closed'
-        WHEN bucket.forfeit_at > at IS NOT FALSE THEN 'bucket_not_due'
-        WHEN bucket.held > 0 AND bucket.held = bucket.balance THEN 'bucket_held'
-        ELSE 'posted'
-    END;
-    IF effect.code <> 'posted' THEN
-        RETURN effect;
-    END IF;
-    UPDATE ledger.buckets AS b
-    SET balance = b.held, closed_at = CASE WHEN b.held = 0 THEN at END
-    WHERE b.lane = item.lane AND b.id = item.bucket_id;
-    PERFORM ledger.bind(item, item.bucket_id, at);
-    IF bucket.balance > bucket.held THEN
-        effect.debits := ARRAY[item.bucket_id];
-        effect.credits := ARRAY[item.to_code];
-        effect.amounts := ARRAY[bucket.balance - bucket.held];
-    END IF;
-    effect.line_id := bucket.line_id;
-    effect.asset := bucket.asset;
-    RETURN effect;
-END
-$$;
-
--- What an item does to buckets and holds; it sees every item before it.
-CREATE OR REPLACE FUNCTION ledger.change_buckets(item ledger.item, at timestamptz, sequence bigint) RETURNS ledger.effect
-LANGUAGE plpgsql AS $$
-BEGIN
-    RETURN CASE item.kind
-        WHEN 'credit' THEN ledger.do_credit(item, at, sequence)
-        WHEN 'debit' THEN ledger.do_debit(item, at)
-        WHEN 'hold' THEN ledger.do_hold(item, at)
-        WHEN 'settle' THEN ledger.do_close(item, at, item.amount)
-        WHEN 'release' THEN ledger.do_close(item, at, 0)
-        WHEN 'expire' THEN ledger.do_expire(item, at)
-    END;
-END
-$$;
-
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC;
 
 RESET ROLE;

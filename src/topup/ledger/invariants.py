@@ -25,26 +25,27 @@ STANDING: Final[Mapping[str, str]] = {
     "ends_in_order": """
         SELECT lane, id FROM ledger.buckets
         WHERE CASE at_end
-            WHEN 'forfeit' THEN forfeit_at IS DISTINCT FROM usable_until
-            ELSE forfeit_at < usable_until
+            WHEN 'freeze' THEN forfeit_at < usable_until
+            ELSE forfeit_at IS DISTINCT FROM usable_until
         END
     """,
     "held_is_promised": """
         SELECT coalesce(b.lane, p.lane), coalesce(b.id, p.bucket_id)
         FROM (SELECT * FROM ledger.buckets WHERE held <> 0) AS b
         FULL JOIN (
-            SELECT p.lane, p.bucket_id, sum(p.amount) AS amount
+            SELECT p.lane, p.bucket_id, sum(p.amount - p.taken) AS amount
             FROM ledger.hold_parts AS p
             JOIN ledger.holds AS h ON h.lane = p.lane AND h.id = p.hold_id AND h.state = 'open'
             GROUP BY p.lane, p.bucket_id
         ) AS p ON p.lane = b.lane AND p.bucket_id = b.id
-        WHERE b.held IS DISTINCT FROM p.amount
+        WHERE coalesce(b.held, 0) <> coalesce(p.amount, 0)
     """,
     "holds_have_parts": """
         SELECT h.lane, h.id
         FROM ledger.holds AS h
         LEFT JOIN ledger.hold_parts AS p ON p.lane = h.lane AND p.hold_id = h.id
-        GROUP BY h.lane, h.id, h.amount HAVING coalesce(sum(p.amount), 0) <> h.amount
+        GROUP BY h.lane, h.id, h.amount, h.settled
+        HAVING coalesce(sum(p.amount), 0) <> h.amount OR coalesce(sum(p.taken), 0) <> h.settled
     """,
     "settled_is_posted": """
         SELECT h.lane, h.id

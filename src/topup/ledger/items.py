@@ -20,6 +20,7 @@ _CODE: Final = re.compile(r"(?!acc_)[a-z][a-z0-9_.:-]{0,99}")
 _ASSET: Final = re.compile(r"[A-Z]{3,8}")
 _WORD: Final = re.compile(r"[a-z][a-z0-9_.:-]{0,99}")
 _DAYS: Final = range(1, 36_501)
+_MONTHS: Final = range(1, 1_201)
 _PRIORITIES: Final = range(-32_768, 32_768)
 
 
@@ -36,6 +37,10 @@ class Policy(StrEnum):
     """The running bucket lives `days` longer."""
     LONGEST = "longest"
     """The running bucket lives until the later of the two ends."""
+    RENEW = "renew"
+    """The running bucket gets the new end, be it sooner."""
+    TIERS = "tiers"
+    """The running bucket gets an end anew, by the balance it has after the credit."""
 
 
 class AtEnd(StrEnum):
@@ -45,6 +50,34 @@ class AtEnd(StrEnum):
     """It is ours: posted to `expired`."""
     FREEZE = "freeze"
     """It cannot be used until the next credit revives it; `grace_days` later it is forfeited."""
+    ROLL_OVER = "roll_over"
+    """What `Roll` allows moves to the next period; the rest is forfeited."""
+
+
+class AtCap(StrEnum):
+    """What happens to a credit that would exceed its bucket's `cap`."""
+
+    REFUSE = "refuse"
+    """It is refused: `cap_exceeded`."""
+    CLIP = "clip"
+    """What fits is credited; the rest goes to our account `over_cap`, as a second leg."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tier:
+    """From the balance `from_amount` on, minor units, a bucket ends at `usable_until` (None: never)."""
+
+    from_amount: int
+    usable_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roll:
+    """What rolls over at a bucket's end: at most `cap` minor units (None: all), for `days` more, counted in `zone`."""
+
+    days: int
+    zone: str
+    cap: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +88,10 @@ class BucketSpec:
     bucket opens now (None: never); for `extend`, `days` and the IANA `zone` say how much longer a running one lives.
     `grace_days` (None: for ever) counts in `zone` too. `source` says where the bucket comes from, and `rule` holds the
     id and the inputs of the rule that explains the dates.
+
+    `months`, like `days`, say how much longer for `extend`: the same day of a later month, or its last. `tiers` belong
+    to that policy, and `usable_until` then holds below the first. `cap` limits what all of the line's buckets of this
+    asset and kind may hold together, in minor units.
     """
 
     kind: str = "main"
@@ -66,8 +103,13 @@ class BucketSpec:
     rule: Mapping[str, str | int | bool | None]
     usable_until: datetime | None = None
     days: int | None = None
+    months: int | None = None
     zone: str = "UTC"
     grace_days: int | None = None
+    tiers: tuple[Tier, ...] = ()
+    cap: int | None = None
+    at_cap: AtCap = AtCap.REFUSE
+    roll: Roll | None = None
 
     def __post_init__(self) -> None:
         for word in (self.kind, self.scope, self.source):
@@ -76,10 +118,19 @@ class BucketSpec:
             raise InvalidItem("a priority is a small integer")
         if self.usable_until is not None and self.usable_until.tzinfo is None:
             raise InvalidItem("an instant knows its zone")
-        if self.policy is Policy.EXTEND and self.usable_until is not None and self.days not in _DAYS:
-            raise InvalidItem("a credit that extends says by how many days")
-        if self.grace_days is not None and (self.at_end is AtEnd.FORFEIT or self.grace_days not in _DAYS):
+        if self.policy is Policy.EXTEND and self.usable_until is not None and not self._extends():
+            raise InvalidItem("a credit that extends says by how many days or months")
+        if self.grace_days is not None and (self.at_end is not AtEnd.FREEZE or self.grace_days not in _DAYS):
             raise InvalidItem("only what is frozen has days of grace")
+        if (self.policy is Policy.TIERS) != bool(self.tiers):
+            raise InvalidItem("tiers belong to their policy")
+        if (self.at_end is AtEnd.ROLL_OVER) != (self.roll is not None):
+            raise InvalidItem("what rolls over says how")
+        if self.cap is not None:
+            _check_number(self.cap)
+
+    def _extends(self) -> bool:
+        return (self.days or self.months or 0) > 0 and (self.days or 1) in _DAYS and (self.months or 1) in _MONTHS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +174,10 @@ class Transfer(Item):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credit(Item):
-    """Our account `from_code` gives to a bucket of a line. Refused: `balance_limit`."""
+    """Our account `from_code` gives to a bucket of a line. Refused: `balance_limit`, `cap_exceeded`.
+
+    Credits that come in one call to a bucket which cannot hold them all may be refused together.
+    """
 
     KIND = "credit"
 
@@ -191,8 +245,36 @@ class Hold(Item):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Move(Item):
+    """A line's buckets give to another bucket of the line, in their order of use, all or nothing; narrowed as a Debit.
+
+    `bucket_id` may name one whose end has come and that is not forfeited yet: so unused allowance rolls over. Refused
+    as a Debit. The giving buckets must not be the one that takes.
+    """
+
+    KIND = "move"
+
+    line_id: LineId
+    bucket: BucketSpec
+    asset: str
+    amount: int
+    kinds: tuple[str, ...] | None = None
+    scopes: tuple[str, ...] | None = None
+    bucket_id: AccountId | None = None
+
+    def __post_init__(self) -> None:
+        Item.__post_init__(self)
+        _check_line(self.lane, self.line_id)
+        _check_amount(self.asset, self.amount)
+        if self.bucket.cap is not None:
+            raise InvalidItem("a move has no cap: its amount is limited by what is there")
+        if self.bucket_id is None and (self.kinds is None or self.bucket.kind in self.kinds):
+            raise InvalidItem("a move names the buckets that give, and they are not the one that takes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settle(Item):
-    """Take `amount` of a hold to our account `to_code`, and give the rest back.
+    """Take `amount` of a hold to our account `to_code`; give the rest back, or keep it promised where not `final`.
 
     Refused: `hold_unknown`, `hold_not_open`, `settle_exceeds_hold`.
     """
@@ -202,6 +284,7 @@ class Settle(Item):
     hold_id: HoldId
     to_code: str
     amount: int
+    final: bool = True
 
     def __post_init__(self) -> None:
         Item.__post_init__(self)
@@ -227,13 +310,15 @@ class Release(Item):
 class Expire(Item):
     """Forfeit what a bucket has left, held parts excepted, to our account `to_code`; close it when nothing is held.
 
-    Refused: `bucket_unknown`, `bucket_closed`, `bucket_not_due`, `bucket_held` (all that is left is promised).
+    `forced`: though its time has not come, because the line ends. Refused: `bucket_unknown`, `bucket_closed`,
+    `bucket_not_due`, `bucket_held` (all that is left is promised).
     """
 
     KIND = "expire"
 
     bucket_id: AccountId
     to_code: str = "expired"
+    forced: bool = False
 
     def __post_init__(self) -> None:
         Item.__post_init__(self)

@@ -1,25 +1,25 @@
 """Posting: the one way in which anything in the ledger changes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from hashlib import blake2b
 from typing import Any, Final
 
-import msgspec
-
 from topup.kernel.errors import Conflict
-from topup.kernel.ids import HoldId, new_id
-from topup.ledger.items import Credit, Hold, InvalidItem, Item
+from topup.kernel.ids import HoldId
+from topup.ledger.documents import columns_of
+from topup.ledger.items import InvalidItem, Item
 from topup.platform.batching import Batcher
 from topup.platform.database import Connection, Database
 
 MAXIMUM_ITEMS: Final = 8192
 """Items in one call: their lanes stay locked until the caller commits."""
 
-_POST: Final = "SELECT * FROM ledger.post_many(%s::jsonb, %s)"
-_encode: Final = msgspec.json.Encoder().encode
+_POST: Final = """
+SELECT * FROM ledger.post_many(
+    %s::jsonb, %s::integer[], %s::smallint[], %s, %s, %s, %s::bigint[], %s, %s, %s::bigint[], %s, %s)
+"""
 
 
 class Refusal(StrEnum):
@@ -31,6 +31,8 @@ class Refusal(StrEnum):
     """The line's buckets hold less than asked, or it is promised already."""
     BUCKET_FROZEN = "bucket_frozen"
     """There would be enough, but its time has come; the next credit revives it."""
+    CAP_EXCEEDED = "cap_exceeded"
+    """The line may not hold that much of this kind."""
     BALANCE_LIMIT = "balance_limit"
     """The bucket would exceed kernel.money.MAXIMUM_AMOUNT."""
     HOLD_UNKNOWN = "hold_unknown"
@@ -85,9 +87,34 @@ async def post(connection: Connection, items: Sequence[Item], now: datetime) -> 
         return []
     if len(items) > MAXIMUM_ITEMS:
         raise InvalidItem(f"at most {MAXIMUM_ITEMS} items in one call")
+    waves = list(_waves(items))
+    if len(waves) == 1:
+        return await _post(connection, items, now)
+    answers = {
+        place: answer
+        for wave in waves
+        for place, answer in zip(wave, await _post(connection, [items[place] for place in wave], now), strict=True)
+    }
+    return [answers[place] for place in range(len(items))]
+
+
+async def _post(connection: Connection, items: Sequence[Item], now: datetime) -> list[Posted | PostingRefused]:
+    """Post items of different keys."""
     cursor = connection.cursor(binary=True)
-    await cursor.execute(_POST, (_document(items), now), prepare=True)
+    await cursor.execute(_POST, (*columns_of(items), now), prepare=True)
     return _answers(items, await cursor.fetchall())
+
+
+def _waves(items: Sequence[Item]) -> Iterator[Sequence[int]]:
+    """The places of the items in portions in which no key comes twice: what one did under a key, the next must find."""
+    left: Sequence[int] = range(len(items))
+    while left:
+        seen: dict[tuple[int, str], int] = {}
+        for place in left:
+            seen.setdefault((items[place].lane, items[place].key), place)
+        yield left if len(seen) == len(left) else list(seen.values())
+        chosen = set(seen.values())
+        left = [place for place in left if place not in chosen] if len(seen) < len(left) else ()
 
 
 def post_batcher(database: Database, *, connections: int = 1) -> Batcher[Item, Posted]:
@@ -95,22 +122,6 @@ def post_batcher(database: Database, *, connections: int = 1) -> Batcher[Item, P
     return Batcher(
         database=database, name="ledger.post", operation=post, connections=connections, key=lambda item: item.lane
     )
-
-
-def _document(items: Sequence[Item]) -> str:
-    """The items as the posting function reads them (the type `ledger.item`)."""
-    entries = b",".join([_entry(n, item) for n, item in enumerate(items)])
-    return f"[{entries.decode()}]"
-
-
-def _entry(n: int, item: Item) -> bytes:
-    """One item, with its fingerprint, and an id for what it may open (which is no part of what was asked)."""
-    body = _encode(item)
-    kind = item.KIND.encode()
-    fingerprint = blake2b(kind + body, digest_size=16).hexdigest().encode()
-    opens = "account" if isinstance(item, Credit) else "hold" if isinstance(item, Hold) else None
-    fresh = b'"new_id":"%b",' % new_id(opens, item.lane).encode() if opens else b""
-    return b'{"n":%d,"kind":"%b","fingerprint":"\\\\x%b",%b%b' % (n, kind, fingerprint, fresh, body[1:])
 
 
 def _answers(items: Sequence[Item], rows: list[tuple[Any, ...]]) -> list[Posted | PostingRefused]:

@@ -96,9 +96,9 @@ async def buckets(connection: Connection, line_ids: Sequence[LineId]) -> dict[Li
         CROSS JOIN LATERAL (
             SELECT * FROM ledger.buckets AS b
             WHERE b.lane = l.lane AND b.line_id = wanted.id AND b.closed_at IS NULL
-            ORDER BY b.opened_sequence
+            ORDER BY b.opened_order
         ) AS b
-        ORDER BY b.priority, b.usable_until NULLS LAST, b.opened_sequence
+        ORDER BY b.priority, b.usable_until NULLS LAST, b.opened_order
         """,
         (list(dict.fromkeys(line_ids)),),
     )
@@ -130,12 +130,13 @@ async def transfers_of_line(
     return await cursor.fetchall()
 
 
-async def transfers_by_reference(connection: Connection, *, lane: int, reference: str) -> list[TransferRow]:
-    """What was posted for a reference (an order's id), oldest first, at most LONGEST_PAGE."""
+async def transfers_under(connection: Connection, *, lane: int, prefix: str) -> list[TransferRow]:
+    """What was posted under keys that begin with `prefix` (an order's id), oldest first, at most LONGEST_PAGE."""
     cursor = connection.cursor(row_factory=class_row(TransferRow))
     await cursor.execute(
-        _TRANSFER + "WHERE lane = %s AND reference = %s ORDER BY reference, sequence LIMIT %s",
-        (lane, reference, LONGEST_PAGE),
+        f"{_TRANSFER} WHERE lane = %(lane)s AND key >= %(prefix)s AND key < %(prefix)s || chr(127)"
+        " ORDER BY sequence LIMIT %(most)s",
+        {"lane": lane, "prefix": prefix, "most": LONGEST_PAGE},
     )
     return await cursor.fetchall()
 

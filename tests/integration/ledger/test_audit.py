@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.ledger import LANE, NOW, SPEC, credit, debit, do, expire, fresh_line, hold, release, settle, transfer
 from topup.ledger.audit import FaultKind, audit
-from topup.ledger.chain import COLUMNS, Link, genesis, link_hash
+from topup.ledger.chain import COLUMNS, Entry, canonical, genesis, link_hash
 from topup.ledger.heads import head_export, read_heads
 from topup.ledger.invariants import violations
 from topup.platform.keys import KeyRing
@@ -115,10 +115,10 @@ FAULTS = {
     ),
     "rows swapped": (
         (
-            "UPDATE ledger.transfers SET sequence = sequence + 900000 WHERE lane = 3 AND sequence IN (5, 6);"
-            "UPDATE ledger.transfers SET sequence = 900011 - sequence WHERE lane = 3 AND sequence > 900000"
+            "UPDATE ledger.transfers SET sequence = sequence + 900000 WHERE lane = 3 AND sequence IN (2, 3);"
+            "UPDATE ledger.transfers SET sequence = 900005 - sequence WHERE lane = 3 AND sequence > 900000"
         ),
-        ("altered", 5),
+        ("altered", 2),
     ),
     "row moved to the end": (
         "UPDATE ledger.transfers SET sequence = 99999 WHERE lane = 3 AND sequence = 8",
@@ -130,14 +130,18 @@ FAULTS = {
             " 'forged', 0, fingerprint, debit, credit, asset, amount, line_id, purpose, reference, usable_until,"
             " created_at, hash FROM ledger.transfers WHERE lane = 3 AND sequence = 1"
         ),
-        ("altered", None),
+        ("head", None),
     ),
     "row copied into another lane": (
         (
             "INSERT INTO ledger.transfers SELECT 6, 1, key, leg, fingerprint, debit, credit, asset, amount, line_id,"
             " purpose, reference, usable_until, created_at, hash FROM ledger.transfers WHERE lane = 3 AND sequence = 1"
         ),
-        ("altered", 1),
+        ("head", None),
+    ),
+    "link's hash taken away": (
+        "UPDATE ledger.transfers SET hash = NULL WHERE lane = 3 AND sequence = 14 OR lane = 3 AND hash IS NOT NULL",
+        ("head", None),
     ),
     "head edited": ("UPDATE ledger.lanes SET head_hash = sha256('') WHERE lane = 3", ("head", None)),
     "bucket's balance edited": (
@@ -152,7 +156,7 @@ FAULTS = {
     "bucket invented": (
         (
             "INSERT INTO ledger.buckets SELECT lane, 'acc_invented', line_id, asset, kind, scope, priority, policy,"
-            " at_end, source, rule, 5, 0, usable_until, forfeit_at, opened_at, 0, NULL FROM ledger.buckets"
+            " at_end, source, rule, roll, 5, 0, usable_until, forfeit_at, opened_at, 0, NULL FROM ledger.buckets"
             " WHERE lane = 3 LIMIT 1"
         ),
         ("balance", None),
@@ -184,6 +188,8 @@ FAULTS = {
 async def test_tampering_is_found_and_named(database, way):
     statement, (kind, sequence) = FAULTS[way]
     await busy(database)
+    if kind == "altered":
+        sequence = await end_of_link(database, sequence)
     async with tampering(database) as connection:
         for part in statement.split(";"):
             cursor = await connection.execute(part)
@@ -194,6 +200,16 @@ async def test_tampering_is_found_and_named(database, way):
     assert found, report.faults
     assert sequence is None or found[0].sequence == sequence
     print(f"G22 way={way!r} found={found[0].kind} lane={found[0].lane} sequence={found[0].sequence}")
+
+
+async def end_of_link(database, sequence: int) -> int:
+    """The last transfer of the link that holds `sequence`: its hash is over all of them."""
+    async with database.read() as transaction:
+        cursor = await transaction.connection.execute(
+            "SELECT min(sequence) FROM ledger.transfers WHERE lane = 3 AND sequence >= %s AND hash IS NOT NULL",
+            (sequence,),
+        )
+        return (await cursor.fetchone())[0]
 
 
 async def test_other_lanes_stay_clear_of_suspicion(database):
@@ -250,12 +266,13 @@ async def test_a_lane_cut_off_and_tidied_up_shows_only_against_signed_heads(data
     await busy(database, rounds=2)
     assert (await audited(database, signed=heads)).sound, "what came after the export is no fault"
 
-    await cut_off_and_tidy_up(database, keep=end - 5)
+    keep = await end_of_link(database, end - 8)
+    await cut_off_and_tidy_up(database, keep=keep)
     assert (await audited(database)).sound, "without the heads nothing shows: that is what they are for"
     report = await audited(database, signed=heads)
     [fault] = [fault for fault in report.faults if fault.kind is FaultKind.TRUNCATED]
-    assert (fault.lane, fault.sequence) == (LANE, end - 4)
-    print(f"G22 truncation of {end} to {end - 5}: found at lane={fault.lane} sequence={fault.sequence}")
+    assert (fault.lane, fault.sequence) == (LANE, keep + 1)
+    print(f"G22 truncation of {end} to {keep}: found at lane={fault.lane} sequence={fault.sequence}")
 
 
 async def test_a_chain_written_anew_shows_against_signed_heads(database, keyring):
@@ -276,10 +293,15 @@ async def write_anew(connection):
     """Compute the whole chain of the lane again, as one can who knows how and may write everywhere."""
     cursor = await connection.execute(f"SELECT {COLUMNS} FROM ledger.transfers WHERE lane = 3 ORDER BY sequence")
     before = genesis(LANE)
+    lines = []
     for row in await cursor.fetchall():
-        link = Link._make(row)
-        before = link_hash(before, link)
+        entry = Entry._make(row)
+        lines.append(canonical(entry))
+        if entry.hash is None:
+            continue
+        before = link_hash(before, lines)
+        lines.clear()
         await connection.execute(
-            "UPDATE ledger.transfers SET hash = %s WHERE lane = 3 AND sequence = %s", (before, link.sequence)
+            "UPDATE ledger.transfers SET hash = %s WHERE lane = 3 AND sequence = %s", (before, entry.sequence)
         )
     await connection.execute("UPDATE ledger.lanes SET head_hash = %s WHERE lane = 3", (before,))

@@ -23,7 +23,7 @@ from tests.support.ledger import (
     transfer,
 )
 from topup.ledger import Posted, PostingRefused, post_batcher
-from topup.ledger.queries import transfers_by_reference
+from topup.ledger.queries import transfers_under
 
 
 async def every_kind(database):
@@ -106,7 +106,7 @@ async def test_racing_callers_of_one_key_credit_once(database, round_):
     """G1: many keys, each asked for by several callers at once over several connections."""
     line = fresh_line()
     keys, callers = 40, 6
-    items = [credit(line, 100 + n, reference="race") for n in range(keys)]
+    items = [credit(line, 100 + n, key=f"race:{round_}:{n}") for n in range(keys)]
     batchers = [post_batcher(database) for _ in range(3)]
 
     async def one(number, item):
@@ -120,7 +120,7 @@ async def test_racing_callers_of_one_key_credit_once(database, round_):
     for item in items:
         assert len({answer.legs for answer in answers if answer.key == item.key}) == 1
     async with database.read() as transaction:
-        rows = await transfers_by_reference(transaction.connection, lane=items[0].lane, reference="race")
+        rows = await transfers_under(transaction.connection, lane=items[0].lane, prefix=f"race:{round_}:")
     duplicates = len(rows) - keys
     print(
         f"G1 round={round_} keys={keys} callers={callers} duplicates={duplicates} (95 % bound {3 / keys / callers:.4f})"

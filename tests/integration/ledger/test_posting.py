@@ -7,7 +7,6 @@ import psycopg
 import pytest
 
 from tests.support.ledger import (
-    LANE,
     NOW,
     SPEC,
     balances,
@@ -24,9 +23,12 @@ from tests.support.ledger import (
 )
 from topup.kernel.money import MAXIMUM_AMOUNT
 from topup.ledger import AtEnd, BucketSpec, Policy, Posted, PostingRefused
+from topup.ledger.documents import columns_of
 from topup.ledger.queries import buckets, house_balances
 
 DAY = timedelta(days=1)
+
+PLACES = "%s::jsonb, %s::integer[], %s::smallint[], %s, %s, %s, %s::bigint[], %s, %s, %s::bigint[], %s, %s"
 
 
 async def bucket_of(database, line):
@@ -297,24 +299,16 @@ async def test_an_unknown_lane_undoes_the_whole_call(database):
 
 
 async def test_one_lane_s_function_is_the_same_and_takes_no_other_lane(database):
-    document = (
-        '[{"n":0,"kind":"transfer","lane":3,"key":"k","fingerprint":"\\\\x00","debit_code":"a","credit_code":"b",'
-        '"asset":"CNY","amount":5,"purpose":"p","reference":"r"}]'
-    )
+    columns = columns_of([transfer(debit_code="a", credit_code="b", amount=5)])
+    statement = f"SELECT code FROM ledger.post(%s::smallint, {PLACES})"
     async with database.transaction() as transaction:
-        cursor = await transaction.connection.execute(
-            "SELECT code FROM ledger.post(3::smallint, %s, %s)", (document, NOW)
-        )
+        cursor = await transaction.connection.execute(statement, (3, *columns, NOW))
         assert await cursor.fetchall() == [("posted",)]
     assert await house(database) == {("a", "CNY"): -5, ("b", "CNY"): 5}
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
         async with database.transaction() as transaction:
-            await transaction.connection.execute("SELECT ledger.post(4::smallint, %s, %s)", (document, NOW))
+            await transaction.connection.execute(statement, (4, *columns, NOW))
 
 
 async def test_nothing_is_nothing(database):
     assert await do(database) == []
-    async with database.transaction() as transaction:
-        cursor = await transaction.connection.execute("SELECT * FROM ledger.post_many('[]', %s)", (NOW,))
-        assert await cursor.fetchall() == []
-    assert LANE < 16

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from tests.support.ledger import LANE, NOW, SPEC, credit, debit, do, fresh_line, hold, release
-from topup.ledger.queries import buckets, buckets_due, holds_due, transfers_by_reference, transfers_of_line
+from topup.ledger.queries import buckets, buckets_due, holds_due, transfers_of_line, transfers_under
 
 
 async def test_buckets_tell_what_is_there_promised_and_usable_and_why_it_ends(database):
@@ -40,13 +40,13 @@ async def test_a_line_s_transfers_come_in_pages_newest_first(database):
     assert pages == [[3, 7, 6], [5, 4, 3], [2, 1]]
 
 
-async def test_what_was_posted_for_a_reference_comes_oldest_first(database):
+async def test_what_was_posted_under_an_order_s_keys_comes_oldest_first(database):
     line = fresh_line()
-    await do(database, credit(line, 5, reference="ord_a"), credit(line, 6, reference="ord_b"))
-    await do(database, debit(line, 2, reference="ord_a"))
+    await do(database, credit(line, 5, key="ord_a:grant:0"), credit(line, 6, key="ord_b:grant:0"))
+    await do(database, debit(line, 2, key="ord_a:fee"))
     async with database.read() as transaction:
-        rows = await transfers_by_reference(transaction.connection, lane=LANE, reference="ord_a")
-        assert await transfers_by_reference(transaction.connection, lane=4, reference="ord_a") == []
+        rows = await transfers_under(transaction.connection, lane=LANE, prefix="ord_a:")
+        assert await transfers_under(transaction.connection, lane=4, prefix="ord_a:") == []
     assert [(row.amount, row.line_id, row.purpose) for row in rows] == [(5, line, "test"), (2, line, "test")]
 
 

@@ -3,8 +3,10 @@
 import psycopg
 import pytest
 
-from tests.support.ledger import NOW, credit, do, fresh_line, hold
+from tests.support.ledger import NOW, credit, do, fresh_line, hold, transfer
+from topup.ledger import Posted, post
 
+COLUMNS = "jsonb,integer[],smallint[],text,bytea,text,bigint[],text,text,bigint[],text,timestamp with time zone"
 TABLES = ("lanes", "house_accounts", "buckets", "transfers", "bound_keys", "holds", "hold_parts")
 
 
@@ -65,8 +67,8 @@ async def test_the_application_may_execute_the_two_posting_functions_and_no_othe
         " AND has_function_privilege(p.oid, 'EXECUTE') ORDER BY 1"
     )
     assert [row[0] for row in await cursor.fetchall()] == [
-        "ledger.post(smallint,jsonb,timestamp with time zone)",
-        "ledger.post_many(jsonb,timestamp with time zone)",
+        f"ledger.post(smallint,{COLUMNS})",
+        f"ledger.post_many({COLUMNS})",
     ]
     for table in TABLES:
         await connection.execute(f"SELECT * FROM ledger.{table}")
@@ -86,19 +88,8 @@ async def test_what_a_caller_puts_in_its_search_path_is_not_run_as_the_ledger(an
             "CREATE FUNCTION pg_temp.sha256(bytea) RETURNS bytea LANGUAGE sql AS 'SELECT ''\\x00''::bytea'"
         )
         await transaction.connection.execute("SET LOCAL search_path = pg_temp, ledger")
-        [row] = await (
-            await transaction.connection.execute(
-                "SELECT code FROM ledger.post_many(%s, %s)",
-                (
-                    (
-                        '[{"n":0,"kind":"transfer","lane":3,"key":"k","fingerprint":"\\\\x00","debit_code":"a",'
-                        '"credit_code":"b","asset":"CNY","amount":5,"purpose":"p","reference":"r"}]'
-                    ),
-                    NOW,
-                ),
-            )
-        ).fetchall()
-        assert row == ("posted",)
+        [posted] = await post(transaction.connection, [transfer()], NOW)
+        assert isinstance(posted, Posted)
         [hashed] = await (await transaction.connection.execute("SELECT length(hash) FROM ledger.transfers")).fetchall()
         assert hashed == (32,)
 

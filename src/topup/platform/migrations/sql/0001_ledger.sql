@@ -6,8 +6,8 @@
 CREATE SCHEMA ledger AUTHORIZATION topup_ledger;
 SET ROLE topup_ledger;
 
-CREATE TYPE ledger.policy AS ENUM ('separate', 'extend', 'longest');
-CREATE TYPE ledger.at_end AS ENUM ('forfeit', 'freeze');
+CREATE TYPE ledger.policy AS ENUM ('separate', 'extend', 'longest', 'renew', 'tiers');
+CREATE TYPE ledger.at_end AS ENUM ('forfeit', 'freeze', 'roll_over');
 CREATE TYPE ledger.hold_state AS ENUM ('open', 'settled', 'released');
 
 -- The head of each lane's chain. Locking a lane's row is what gives a caller the right to write in that lane, so it is
@@ -45,26 +45,28 @@ CREATE TABLE ledger.buckets (
     at_end ledger.at_end NOT NULL,
     source text COLLATE "C" NOT NULL,
     rule jsonb NOT NULL,
+    roll jsonb,
     balance bigint NOT NULL,
     held bigint NOT NULL DEFAULT 0,
     usable_until timestamptz,
     forfeit_at timestamptz,
     opened_at timestamptz NOT NULL,
-    opened_sequence bigint NOT NULL,
+    opened_order bigint NOT NULL,
     closed_at timestamptz,
     PRIMARY KEY (lane, id),
     CONSTRAINT floor CHECK (balance >= held AND held >= 0)
 ) WITH (fillfactor = 60);
 
 -- None of the indexes holds a column that a credit or debit changes, so that these stay within their page.
-CREATE INDEX buckets_of_line ON ledger.buckets (lane, line_id, opened_sequence) WHERE closed_at IS NULL;
+CREATE INDEX buckets_of_line ON ledger.buckets (lane, line_id, opened_order) WHERE closed_at IS NULL;
 CREATE INDEX buckets_due ON ledger.buckets (forfeit_at) WHERE closed_at IS NULL AND forfeit_at IS NOT NULL;
 
 -- One amount of one asset from one account to one other. Never edited; a correction is a new transfer. `debit` and
 -- `credit` are a house account's code or a bucket's id. A key with several legs (a debit from three buckets) has a row
--- each. `usable_until` is the end of the credited bucket as this transfer left it. `hash` covers the whole row and the
--- hash before it; ledger/chain.py says how. The accounts are no foreign keys: that check costs more than the
--- row, and the posting function has the accounts in hand under the lane's lock; the audit looks for orphans.
+-- each. `usable_until` is the end of the credited bucket as this transfer left it. What one call appends to a lane is one
+-- link of its chain: the last of these rows carries the link's `hash`, over all of them and the hash before;
+-- ledger/chain.py says how. The accounts are no foreign keys: that check costs more than the row, and the posting
+-- function has the accounts in hand under the lane's lock; the audit looks for orphans.
 CREATE TABLE ledger.transfers (
     lane smallint NOT NULL,
     sequence bigint NOT NULL CHECK (sequence > 0),
@@ -80,14 +82,13 @@ CREATE TABLE ledger.transfers (
     reference text COLLATE "C" NOT NULL,
     usable_until timestamptz,
     created_at timestamptz NOT NULL,
-    hash bytea NOT NULL,
+    hash bytea,
     PRIMARY KEY (lane, sequence),
     CONSTRAINT key_once UNIQUE (lane, key, leg),
     CONSTRAINT two_accounts CHECK (debit <> credit)
 );
 
 CREATE INDEX transfers_of_line ON ledger.transfers (lane, line_id, sequence) WHERE line_id IS NOT NULL;
-CREATE INDEX transfers_by_reference ON ledger.transfers (lane, reference, sequence);
 
 -- The keys of operations that may leave no transfer of their own (hold, settle, release, expire), so that one key means
 -- one thing among all of them.
@@ -101,7 +102,7 @@ CREATE TABLE ledger.bound_keys (
     PRIMARY KEY (lane, key)
 );
 
--- Money promised. The clock alone changes nothing: a hold past `expires_at` still stands until it is released.
+-- Money promised: `amount`, of which `settled` was taken. The clock alone changes nothing: a hold past `expires_at` still stands until it is released.
 CREATE TABLE ledger.holds (
     lane smallint NOT NULL,
     id text COLLATE "C" NOT NULL CHECK (starts_with(id, 'hol_')),
@@ -117,7 +118,7 @@ CREATE TABLE ledger.holds (
     closed_at timestamptz,
     PRIMARY KEY (lane, id),
     CONSTRAINT closed_with_its_state CHECK ((state = 'open') = (closed_at IS NULL)),
-    CONSTRAINT only_settled_takes CHECK ((state = 'settled') = (settled > 0))
+    CONSTRAINT only_settled_takes CHECK (state = 'open' OR (state = 'settled') = (settled > 0))
 ) WITH (fillfactor = 80);
 
 CREATE INDEX holds_of_line ON ledger.holds (lane, line_id) WHERE state = 'open';
@@ -130,6 +131,7 @@ CREATE TABLE ledger.hold_parts (
     part smallint NOT NULL CHECK (part >= 0),
     bucket_id text COLLATE "C" NOT NULL,
     amount bigint NOT NULL CHECK (amount > 0),
+    taken bigint NOT NULL DEFAULT 0 CHECK (taken BETWEEN 0 AND amount),
     PRIMARY KEY (lane, hold_id, part),
     FOREIGN KEY (lane, hold_id) REFERENCES ledger.holds,
     FOREIGN KEY (lane, bucket_id) REFERENCES ledger.buckets
@@ -145,18 +147,38 @@ $$;
 CREATE TRIGGER transfers_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.transfers
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
--- What a caller asks for, as the posting function reads it from JSON. Each kind uses some of the fields. The last two the
--- function looks up: the fingerprint the key is bound to, and the bucket that a simple credit joins.
+-- What items have in common, as the posting function reads it from JSON: many items of one call share a template. Each
+-- kind uses some of the fields.
 CREATE TYPE ledger.bucket_spec AS (
     kind text, scope text, priority smallint, policy ledger.policy, at_end ledger.at_end, source text,
-    rule jsonb,
-    usable_until timestamptz, days integer, zone text, grace_days integer
+    rule jsonb, usable_until timestamptz, days integer, months integer, zone text, grace_days integer,
+    tier_from bigint[], tier_until timestamptz[], cap bigint, at_cap text, roll jsonb
 );
-CREATE TYPE ledger.item AS (
-    n integer, kind text, lane smallint, key text, fingerprint bytea, debit_code text, credit_code text, from_code text,
-    to_code text, line_id text, asset text, amount bigint, purpose text, reference text, bucket ledger.bucket_spec,
-    new_id text, kinds text[], scopes text[], bucket_id text, hold_id text, expires_at timestamptz,
-    known bytea, joins text
+CREATE TYPE ledger.template AS (
+    kind text, asset text, from_code text, to_code text, purpose text, kinds text[], scopes text[], final boolean,
+    forced boolean, bucket ledger.bucket_spec
+);
+
+-- One item of a call, and what was looked up for it: the fingerprint its key is bound to, the place of its lane among
+-- those of the call, and the round in which it takes effect (none: its key is bound already).
+CREATE TYPE ledger.work AS (
+    n integer, lane smallint, key text, fingerprint bytea, line_id text, amount bigint, reference text, subject text,
+    expires_at timestamptz, new_id text, known bytea, place smallint, round integer, template ledger.template
+);
+
+-- What an item did, a leg each: an amount that moves, or that a hold promises (then `credit` is null and `hold_id` is
+-- not). Refused: one row with its code. `phase` and `leg` order the transfers. What a transfer has of its item comes
+-- along: looking it up again would cost more.
+CREATE TYPE ledger.effect AS (
+    n integer, code text, round integer, phase smallint, leg smallint, debit text, credit text, amount bigint,
+    asset text, line_id text, usable_until timestamptz, hold_id text,
+    kind text, place smallint, lane smallint, key text, fingerprint bytea, purpose text, reference text
+);
+
+-- One leg of the answer to the item `n`.
+CREATE TYPE ledger.answer AS (
+    n integer, code text, replayed boolean, leg smallint, sequence bigint, debit text, credit text, amount bigint,
+    usable_until timestamptz, hold_id text
 );
 
 GRANT USAGE ON SCHEMA ledger TO topup_app;
