@@ -11,7 +11,7 @@ from topup.catalogue.pricing import Grant
 from topup.catalogue.validity import validity_of
 from topup.kernel.ids import LineId, OrderId
 from topup.kernel.money import is_currency
-from topup.ledger import BucketSpec, Credit, Policy
+from topup.ledger import AtCap, AtEnd, BucketSpec, Credit, Policy, Roll, Tier
 
 ISSUED: Final = "issued"
 """Where data, minutes and messages come from: what we owe lines in kind."""
@@ -51,15 +51,23 @@ def source_of(grant: Grant, paid_from: str) -> str:
 
 
 def _bucket(grant: Grant, now: datetime) -> BucketSpec:
-    validity = grant.validity
-    today, why = validity_of(validity.as_rule(), ZoneInfo(validity.zone), now, balance=grant.amount, asset=grant.asset)
+    rule = grant.validity.as_rule()
+    today, why = validity_of(rule, ZoneInfo(grant.validity.zone), now, balance=grant.amount, asset=grant.asset)
     return BucketSpec(
         kind=grant.kind,
         scope=grant.scope or "any",
         priority=grant.priority,
-        policy=Policy(validity.policy),
+        policy=Policy(rule.policy),
+        at_end=AtEnd(rule.at_end),
         rule={"id": why["id"], **why["inputs"]},
         usable_until=today.usable_until,
-        days=validity.days,
-        zone=validity.zone,
+        days=today.days,
+        # None where the span is of days, and where it is none but the end of the month it began in.
+        months=today.months or None,
+        zone=today.zone,
+        grace_days=rule.grace_days,
+        tiers=tuple(Tier(from_amount=start, usable_until=end) for start, end in today.tiers),
+        cap=grant.cap,
+        at_cap=AtCap(grant.at_cap),
+        roll=Roll(days=rule.roll.days, zone=today.zone, cap=rule.roll.cap) if rule.roll else None,
     )

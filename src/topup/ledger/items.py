@@ -19,6 +19,7 @@ _REFERENCE: Final = re.compile(r"[!-~]{0,200}")
 _CODE: Final = re.compile(r"(?!acc_)[a-z][a-z0-9_.:-]{0,99}")
 _ASSET: Final = re.compile(r"[A-Z]{3,8}")
 _WORD: Final = re.compile(r"[a-z][a-z0-9_.:-]{0,99}")
+_SCOPE: Final = re.compile(r"[a-z@][a-z0-9_.:,@-]{0,199}")
 _DAYS: Final = range(1, 36_501)
 _MONTHS: Final = range(1, 1_201)
 _PRIORITIES: Final = range(-32_768, 32_768)
@@ -112,8 +113,9 @@ class BucketSpec:
     roll: Roll | None = None
 
     def __post_init__(self) -> None:
-        for word in (self.kind, self.scope, self.source):
-            _check(_WORD, word)
+        _check(_WORD, self.kind)
+        _check(_SCOPE, self.scope)
+        _check(_WORD, self.source)
         if self.priority not in _PRIORITIES:
             raise InvalidItem("a priority is a small integer")
         if self.usable_until is not None and self.usable_until.tzinfo is None:
