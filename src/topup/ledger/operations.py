@@ -117,7 +117,7 @@ def _waves(items: Sequence[Item]) -> Iterator[Sequence[int]]:
         left = [place for place in left if place not in chosen] if len(seen) < len(left) else ()
 
 
-def post_batcher(database: Database, *, connections: int = 1) -> Batcher[Item, Posted]:
+def post_batcher(database: Database, *, connections: int = 2) -> Batcher[Item, Posted]:
     """A batcher of `post` for callers with one item each; `submit` gives Posted or raises PostingRefused."""
     return Batcher(
         database=database, name="ledger.post", operation=post, connections=connections, key=lambda item: item.lane

@@ -6,13 +6,6 @@
 
 SET ROLE topup_ledger;
 
--- Whether items of these templates can go the short way, in whatever order they came.
-CREATE OR REPLACE FUNCTION ledger.are_plain(templates ledger.template[]) RETURNS boolean
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT bool_and(t.kind = 'transfer' OR (t.kind = 'credit' AND (t.bucket).policy = 'separate' AND (t.bucket).cap IS NULL))
-    FROM unnest(templates) AS t
-$$;
-
 CREATE OR REPLACE FUNCTION ledger.post_plain(
     templates ledger.template[], lanes smallint[], sequences bigint[], hashes bytea[], template integer[],
     lane smallint[], keys text, fingerprints bytea, line_ids text, amounts bigint[], reference_texts text, at timestamptz
@@ -57,7 +50,7 @@ BEGIN
         ) AS b ON TRUE
         WHERE t.fingerprint IS NULL AND k.fingerprint IS NULL AND (b.id IS NOT NULL OR i.line_id IS NULL)
             AND i.amount <= 549755813888
-    ), linked AS (
+    ), linked AS MATERIALIZED (
         SELECT p.place, max(p.sequence) AS last, sha256(hashes[p.place] || convert_to(string_agg(
             ledger.canonical(p.lane, p.sequence, 0::smallint, p.amount, at, p.usable_until, p.fingerprint, p.asset, p.debit,
                 p.credit, p.line_id, p.key, p.purpose, p.reference),

@@ -208,7 +208,11 @@ BEGIN
     IF cardinality(sequences) IS DISTINCT FROM cardinality(lanes) THEN
         RAISE EXCEPTION 'no such lane here' USING ERRCODE = 'foreign_key_violation';
     END IF;
-    IF ledger.are_plain(common) THEN
+    IF NOT EXISTS (
+        SELECT FROM unnest(common) AS t
+        WHERE t.kind <> 'transfer'
+            AND (t.kind <> 'credit' OR (t.bucket).policy <> 'separate' OR (t.bucket).cap IS NOT NULL)
+    ) THEN
         answers := ledger.post_plain(common, lanes, sequences, hashes, template, lane, keys, fingerprints, line_ids, amounts,
             reference_texts, at);
         IF answers IS NOT NULL THEN
