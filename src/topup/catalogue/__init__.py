@@ -5,5 +5,7 @@ published stays readable for ever, so that an old quote keeps what it was made f
 why each date is what it is.
 
 Public face: `checking.check`, `operations.publish`, `queries.CatalogueCache` and `Snapshot`, `versions.CarrierVersion`,
-`pricing.price`, `storefront.products_for`, `demonstration.demonstration_files`.
+`pricing.price`, `storefront.products_for`, `sharing.share`, `life_cycle` (`step`, `forecast`, `reminders`, with the
+values of `line_facts` and the rules of `CarrierVersion.line_rules`), `monthly_fees`, `explaining.explain`,
+`demonstration.demonstration_files`.
 """

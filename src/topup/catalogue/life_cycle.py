@@ -79,10 +79,11 @@ def shown_as(rules: LineRules, facts: LineFacts, *, now: datetime, zone: ZoneInf
 
 def clock_set(clock: Clock, due: datetime | None, term: Term, *, now: datetime, zone: ZoneInfo) -> datetime:
     """When a clock that is set at `now` for `term` runs out, `due` being when it would have."""
-    if clock.policy == "extend" and due is not None and due > now:
-        return end_in_state(term, zone, due)
-    fresh = end_of(term, zone, now)
-    return max(fresh, due) if clock.policy == "longest" and due is not None else fresh
+    running = due is not None and due > now and clock.policy != "renew"
+    fresh = end_in_state(term, zone, due) if running and clock.policy == "extend" and due else end_of(term, zone, now)
+    if clock.most_days is not None:
+        fresh = min(fresh, end_of(Term(days=clock.most_days), zone, now))
+    return max(fresh, due) if running and due else fresh
 
 
 def restarted(clock: Clock, event: Event, balance_minor: int) -> Term | None:

@@ -22,7 +22,7 @@ from topup.catalogue.positions import Path
 from topup.catalogue.reading import WRONG, Reading, Wrong, shown
 from topup.catalogue.shapes import Amount, Choice, Either, Field, Flag, ListOf, MapOf, Table, Text, Variants, Whole
 from topup.catalogue.sharing_form import KINDS
-from topup.catalogue.validity_form import ENDS, SPAN, TERM_KEYS, TIERS, term_of, tiers_of
+from topup.catalogue.validity_form import DAYS, ENDS, SPAN, TERM_KEYS, TIERS, term_of, tiers_of
 
 Fields = dict[str, Any]
 
@@ -72,7 +72,7 @@ def _clock(fields: Fields, path: Path, reading: Reading) -> Clock | Wrong:
     term = term_of(fields, path, reading)
     if isinstance(term, Wrong):
         return term
-    return Clock(str(path[-1]), term, fields["policy"], fields["restarts"])
+    return Clock(str(path[-1]), term, fields["policy"], fields["restarts"], fields["most_days"])
 
 
 CLOCKS: Final = MapOf(
@@ -88,6 +88,7 @@ CLOCKS: Final = MapOf(
                 "set anew: the new end, be it sooner; the later of both; or the old end moved on",
                 default="renew",
             ),
+            "most_days": Field(DAYS, "set anew, it ends no farther ahead than so many days"),
             "restarts": Field(ListOf(_RESTART, 1, 10), "what sets it anew", required=True),
         },
         one_of=TERM_KEYS,

@@ -61,12 +61,14 @@ class Clock:
     """A named clock of a line; what sets it anew, and what its end is then.
 
     `renew`: the new one, be it sooner; `longest`: the later of both; `extend`: the old one, if still to come, moved on.
+    What moves it on moves it no farther than `most_days` ahead (None: as far as it comes).
     """
 
     name: str
     term: Term
     policy: ClockPolicy
     restarts: tuple[Restart, ...]
+    most_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,6 +161,19 @@ class TestClocks:
         assert self.set(clock, due, Event("topup", 100), START) >= max(due, day(days))
 
     @pytest.mark.parametrize(
+        ("due", "expected"),
+        [
+            (None, day(30)),
+            (day(50), day(80)),
+            (day(80), datetime(2026, 4, 1, tzinfo=UTC)),  # the end of the 89th day
+            (day(200), day(200)),
+        ],
+    )
+    def test_it_is_moved_on_no_farther_than_the_file_allows_and_never_back(self, due, expected):
+        clock = Clock("number", Term(days=30, ends="exact"), "extend", (Restart("topup"),), most_days=89)
+        assert self.set(clock, due, Event("topup", 100), START) == expected
+
+    @pytest.mark.parametrize(
         ("restart", "event", "restarts"),
         [
             (Restart("topup", least_minor=500), Event("topup", 499), False),

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 import topup
 from topup.catalogue.checking import check
 from topup.catalogue.demonstration import demonstration_files
-from topup.catalogue.documents import LANGUAGES, Policy
-from topup.catalogue.storefront import OfferKind, amount_text, products_for
+from topup.catalogue.documents import LANGUAGES, GrantRule, Policy, ValidityRule
+from topup.catalogue.life_cycle_rules import TermTier
+from topup.catalogue.storefront import OfferKind, amount_text, grant_text, products_for
+from topup.catalogue.terms import Term
 from topup.catalogue.versions import CarrierVersion
 
 ROOM = Path(topup.__file__).parent
@@ -97,3 +99,24 @@ def test_data_is_never_said_to_be_more_than_it_is(count):
     _, said = amount_text("DATA", count)
     thousands = 1000 ** (UNITS[said["unit"]] // 10)
     assert float(said["count"]) * thousands <= count
+
+
+@pytest.mark.parametrize(
+    ("validity", "message", "span"),
+    [
+        (ValidityRule("never"), "validity_never", {}),
+        (ValidityRule("days", 30), "validity_days", {"days": 30}),
+        (ValidityRule("days", 30, "month_end"), "validity_days_to_end", {"days": 30}),
+        (ValidityRule("months", months=2), "validity_months", {"months": 2}),
+        (ValidityRule("months", months=2, ends="month_end"), "validity_months_to_end", {"months": 2}),
+        (ValidityRule("months", months=0, ends="month_end"), "validity_month_end", {"months": 0}),
+        (ValidityRule("balance", policy="tiers", tiers=(TermTier(0, Term(9)),)), "validity_balance", {}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_how_long_is_said_in_every_language(validity, message, span):
+    told = grant_text(GrantRule("SMS", 9, "bonus", 50, (), (), validity))
+    assert (told.validity_id, told.span) == (message, span)
+    for texts in TEXTS.values():
+        said = texts[told.validity_id].format(**told.span)
+        assert all(str(number) in said for number in span.values() if number)
