@@ -171,6 +171,33 @@ def test_no_amount_and_no_word_of_the_header_breaks_inside(guest, locale, elder,
     assert payer.page.evaluate(LAYOUT) == []
 
 
+TORN = """() => [...document.querySelectorAll(".lines dd")].flatMap((element) => {
+  const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  const torn = [];
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    for (const word of node.data.matchAll(/[^ ]*(年|午)[^ ]*/g)) {
+      const range = document.createRange();
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      if (new Set([...range.getClientRects()].map((line) => line.top)).size > 1) torn.push(word[0]);
+    }
+  }
+  return torn;
+})"""
+
+
+def test_dates_and_times_of_a_receipt_stay_whole_on_a_small_phone(guest):
+    payer = guest(size=SMALLEST, locale="zh_Hant")
+    payer.order()
+    payer.at_gateway("pay")
+    payer.sees("headline_delivered")
+    payer.go(payer.page.url.removeprefix(payer.site.url).partition("?")[0] + "/receipt")
+    expect(payer.page.locator(".lines dd", has_text="年").first).to_be_visible()
+    assert payer.page.evaluate(TORN) == []
+    assert payer.page.evaluate(LAYOUT) == []
+
+
 def test_a_page_on_paper_is_the_receipt_alone(guest):
     payer = guest()
     payer.order()

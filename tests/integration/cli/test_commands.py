@@ -86,7 +86,9 @@ def test_a_duplicate_is_refused_even_with_yes_until_it_is_named(demonstration: P
     assert recharge(demonstration, "13900139000", "30")[0] == 0
     code, said, err = recharge(demonstration, "13900139000", "30")
     assert (code, said) == (1, {})
-    assert "--confirm" in err
+    assert "the same amount less than" in err
+    assert "Nothing was paid" in err
+    assert "add --confirm duplicate" in err
     assert recharge(demonstration, "13900139000", "30", "--confirm", "duplicate")[0] == 0
 
 

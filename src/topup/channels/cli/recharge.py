@@ -3,11 +3,12 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
@@ -129,8 +130,10 @@ class _Journey:
                 )
             except Conflict as problem:
                 asked = _asked_by(problem)
-                if not asked or asked <= confirmed or self._wanted.yes:
+                if not asked or asked <= confirmed:
                     raise
+                if self._wanted.yes:
+                    raise _unconfirmed(problem, asked - confirmed) from problem
                 if not all(_ask(_question(name, problem)) for name in sorted(asked - confirmed)):
                     return None
                 confirmed |= asked
@@ -175,9 +178,7 @@ class _Journey:
             Exit.UNRESOLVED: ("[bold yellow]…[/]", say("recharge.under_way")),
         }[code]
         out.print(f" {words[0]}  [bold]{words[1]}[/]")
-        if order.receipt_number:
-            out.print(f"    [dim]{say('recharge.receipt')}[/]  {order.receipt_number}")
-        out.print(f"    [dim]{say('recharge.order')}[/]  {order.id}")
+        _print_aligned({"recharge.receipt": order.receipt_number, "recharge.order": order.id})
         if code is Exit.UNRESOLVED:
             out.print(f"    [dim]{say('recharge.look_again', id=order.id)}[/]")
         return code
@@ -190,6 +191,14 @@ class _Journey:
         interruption.tell(f"{say(said)}\n  topup order {self._order.id}")
 
 
+def _print_aligned(facts: Mapping[str, str | None]) -> None:
+    """Those that there are, each behind its name."""
+    found = {say(name): fact for name, fact in facts.items() if fact}
+    width = max(map(cell_len, found))
+    for name, fact in found.items():
+        out.print(f"    [dim]{name}[/]{' ' * (width - cell_len(name))}  {fact}")
+
+
 def exit_of_order(order: OrderView) -> Exit:
     """How a top-up ends: done when delivered, refused when the money stays or has gone back, else unresolved."""
     if order.status == "delivered":
@@ -200,6 +209,13 @@ def exit_of_order(order: OrderView) -> Exit:
 def _asked_by(problem: Problem) -> frozenset[str]:
     found = problem.parameters.get("confirmations", [])
     return frozenset(found) if problem.code == "confirmation_needed" and isinstance(found, list) else frozenset()
+
+
+def _unconfirmed(problem: Problem, missing: frozenset[str]) -> Conflict:
+    """Why it was refused, and what to type."""
+    reasons = [say(f"recharge.why_{name}", minutes=problem.parameters.get("minutes", "?")) for name in sorted(missing)]
+    options = " ".join(f"--confirm {name}" for name in sorted(missing))
+    return Conflict("unconfirmed", reasons=" ".join(reasons), options=options)
 
 
 def _question(name: str, problem: Problem) -> str:
