@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 from litestar.handlers import HTTPRouteHandler
 
 from topup.kernel.errors import Problem
-from topup.platform.web.lanes import LANE, Handler
+from topup.platform.web.shortcuts import SHORTCUT, Handler
 
 Parameters = tuple["Parameter", ...]
 
@@ -60,5 +60,7 @@ class Endpoint:
         path = self.path
         for parameter in self.parameters:
             path = path.replace(f"{{{parameter.name}}}", f"{{{parameter.name}:str}}")
-        route = HTTPRouteHandler(path, http_method=self.method, status_code=self.status, name=self.name, opt=dict(LANE))
+        route = HTTPRouteHandler(
+            path, http_method=self.method, status_code=self.status, name=self.name, opt=dict(SHORTCUT)
+        )
         return route(self.handler)

@@ -10,9 +10,9 @@ from litestar.types import ControllerRouterHandler
 from topup.platform.settings import Settings
 from topup.platform.web.answers import Answer, told
 from topup.platform.web.edge import AnyRequest, App, Edge, request_id, request_locale
-from topup.platform.web.lanes import lanes_of
 from topup.platform.web.problems import MEDIA_TYPE, ProblemDocument, document_of, problem_of
 from topup.platform.web.settings import WebSettings
+from topup.platform.web.shortcuts import shortcuts_of
 
 Page = Callable[[AnyRequest, ProblemDocument], Response[Any]]
 """How a web channel shows a problem to a person with a browser."""
@@ -64,7 +64,7 @@ def application(
         settings=web_settings,
         https=https,
         demo=settings.demo,
-        lanes=lanes_of(inner),
+        shortcuts=shortcuts_of(inner),
         tell=lambda request, error: _told(request, error, web_settings.body_limit_bytes),
     )
 
@@ -80,7 +80,7 @@ def _tell(request: AnyRequest, error: Exception, body_limit: int, page: Page | N
 
 
 def _told(request: AnyRequest, error: Exception, body_limit: int) -> Answer:
-    """To a program: whoever takes a lane is one."""
+    """To a program: whoever takes a shortcut is one."""
     document = _document(request, error, body_limit)
     return told(document.to_json(), status=document.status, media_type=MEDIA_TYPE, headers=document.headers)
 

@@ -15,9 +15,9 @@ from topup.platform.metrics import request_answered
 from topup.platform.settings import Network
 from topup.platform.web.addresses import FORWARDING, NOBODY, client_of, is_loopback
 from topup.platform.web.answers import WHOLE, Answer, Header, Message, Receive, Scope, Send, Whole, lines
-from topup.platform.web.lanes import Lane, Lanes
 from topup.platform.web.limits import Limits
 from topup.platform.web.settings import WebSettings
+from topup.platform.web.shortcuts import Shortcut, Shortcuts
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
@@ -67,7 +67,7 @@ class _Facts:
 
 
 class Edge:
-    """An ASGI application around another one; requests of `lanes` do not reach it, and `tell` says their failures."""
+    """An ASGI application around another one; requests of `shortcuts` do not reach it, and `tell` says their failures."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Edge:
         settings: WebSettings,
         https: bool,
         demo: bool,
-        lanes: Lanes,
+        shortcuts: Shortcuts,
         tell: Tell,
     ) -> None:
         self._app = app
@@ -85,7 +85,7 @@ class Edge:
         self._headers = (*HEADERS, _HTTPS_ONLY) if https else HEADERS
         self._names = frozenset(name for name, _ in self._headers)
         self._lines = lines(self._headers)
-        self._lanes = lanes
+        self._shortcuts = shortcuts
         self._tell = tell
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,7 +95,7 @@ class Edge:
             return
         facts = _Facts(os.urandom(10).hex(), self._house)
         scope[_FACTS] = facts
-        found = self._lanes.find(scope["method"], scope["path"])
+        found = self._shortcuts.find(scope["method"], scope["path"])
         status = _SERVER_ERROR
         started = time.perf_counter()
 
@@ -118,11 +118,11 @@ class Edge:
             scope.pop("extensions", None)
             self._note(scope, facts, status, time.perf_counter() - started)
 
-    async def _ask(self, request: AnyRequest, lane: Lane, parameters: dict[str, str]) -> Answer:
-        """What the lane's handler answers, or its failure."""
-        cast("Scope", request.scope)["path_template"] = lane.template
+    async def _ask(self, request: AnyRequest, shortcut: Shortcut, parameters: dict[str, str]) -> Answer:
+        """What the shortcut's handler answers, or its failure."""
+        cast("Scope", request.scope)["path_template"] = shortcut.template
         try:
-            return await lane.handler(request, **parameters)
+            return await shortcut.handler(request, **parameters)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is told, and a defect is logged
             return self._tell(request, error)
 

@@ -25,7 +25,7 @@ from topup.platform.web import (
 )
 from topup.platform.web.answers import Answer, answer
 from topup.platform.web.edge import HEADERS, AnyRequest
-from topup.platform.web.lanes import LANE
+from topup.platform.web.shortcuts import SHORTCUT
 
 SECRET = "13800138000"
 
@@ -63,7 +63,7 @@ async def patient(request: AnyRequest) -> Answer:
     return answer(b"{}")
 
 
-@pytest.fixture(params=[{}, LANE], ids=["framework", "lane"])
+@pytest.fixture(params=[{}, SHORTCUT], ids=["framework", "shortcut"])
 def served(request):
     """What serves these handlers, by the framework's way or by the short one: nobody outside can tell which."""
     way = request.param
