@@ -67,7 +67,7 @@ class _Facts:
 
 
 class Edge:
-    """An ASGI application around another one; requests of `shortcuts` do not reach it, and `tell` says their failures."""
+    """An ASGI application around another one; what takes a shortcut does not reach it, and `tell` says its failures."""
 
     def __init__(
         self,
