@@ -25,7 +25,8 @@ ROUNDS = 10
 SLOW = {Ending.SILENT_DONE, Ending.SILENT_UNDONE}
 """Those keep a caller waiting for ten seconds: a few are enough."""
 AGED = {"request_keys.before_forget", "request_keys.forgotten"}
-SELDOM = ("bill.", "request_keys.before_forget", "request_keys.forgotten")
+ENDING = {"ledger.before_expire", "ledger.expired"}
+SELDOM = ("ledger.", "bill.", "request_keys.before_forget", "request_keys.forgotten")
 """What runs once after a start and then for minutes not: there is no second passing to wait for."""
 STRANGE = {"inbox.before_park", "inbox.after_park", "bill.before_list", "bill.after_list"}
 OTHERS = [*OWN, *(ending for ending in range(80, 100) if ending not in SLOW), 0]
@@ -45,6 +46,8 @@ async def _kill_at(topup: Topup, crowd: Crowd, labels: Sequence[str], *, passing
     for label in labels:
         if label in AGED:
             await topup.age_a_key()
+        if label in ENDING:
+            await topup.leave_a_due_bucket()
         times = 1 if label.startswith(SELDOM) else passing
         if label in STRANGE:
             for _ in range(times):

@@ -16,6 +16,7 @@ SOURCE = Path(topup.__file__).parent
 ROOMS = ("orders", "payments", "fulfilment", "notifications", "channels/api", "channels/web")
 FILES = [file for room in ROOMS for file in sorted((SOURCE / room).rglob("*.py"))]
 FILES += [
+    SOURCE / "ledger" / "tasks.py",
     SOURCE / "bootstrap" / "house.py",
     SOURCE / "platform" / "request_keys.py",
     SOURCE / "platform" / "batching.py",

@@ -15,17 +15,21 @@ import signal
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psycopg
 
+from tests.support.ledger import LANE, NOW, SPEC, credit
 from tests.support.nursery import Child, Nursery
 from tests.support.serving import free_socket
 from tests.support.simulators import Running, a_payment, start_simulator
+from topup.kernel.ids import new_id
 from topup.kernel.outcome import Done
+from topup.ledger import post
 from topup.platform.http import Client
 from topup.plugins.payments.sandbox import Sandbox, SandboxSettings, ensure_merchant_keys
 
@@ -224,6 +228,14 @@ class Topup:
     async def age_a_key(self) -> None:
         """An idempotency key nobody has used for a week."""
         await self.sql(_AN_OLD_KEY)
+
+    async def leave_a_due_bucket(self) -> None:
+        """Something in the ledger whose time has come, of a line that nobody tops up."""
+        line = new_id("line", LANE)
+        ended = NOW.replace(year=NOW.year - 1)
+        async with await psycopg.AsyncConnection.connect(self.database) as connection:
+            spec = replace(SPEC, usable_until=ended)
+            await post(connection, [credit(line, from_code="issued", bucket=spec)], ended - timedelta(days=1))
 
     async def sql(self, *statements: str) -> None:
         for statement in statements:

@@ -22,6 +22,7 @@ TRIGGERS: Final[dict[str, tuple[str | int, ...]]] = {
     "delivery": (0, 84, 88, 98),
     "fulfilment.inbox": (83, 95),
     "inbox": ("pays",),
+    "ledger": ("pays",),
     "notifications": ("pays",),
     "orders.cancel": ("cancels", "cancels while paying"),
     "orders.conclude": (0, 84, 80),

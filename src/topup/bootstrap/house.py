@@ -9,6 +9,7 @@ from functools import partial
 from topup.bootstrap.plugins import Chosen, Plugins, make
 from topup.catalogue.queries import CatalogueCache
 from topup.channels.cli.ports import Store
+from topup.ledger import tasks as ledger
 from topup.orders import tasks as orders
 from topup.orders.desk import Desk
 from topup.orders.reading import Parts
@@ -73,6 +74,7 @@ def sweeps(house: Furnished) -> list[Sweep]:
     database = house.store.database
     found = [
         *orders.sweeps(house.desk),
+        *ledger.sweeps(database),
         Sweep("platform.request_keys", _FORGET_EVERY_S, partial(_forget, database), batch=_FORGET_BATCH),
     ]
     if house.plugins.messenger is not None:

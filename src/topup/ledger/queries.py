@@ -68,11 +68,27 @@ class TransferRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
-    """Something whose time has come: a hold to release, or a bucket to expire."""
+class DueHold:
+    """A hold to release: its time has come."""
 
     lane: int
-    id: str
+    id: HoldId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueBucket:
+    """A bucket to expire. `rest` minor units of it are not promised; `roll` is what may roll over (items.Roll)."""
+
+    lane: int
+    id: AccountId
+    line_id: LineId
+    asset: str
+    scope: str
+    priority: int
+    rest: int
+    held: int
+    usable_until: datetime
+    roll: Mapping[str, Any] | None
 
 
 _TRANSFER: Final = """
@@ -141,23 +157,25 @@ async def transfers_under(connection: Connection, *, lane: int, prefix: str) -> 
     return await cursor.fetchall()
 
 
-async def holds_due(connection: Connection, *, now: datetime, limit: int = 256) -> list[Due]:
+async def holds_due(connection: Connection, *, now: datetime, limit: int = 256) -> list[DueHold]:
     """Open holds past their time, the oldest first."""
     cursor = await connection.execute(
         "SELECT lane, id FROM ledger.holds WHERE state = 'open' AND expires_at <= %s ORDER BY expires_at LIMIT %s",
         (now, min(limit, LONGEST_PAGE)),
     )
-    return [Due(lane, HoldId(identifier)) for lane, identifier in await cursor.fetchall()]
+    return [DueHold(lane, HoldId(identifier)) for lane, identifier in await cursor.fetchall()]
 
 
-async def buckets_due(connection: Connection, *, now: datetime, limit: int = 256) -> list[Due]:
+async def buckets_due(connection: Connection, *, now: datetime, limit: int = 256) -> list[DueBucket]:
     """Open buckets whose balance is to be forfeited, and of which something is not promised or nothing is left."""
-    cursor = await connection.execute(
+    cursor = connection.cursor(row_factory=class_row(DueBucket))
+    await cursor.execute(
         """
-        SELECT lane, id FROM ledger.buckets
+        SELECT lane, id, line_id, asset, scope, priority, balance - held AS rest, held, usable_until, roll
+        FROM ledger.buckets
         WHERE closed_at IS NULL AND forfeit_at <= %s AND (held = 0 OR balance > held)
         ORDER BY forfeit_at LIMIT %s
         """,
         (now, min(limit, LONGEST_PAGE)),
     )
-    return [Due(lane, AccountId(identifier)) for lane, identifier in await cursor.fetchall()]
+    return await cursor.fetchall()
