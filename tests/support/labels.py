@@ -54,7 +54,8 @@ def all_labels() -> list[str]:
 
 async def _furnish() -> None:
     """Make what declares labels when it is made; nothing is connected for it."""
-    importlib.import_module("topup.bootstrap.house")
+    for module in ("topup.bootstrap.house", "topup.bootstrap.plugins", "topup.notifications.tasks"):
+        importlib.import_module(module)
     settings = settings_for("postgresql://nobody@127.0.0.1:9/nowhere")
     database = Database(url=settings.database_url.get_secret_value(), settings=settings)
     parts = Parts(
