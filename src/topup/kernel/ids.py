@@ -19,6 +19,9 @@ FulfilmentId = NewType("FulfilmentId", str)
 LineId = NewType("LineId", str)
 AccountId = NewType("AccountId", str)
 HoldId = NewType("HoldId", str)
+ShareId = NewType("ShareId", str)
+AdjustmentId = NewType("AdjustmentId", str)
+TransferId = NewType("TransferId", str)
 
 PREFIXES: Final = {
     "quote": "quo",
@@ -34,6 +37,9 @@ PREFIXES: Final = {
     "message": "msg",
     "key": "key",
     "event": "evt",
+    "share": "shr",
+    "adjustment": "adj",
+    "transfer": "trf",
 }
 MAXIMUM_LANES: Final = 1024
 
@@ -73,6 +79,34 @@ def lane_of(identifier: str) -> int:
     if _SHAPE.fullmatch(identifier) is None:
         raise InvalidId(identifier[:3])
     return _VALUES[identifier[14:16]]
+
+
+def numbered_id(kind: str, lane: int, number: int) -> str:
+    """The id of what has no id of its own but its `number` in its lane, 1 up to 2**50 - 1: the same each time.
+
+    It has the shape of the others: the number where they have their time, and a check sum where they have chance, so
+    that a mistyped id is none. Raises InvalidId for a number that does not fit.
+    """
+    if not 0 < number < 1 << 50:
+        raise InvalidId(kind)
+    digits = (number << 10 | lane) << 70 | _check_sum(kind, lane, number)
+    return f"{PREFIXES[kind]}_{''.join([_PAIRS[digits >> shift & 1023] for shift in range(120, -10, -10)])}"
+
+
+def number_of(kind: str, identifier: str) -> tuple[int, int]:
+    """The lane and the number that an id of `numbered_id` was made of; raises InvalidId for any other text."""
+    check_id(kind, identifier)
+    number = 0
+    for place in range(4, 14, 2):
+        number = number << 10 | _VALUES[identifier[place : place + 2]]
+    lane = lane_of(identifier)
+    if not number or numbered_id(kind, lane, number) != identifier:
+        raise InvalidId(kind)
+    return lane, number
+
+
+def _check_sum(kind: str, lane: int, number: int) -> int:
+    return int.from_bytes(blake2b(f"{kind}:{lane}:{number}".encode(), digest_size=9).digest()) >> 2
 
 
 def lane_for(key: str, lanes: int) -> int:
