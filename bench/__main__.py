@@ -14,8 +14,7 @@ from typing import Any, Final
 
 import uvloop
 
-from bench import orders
-from bench.credits import measure as measure_credits
+from bench import ledger, orders
 from bench.server import serving
 from topup.platform.embedded import EmbeddedServer
 
@@ -39,15 +38,14 @@ async def measure(data_dir: Path, seconds: int) -> dict[str, Any]:
     # The server has left; the ledger and pgbench have the same cluster to themselves.
     embedded = await asyncio.to_thread(EmbeddedServer.start, data_dir)
     try:
-        posted = await measure_credits(embedded.url, seconds)
+        posted = await ledger.measure(embedded.url, seconds / ledger.ROUNDS)
     finally:
         await asyncio.to_thread(embedded.close)
-    pgbench = max(rate for name, rate in posted.items() if name.startswith("pgbench_n_"))
+    pgbench = posted["pgbench_n_per_s"]
     return {
         "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
-        "ratios": {
-            "credits_64_vs_pgbench_n": posted["credits_64_vs_pgbench_n"],
-            "credits_256_vs_pgbench_n": posted["credits_256_vs_pgbench_n"],
+        "ratios": {name: figure for name, figure in posted.items() if not name.endswith(("_per_s", "_ms"))}
+        | {
             "orders_vs_pgbench_n": topped_up["orders_per_s"] / pgbench,
             "orders_one_process_vs_pgbench_n": alone["orders_per_s"] / pgbench,
         },
@@ -55,9 +53,8 @@ async def measure(data_dir: Path, seconds: int) -> dict[str, Any]:
             "event_to_delivered_p99_s": topped_up["event_to_delivered_p99_s"],
             "start_s": {"cold": cold_s, "warm": warm_s},
         },
-        "rates": {"pgbench_n_per_s": pgbench, "orders_per_s": topped_up["orders_per_s"]}
-        | {"orders_one_process_per_s": alone["orders_per_s"]}
-        | {name: value for name, value in posted.items() if name.endswith(("_per_s", "_ms"))},
+        "rates": {"orders_per_s": topped_up["orders_per_s"], "orders_one_process_per_s": alone["orders_per_s"]}
+        | {name: figure for name, figure in posted.items() if name.endswith(("_per_s", "_ms"))},
     }
 
 

@@ -40,6 +40,17 @@ STANDING: Final[Mapping[str, str]] = {
         ) AS p ON p.lane = b.lane AND p.bucket_id = b.id
         WHERE coalesce(b.held, 0) <> coalesce(p.amount, 0)
     """,
+    "holds_are_well_formed": """
+        SELECT lane, id FROM ledger.holds
+        WHERE amount <= 0 OR settled NOT BETWEEN 0 AND amount OR (state = 'open') <> (closed_at IS NULL)
+            OR (state <> 'open' AND (state = 'settled') <> (settled > 0))
+        UNION ALL
+        SELECT lane, hold_id FROM ledger.hold_parts WHERE amount <= 0 OR taken NOT BETWEEN 0 AND amount
+        UNION ALL
+        SELECT p.lane, p.hold_id FROM ledger.hold_parts AS p
+        WHERE NOT EXISTS (SELECT FROM ledger.holds AS h WHERE h.lane = p.lane AND h.id = p.hold_id)
+            OR NOT EXISTS (SELECT FROM ledger.buckets AS b WHERE b.lane = p.lane AND b.id = p.bucket_id)
+    """,
     "holds_have_parts": """
         SELECT h.lane, h.id
         FROM ledger.holds AS h
@@ -79,6 +90,10 @@ SUMS: Final[Mapping[str, str]] = {
             GROUP BY t.lane, moved.account, t.asset
         ) AS t ON t.lane = a.lane AND t.account = a.account AND t.asset = a.asset
         WHERE a.balance IS DISTINCT FROM t.balance
+    """,
+    "transfers_are_well_formed": """
+        SELECT lane, sequence::text FROM ledger.transfers
+        WHERE sequence <= 0 OR key = '' OR leg < 0 OR amount <= 0 OR amount > 9007199254740991 OR debit = credit
     """,
     "sequences_without_gaps": """
         SELECT lane, count(*)::text || ' of ' || max(sequence) FROM ledger.transfers

@@ -1,7 +1,7 @@
 -- The posting function: the only writer of the ledger. Repeatable: an upgrade runs this file anew whenever it changed.
 --
 -- `ledger.post_many(…)` takes items of many lanes in one call; `ledger.post(lane, …)` those of one, so that a distributed
--- PostgreSQL can route it to that lane's shard. Both are the one body `ledger.post_items`.
+-- PostgreSQL can route it to that lane's shard.
 --
 -- First the heads of all lanes concerned are locked, lowest lane first, so that two calls never wait for each other in a
 -- circle; nothing else writes buckets or holds, so no other row is locked. Then all items are looked up together, and take
@@ -174,11 +174,15 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION ledger.post_items(
-    only_lane smallint, templates jsonb, template integer[], lane smallint[], keys text, fingerprints bytea, line_ids text,
-    amounts bigint[], reference_texts text, subjects text, expiries bigint[], new_ids text, at timestamptz
+CREATE OR REPLACE FUNCTION ledger.post_many(
+    templates jsonb, template integer[], lane smallint[], keys text, fingerprints bytea, line_ids text, amounts bigint[],
+    reference_texts text, subjects text, expiries bigint[], new_ids text, at timestamptz
 ) RETURNS SETOF ledger.answer
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET jit = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_sort = off SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
 DECLARE
     common ledger.template[];
     kinds text[];
@@ -197,11 +201,11 @@ BEGIN
     END IF;
     common := ARRAY(SELECT t FROM jsonb_populate_recordset(NULL::ledger.template, templates) AS t);
     kinds := ARRAY(SELECT DISTINCT t.kind FROM unnest(common) AS t);
-    lanes := ARRAY(SELECT DISTINCT i FROM unnest(post_items.lane) AS i ORDER BY i);
+    lanes := ARRAY(SELECT DISTINCT i FROM unnest(post_many.lane) AS i ORDER BY i);
     SELECT array_agg(l.head_sequence), array_agg(l.head_hash) INTO sequences, hashes
     FROM (
         SELECT * FROM ledger.lanes AS h
-        WHERE h.lane = ANY (lanes) AND (only_lane IS NULL OR h.lane = only_lane)
+        WHERE h.lane = ANY (lanes)
         ORDER BY h.lane
         FOR UPDATE
     ) AS l;
@@ -263,21 +267,6 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION ledger.post_many(
-    templates jsonb, template integer[], lane smallint[], keys text, fingerprints bytea, line_ids text, amounts bigint[],
-    reference_texts text, subjects text, expiries bigint[], new_ids text, now timestamptz
-) RETURNS SETOF ledger.answer
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET jit = off
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_sort = off SET enable_hashjoin = off
-SET enable_mergejoin = off
-AS $$
-BEGIN
-    RETURN QUERY SELECT * FROM ledger.post_items(NULL, templates, template, lane, keys, fingerprints, line_ids, amounts,
-        reference_texts, subjects, expiries, new_ids, now);
-END
-$$;
-
 CREATE OR REPLACE FUNCTION ledger.post(
     only_lane smallint, templates jsonb, template integer[], lane smallint[], keys text, fingerprints bytea, line_ids text,
     amounts bigint[], reference_texts text, subjects text, expiries bigint[], new_ids text, now timestamptz
@@ -288,8 +277,11 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_sor
 SET enable_mergejoin = off
 AS $$
 BEGIN
-    RETURN QUERY SELECT * FROM ledger.post_items(only_lane, templates, template, lane, keys, fingerprints, line_ids,
-        amounts, reference_texts, subjects, expiries, new_ids, now);
+    IF only_lane <> ANY (lane) THEN
+        RAISE EXCEPTION 'another lane' USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN QUERY SELECT * FROM ledger.post_many(templates, template, lane, keys, fingerprints, line_ids, amounts,
+        reference_texts, subjects, expiries, new_ids, now);
 END
 $$;
 
