@@ -26,6 +26,7 @@ Parameter = str | int | Money | LocalTime
 TEMPLATES: Final[Mapping[str, frozenset[str]]] = {
     "delivered": frozenset({"number", "amount", "paid", "at", "receipt_number", "order_url"}),
     "failed": frozenset({"number", "amount", "paid", "order_url"}),
+    "full": frozenset({"number", "amount", "paid", "order_url"}),
     "refunded": frozenset({"number", "refunded", "at", "order_url"}),
 }
 """Each template with its parameters: `number` grouped as people read it, `amount` of the top-up, what was `paid`."""

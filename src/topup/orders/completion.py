@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
+from topup.kernel.errors import Conflict
 from topup.kernel.money import Money
-from topup.ledger import Item, PostingRefused, post
+from topup.ledger import Item, PostingRefused, Refusal, post
 from topup.orders import operations
 from topup.orders.news import Told, tell
 from topup.orders.queries import Order
@@ -18,6 +20,17 @@ from topup.platform.keys import KeyRing
 
 class LedgerRefused(RuntimeError):
     """The ledger refused what an order is about: nothing of the order may take hold. A person must look."""
+
+
+class LineIsFull(Conflict):
+    """The line may not hold what an order brings: nothing of it takes hold, and the money is to go back.
+
+    `code` is one of FULL.
+    """
+
+
+FULL: Final = frozenset({Refusal.CAP_EXCEEDED, Refusal.BALANCE_LIMIT})
+"""What the ledger says of a line that may not hold a credit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +62,17 @@ async def issue_all(
 
 
 async def post_all(connection: Connection, items: Sequence[Item], now: datetime) -> None:
-    """Post items that cannot be refused; raises LedgerRefused when one is, and then the transaction must not commit.
+    """Post items that are to take hold; where one is refused the transaction must not commit.
 
+    Raises LineIsFull where a line may not hold what it would get, else LedgerRefused.
     It is the last call of the transaction, so that the ledger's lanes are held for the commit only.
     """
     if not items:
         return
     for item, answer in zip(items, await post(connection, items, now), strict=True):
         if isinstance(answer, PostingRefused):
+            if answer.code in FULL:
+                raise LineIsFull(answer.code)
             raise LedgerRefused(f"{item.purpose} of {item.reference}: {answer.code}")
 
 

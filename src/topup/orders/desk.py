@@ -7,6 +7,7 @@ transactions. Everything here may be called by anybody who holds the id it takes
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, Self
 
@@ -19,6 +20,7 @@ from topup.kernel.outcome import NotSent, Outcome, Refused, Throttled
 from topup.lines.queries import route
 from topup.orders import paying, receipts
 from topup.orders.bills import Bills
+from topup.orders.completion import LineIsFull
 from topup.orders.concluding import Concluding, Heard
 from topup.orders.ordering import Ordering, OrderWanted, QuoteWanted
 from topup.orders.outside import Ears, Outside
@@ -29,6 +31,7 @@ from topup.orders.queries import place_of
 from topup.orders.reading import Parts, Reading
 from topup.orders.refunding import RefundHeard, Refunding
 from topup.orders.settlement import Settled, Settlement, Told
+from topup.orders.states import Cause
 from topup.orders.views import (
     OrderView,
     PaymentView,
@@ -259,8 +262,11 @@ class Desk(Reading):
         return await self.post_room.from_carrier(carrier=carrier, headers=headers, body=body)
 
     async def hear_payment(self, told: Told) -> Settled:
-        """Settle one fact about a payment."""
-        settled = await self._settle.submit(told)
+        """Settle one fact about a payment. Where the line may not hold any more what was paid for, it goes back."""
+        try:
+            settled = await self._settle.submit(told)
+        except LineIsFull as refusal:
+            settled = await self._settle.submit(replace(told, full=Cause(refusal.code)))
         self._changed(settled.order_id)
         if settled.to_submit:
             self.deliveries_wait.set()

@@ -15,8 +15,8 @@ from topup.platform.database import Connection
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A piece of news about an order: `delivered`, `failed` (the money goes back) or `refunded`; and the money in it:
-    what was paid, or what has gone back.
+    """A piece of news about an order: `delivered`, `failed` or `full` (the line may not hold it; the money goes back
+    either way) or `refunded`; and the money in it: what was paid, or what has gone back.
     """
 
     order: Order

@@ -43,11 +43,15 @@ from topup.platform.together import together
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A verified fact about a payment, who said it (`method`), and the event it came with, if it came with one."""
+    """A verified fact about a payment, who said it (`method`), and the event it came with, if it came with one.
+
+    `full`: the ledger has refused the credit for this reason, so that money it brings goes back.
+    """
 
     fact: PaymentFact
     method: str
     event: EventKey | None = None
+    full: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +75,13 @@ class _Case:
     """The cases of the same order, this one among them."""
     captures: list[NewCapture] = field(default_factory=list)
     kept: PaymentFact | None = None
+    full: Cause | None = None
 
 
 Path = tuple[tuple[OrderState, Cause], ...]
 
 _TO_LINE: Final[Path] = ((OrderState.DELIVERING, Cause.CREDITING), (OrderState.DELIVERED, Cause.CREDITED))
 _TO_CARRIER: Final[Path] = ((OrderState.DELIVERING, Cause.SENT_TO_CARRIER),)
-_BACK: Final[Path] = ((OrderState.REFUNDING, Cause.NUMBER_CANNOT_BE_TOPPED_UP),)
 
 
 @dataclass(slots=True)
@@ -88,8 +92,8 @@ class _Plan:
     intents: list[NewAttempt] = field(default_factory=list)
     credited: list[Completed] = field(default_factory=list)
     items: list[Item] = field(default_factory=list)
-    back: set[str] = field(default_factory=set)
-    """Payments whose kept money goes back at once: the line cannot be topped up any more."""
+    back: dict[str, Cause] = field(default_factory=dict)
+    """Payments whose kept money goes back at once, and why: the line cannot be topped up any more, or not so much."""
 
 
 class Settlement:
@@ -101,12 +105,17 @@ class Settlement:
         self._public_url = public_url
 
     async def settle(self, connection: Connection, told: Sequence[Told], now: datetime) -> list[Settled | Problem]:
-        """Settle many facts. An unknown payment, or one of another gateway's, is NotFound `payment_unknown`."""
+        """Settle many facts. An unknown payment, or one of another gateway's, is NotFound `payment_unknown`.
+
+        Raises LineIsFull where a line may not hold what was paid for: then nothing has happened, and the fact is to be
+        told once more with the reason, as `Told.full`.
+        """
         cases = await _open(connection, told)
         for item in told:
             case = cases.get(item.fact.payment_id)
             if case is not None and case.payment.method == item.method:
                 _judge(case, item.fact, now)
+                case.full = item.full or case.full
         changed = [case for case in cases.values() if case.captures or case.state is not case.payment.state]
         plan = await self._plan(connection, [case for case in changed if case.kept], now)
         await self._write(connection, changed, plan, [item.event for item in told if item.event], now)
@@ -133,9 +142,10 @@ class Settlement:
             if quote.network != "own":
                 plan.intents.append(_intent(case, quote, now))
                 path = _TO_CARRIER
-            elif (line := homes.get(quote.id)) is None:
-                plan.back.add(case.payment.id)
-                path = _BACK
+            elif (line := homes.get(quote.id)) is None or case.full:
+                cause = case.full or Cause.NUMBER_CANNOT_BE_TOPPED_UP
+                plan.back[case.payment.id] = cause
+                path = ((OrderState.REFUNDING, cause),)
             else:
                 self._credit(plan, case, quote, line, now)
                 path = _TO_LINE
@@ -189,11 +199,11 @@ class Settlement:
     ) -> None:
         captures = [capture for case in cases for capture in case.captures]
         back = [
-            (_row(capture), _amount(capture).amount_minor, _reason(capture))
+            (_row(capture), _amount(capture).amount_minor, _reason(capture, plan.back))
             for capture in captures
             if capture.disposition is not Disposition.KEPT or capture.payment.id in plan.back
         ]
-        failed = [self._failed(case) for case in cases if case.payment.id in plan.back]
+        failed = [self._failed(case, plan.back[case.payment.id]) for case in cases if case.payment.id in plan.back]
         steps = [_step(case) for case in cases if case.state is not case.payment.state]
         _, _, moved, _, _ = await together(
             payments.record(connection, captures, now),
@@ -208,9 +218,10 @@ class Settlement:
         await tell(connection, failed, now)
         await post_all(connection, [*map(_received, captures), *plan.items], now)
 
-    def _failed(self, case: _Case) -> ToldPerson:
+    def _failed(self, case: _Case, cause: Cause) -> ToldPerson:
         paid_ = Money(case.payment.amount_minor, case.payment.currency)
-        return ToldPerson(order=case.order, news="failed", public_url=self._public_url, money=paid_, zone="UTC")
+        news = "failed" if cause is Cause.NUMBER_CANNOT_BE_TOPPED_UP else "full"
+        return ToldPerson(order=case.order, news=news, public_url=self._public_url, money=paid_, zone="UTC")
 
 
 def _received(capture: NewCapture) -> Item:
@@ -331,9 +342,9 @@ def _amount(capture: NewCapture) -> Money:
     return capture.fact.amount
 
 
-def _reason(capture: NewCapture) -> str:
+def _reason(capture: NewCapture, back: Mapping[str, Cause]) -> str:
     kept = capture.disposition is Disposition.KEPT
-    return Cause.NUMBER_CANNOT_BE_TOPPED_UP.value if kept else capture.disposition.value
+    return back[capture.payment.id].value if kept else capture.disposition.value
 
 
 def _answer(

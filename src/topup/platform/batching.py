@@ -178,7 +178,7 @@ class Batcher(Generic[Item, Result]):
                 _fail(entry, Unavailable(problem.code, who=problem.who_must_act, **problem.parameters))
         except Exception as error:  # noqa: BLE001 - whatever an item's data provoke must not touch its neighbours
             if len(entries) == 1:
-                self._park(entries[0], error)
+                self._give_up(entries[0], error)
                 return
             middle = len(entries) // 2
             await self._flush(hot, entries[:middle])
@@ -236,6 +236,13 @@ class Batcher(Generic[Item, Result]):
         """Before the commit: an operation that lost count must not commit, for nobody knows whose result is whose."""
         if len(results) != len(items):
             raise RuntimeError(f"{self.name} gave {len(results)} results for {len(items)} items")
+
+    def _give_up(self, entry: _Entry[Item, Result], error: Exception) -> None:
+        """A Problem is no poison: it says that the item, once begun, was found to be refused, and undoes it."""
+        if isinstance(error, Problem):
+            _fail(entry, error)
+        else:
+            self._park(entry, error)
 
     def _park(self, entry: _Entry[Item, Result], error: Exception) -> None:
         item_parked(place=self.name)
