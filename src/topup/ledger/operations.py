@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from topup.kernel.errors import Conflict
 from topup.kernel.ids import HoldId
 from topup.ledger.documents import columns_of
 from topup.ledger.items import InvalidItem, Item
-from topup.platform.batching import Batcher
+from topup.platform.batching import Batcher, StatementBatcher
 from topup.platform.database import Connection, Database
 
 MAXIMUM_ITEMS: Final = 8192
@@ -18,8 +18,10 @@ MAXIMUM_ITEMS: Final = 8192
 
 _POST: Final = """
 SELECT * FROM ledger.post_many(
-    %s::jsonb, %s::integer[], %s::smallint[], %s, %s, %s, %s::bigint[], %s, %s, %s::bigint[], %s, %s)
+    %s::jsonb, %s::integer[], %s::smallint[], %s, %s, %s, %s::bigint[], %s, %s, %s::bigint[], %s, {at})
 """
+_POST_AT: Final = _POST.format(at="%s")
+_POST_NOW: Final = _POST.format(at="now() + %s")
 
 
 class Refusal(StrEnum):
@@ -87,21 +89,31 @@ async def post(connection: Connection, items: Sequence[Item], now: datetime) -> 
         return []
     if len(items) > MAXIMUM_ITEMS:
         raise InvalidItem(f"at most {MAXIMUM_ITEMS} items in one call")
+    return await _post_all(connection, items, _POST_AT, now)
+
+
+async def _post_all(
+    connection: Connection, items: Sequence[Item], statement: str, at: datetime | timedelta
+) -> list[Posted | PostingRefused]:
     waves = list(_waves(items))
     if len(waves) == 1:
-        return await _post(connection, items, now)
+        return await _post(connection, items, statement, at)
     answers = {
         place: answer
         for wave in waves
-        for place, answer in zip(wave, await _post(connection, [items[place] for place in wave], now), strict=True)
+        for place, answer in zip(
+            wave, await _post(connection, [items[place] for place in wave], statement, at), strict=True
+        )
     }
     return [answers[place] for place in range(len(items))]
 
 
-async def _post(connection: Connection, items: Sequence[Item], now: datetime) -> list[Posted | PostingRefused]:
+async def _post(
+    connection: Connection, items: Sequence[Item], statement: str, at: datetime | timedelta
+) -> list[Posted | PostingRefused]:
     """Post items of different keys."""
     cursor = connection.cursor(binary=True)
-    await cursor.execute(_POST, (*columns_of(items), now), prepare=True)
+    await cursor.execute(statement, (*columns_of(items), at), prepare=True)
     return _answers(items, await cursor.fetchall())
 
 
@@ -119,9 +131,16 @@ def _waves(items: Sequence[Item]) -> Iterator[Sequence[int]]:
 
 def post_batcher(database: Database, *, connections: int = 2) -> Batcher[Item, Posted]:
     """A batcher of `post` for callers with one item each; `submit` gives Posted or raises PostingRefused."""
-    return Batcher(
-        database=database, name="ledger.post", operation=post, connections=connections, key=lambda item: item.lane
+    return StatementBatcher(
+        database=database, name="ledger.post", statement=_post_now, connections=connections, key=lambda item: item.lane
     )
+
+
+async def _post_now(
+    connection: Connection, items: Sequence[Item], clock_offset: timedelta
+) -> list[Posted | PostingRefused]:
+    """Post at the database's time, each wave in a transaction of its own."""
+    return await _post_all(connection, items, _POST_NOW, clock_offset)
 
 
 def _answers(items: Sequence[Item], rows: list[tuple[Any, ...]]) -> list[Posted | PostingRefused]:

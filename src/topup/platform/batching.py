@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Generic, TypeVar
 
@@ -248,6 +248,40 @@ class Batcher(Generic[Item, Result]):
         item_parked(place=self.name)
         _log.error("item_parked", batcher=self.name, error=type(error).__name__)
         _fail(entry, error)
+
+
+class StatementBatcher(Batcher[Item, Result]):
+    """A batcher whose operation is one statement, which is its own transaction: one round trip instead of three.
+
+    The operation gets what to add to the database's time instead of a time. A connection lost since the last flush is
+    found by the statement itself: its waiters are told `database_lost`, where a Batcher would have begun anew.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        name: str,
+        statement: Callable[[Connection, Sequence[Item], timedelta], Awaitable[Sequence[Result | Problem]]],
+        *,
+        connections: int = 1,
+        key: Callable[[Item], int] | None = None,
+    ) -> None:
+        super().__init__(database, name, self._said, connections=connections, key=key)
+        self._statement = statement
+        self._offset = database.clock_offset
+
+    async def _begin(self, hot: HotConnection) -> tuple[Connection, datetime]:
+        return await hot.get(), datetime.min  # noqa: DTZ901 - nobody reads it: the statement asks the database
+
+    async def _once(self, connection: Connection, items: list[Item], now: datetime) -> Sequence[Result | Problem]:
+        crash_point(self._before_commit)
+        results = await self._operation(connection, items, now)
+        crash_point(self._after_commit)
+        self._check(results, items)
+        return results
+
+    async def _said(self, connection: Connection, items: Sequence[Item], _now: datetime) -> Sequence[Result | Problem]:
+        return await self._statement(connection, items, self._offset)
 
 
 def _settle(entry: _Entry[Item, Result], result: Result | Problem) -> None:
