@@ -32,7 +32,7 @@ async def furnish(transaction: Transaction, *, lanes: int) -> None:
         carrier = snapshot.carrier(way.carrier_id) if way.carrier_id else None
         if carrier is not None and carrier.is_own_network:
             wanted.append((number, carrier.carrier_id, carrier.document.time_zone))
-    await open_lines(connection, wanted, now, lanes=lanes)
+    await open_lines(connection, wanted, now, lanes=lanes, snapshot=snapshot)
 
 
 async def _publish(transaction: Transaction, files: Sequence[Path]) -> None:

@@ -10,6 +10,7 @@ from topup.bootstrap.plugins import Chosen, Plugins, make
 from topup.catalogue.queries import CatalogueCache
 from topup.channels.cli.ports import Store
 from topup.ledger import tasks as ledger
+from topup.lines import tasks as lines
 from topup.orders import tasks as orders
 from topup.orders.desk import Desk
 from topup.orders.reading import Parts
@@ -30,6 +31,7 @@ class Furnished:
 
     store: Store
     desk: Desk
+    catalogue: CatalogueCache
     request_keys: RequestKeys
     plugins: Plugins
     public_url: str
@@ -47,9 +49,10 @@ async def furnished(store: Store, chosen: Chosen, *, public_url: str) -> AsyncIt
         keys = await stack.enter_async_context(
             aclosing(RequestKeys(database=store.database, lanes=store.installation.lanes))
         )
+        catalogue = CatalogueCache()
         parts = Parts(
             database=store.database,
-            catalogue=CatalogueCache(),
+            catalogue=catalogue,
             keys=store.keyring,
             lanes=store.installation.lanes,
             gateways=plugins.gateways,
@@ -57,7 +60,7 @@ async def furnished(store: Store, chosen: Chosen, *, public_url: str) -> AsyncIt
             public_url=public_url,
         )
         desk = await stack.enter_async_context(Desk(parts))
-        yield Furnished(store, desk, keys, plugins, public_url)
+        yield Furnished(store, desk, catalogue, keys, plugins, public_url)
 
 
 async def _made(stack: AsyncExitStack, chosen: Chosen, *, demo: bool) -> Plugins:
@@ -74,6 +77,7 @@ def sweeps(house: Furnished) -> list[Sweep]:
     database = house.store.database
     found = [
         *orders.sweeps(house.desk),
+        *lines.sweeps(database=database, catalogue=house.catalogue, lanes=house.store.installation.lanes),
         *ledger.sweeps(database),
         Sweep("platform.request_keys", _FORGET_EVERY_S, partial(_forget, database), batch=_FORGET_BATCH),
     ]

@@ -178,11 +178,15 @@ class Confirmation:
 
 @dataclass(frozen=True, slots=True)
 class Numbering:
-    """The numbers of a carrier: E.164 prefixes, whether they may have been ported, and one to show as an example."""
+    """The numbers of a carrier: E.164 prefixes, whether they may have been ported, and one to show as an example.
+
+    A number that a line gave back waits `quarantine_days` before somebody else may get it.
+    """
 
     ranges: tuple[str, ...]
     portability: Literal["none", "table"] = "none"
     example: str | None = None
+    quarantine_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)

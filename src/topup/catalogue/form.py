@@ -79,6 +79,9 @@ NUMBERING: Final = Table(
             Choice(("none", "table")), "whether a number may have left its range: looked up in a table", default="none"
         ),
         "example": Field(Text("a number such as +8613800138000", check=_example), "a number to show as an example"),
+        "quarantine_days": Field(
+            Whole(0, 3650), "so many days a number waits that a line gave back, before a new line may get it", default=0
+        ),
     },
 )
 

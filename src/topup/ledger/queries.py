@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from psycopg.rows import class_row
 
-from topup.kernel.ids import AccountId, HoldId, LineId
+from topup.kernel.ids import AccountId, HoldId, LineId, lane_of
 from topup.ledger.items import AtEnd, Policy
 from topup.platform.database import Connection
 
@@ -102,21 +102,21 @@ async def buckets(connection: Connection, line_ids: Sequence[LineId]) -> dict[Li
 
     A line without any has no entry.
     """
+    wanted = list(dict.fromkeys(line_ids))
     cursor = connection.cursor(row_factory=class_row(Bucket))
     await cursor.execute(
         """
         SELECT b.id, b.line_id, b.asset, b.kind, b.scope, b.priority, b.policy::text AS policy,
             b.at_end::text AS at_end, b.source, b.rule, b.balance, b.held, b.usable_until, b.forfeit_at, b.opened_at
-        FROM unnest(%s::text[]) AS wanted (id)
-        CROSS JOIN (SELECT lane FROM ledger.lanes) AS l
+        FROM unnest(%s::smallint[], %s::text[]) AS wanted (lane, id)
         CROSS JOIN LATERAL (
             SELECT * FROM ledger.buckets AS b
-            WHERE b.lane = l.lane AND b.line_id = wanted.id AND b.closed_at IS NULL
+            WHERE b.lane = wanted.lane AND b.line_id = wanted.id AND b.closed_at IS NULL
             ORDER BY b.opened_order
         ) AS b
         ORDER BY b.priority, b.usable_until NULLS LAST, b.opened_order
         """,
-        (list(dict.fromkeys(line_ids)),),
+        ([lane_of(line_id) for line_id in wanted], wanted),
     )
     found: dict[LineId, list[Bucket]] = {}
     async for bucket in cursor:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from topup.catalogue.life_cycle_rules import IMPLICIT_STATE, Blockable
 from topup.catalogue.queries import Snapshot
 from topup.catalogue.versions import CarrierVersion
 from topup.kernel.ids import LineId, lane_for
@@ -13,7 +14,7 @@ from topup.lines.ports import PortabilityLookup
 from topup.platform.database import Connection
 
 _LINES_NOW = """
-SELECT number.msisdn, line.lane, line.id, line.carrier_id, line.status
+SELECT number.msisdn, line.lane, line.id, line.carrier_id, line.status, line.state, line.rules <> 0
 FROM lines.numbers AS number
 JOIN lines.lines AS line ON line.lane = number.lane AND line.id = number.line_id
 WHERE number.until IS NULL AND number.msisdn = ANY (%s)
@@ -32,11 +33,17 @@ class LineRef:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line as it is now; `status` is active, barred or closed."""
+    """A line as it is now; `status` is active, barred or closed.
+
+    A closed line may have its number still, while that waits for its next line. `state` is one of its carrier's file;
+    `lives`: it may change by itself.
+    """
 
     ref: LineRef
     carrier_id: str
     status: str
+    state: str = IMPLICIT_STATE
+    lives: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ class Route:
 
     `carrier_id` is the carrier that serves it today, or None when it is none of ours. `line` is the line of that number
     in our own networks, if it has one; `lane` the line's, or the one a line opened for the number would get. A `barred`
-    line takes no top-up.
+    line takes no top-up: somebody barred it, the state it is in blocks them, or it is closed and its number waits.
     """
 
     carrier_id: str | None
@@ -58,9 +65,15 @@ async def lines_now(connection: Connection, e164s: Sequence[str]) -> dict[str, L
     """The lines that have these numbers (E.164) today; numbers without a line are absent. One query."""
     cursor = await connection.execute(_LINES_NOW, [list(e164s)])
     return {
-        msisdn: Line(LineRef(lane, LineId(line_id)), carrier_id, status)
-        for msisdn, lane, line_id, carrier_id, status in await cursor.fetchall()
+        msisdn: Line(LineRef(lane, LineId(line_id)), *rest) for msisdn, lane, line_id, *rest in await cursor.fetchall()
     }
+
+
+def blocks_of(line: Line, snapshot: Snapshot) -> tuple[Blockable, ...]:
+    """What cannot be done with a line in the state its life has brought it to; that it is barred or closed is apart."""
+    carrier = snapshot.carrier(line.carrier_id)
+    state = carrier.line_rules.states.get(line.state) if carrier else None
+    return state.blocks if state else ()
 
 
 async def route(
@@ -84,7 +97,8 @@ async def route(
     def leads(e164: str) -> Route:
         line = lines.get(e164)
         if line is not None:
-            return Route(line.carrier_id, line.ref, line.ref.lane, line.status == "barred")
+            barred = line.status != "active" or "topup" in blocks_of(line, snapshot)
+            return Route(line.carrier_id, line.ref, line.ref.lane, barred)
         carrier = by_range[e164]
         carrier_id = moved.get(e164) or (carrier.carrier_id if carrier else None)
         served = carrier_id is not None and snapshot.carrier(carrier_id) is not None

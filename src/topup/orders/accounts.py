@@ -18,7 +18,8 @@ async def balance_of(connection: Connection, msisdn: Msisdn, snapshot: Snapshot,
     """The balance of the line that has this number today; raises NotFound line_unknown."""
     line = (await lines_now(connection, [msisdn.e164])).get(msisdn.e164)
     carrier = snapshot.carrier(line.carrier_id) if line else None
-    if line is None or carrier is None:
+    # A closed line may have its number still, while that waits for the next one: nobody has a balance there.
+    if line is None or carrier is None or line.status == "closed":
         raise NotFound("line_unknown")
     found = (await buckets(connection, [line.ref.id])).get(line.ref.id, [])
     usable = [bucket for bucket in found if bucket.usable_until is None or bucket.usable_until > now]

@@ -11,7 +11,8 @@ from topup.catalogue.checking import check
 from topup.catalogue.operations import publish
 from topup.catalogue.queries import Snapshot
 from topup.lines import imports
-from topup.lines.imports import ImportReport, UnreadableFile, import_lines
+from topup.lines.files import UnreadableFile
+from topup.lines.imports import ImportReport, import_lines
 from topup.platform.database import Database
 
 DEMONSTRATION = Path(topup.catalogue.__file__).parent / "demonstration"

@@ -1,0 +1,142 @@
+"""Files of lines that an operator brings: CSV in UTF-8, read in portions, each row with its line; what is bad is named.
+
+A file may have a million rows: what is kept of one is a number, and rows are read while those before are stored.
+"""
+
+import asyncio
+import csv
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import TextIOWrapper
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from topup.kernel.errors import Invalid
+from topup.platform.together import together
+
+Portion = TypeVar("Portion")
+
+MAXIMUM_REPORTED: Final = 1_000
+"""Bad rows named in a report; all are counted, and told to whoever listens."""
+PORTION: Final = 10_000
+_LONGEST_LINE: Final = 1_000
+
+Progress = Callable[[int], Awaitable[None]]
+"""Told how many bytes of the file are done."""
+
+
+class UnreadableFile(Invalid):
+    """The file as a whole.
+
+    `lines_file_unreadable` (with `reason`), `lines_file_not_utf8`, or `lines_file_columns` (with `wanted`).
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that was not taken: its line in the file (from 1), and why: a message id with its parameters.
+
+    `number_…` as of `kernel.msisdn`, `line_columns`, `line_carrier_unknown` (or not an own network),
+    `line_kind_unknown`, `line_status_unknown`, `line_number_repeated` (first on line `first`), `line_elsewhere` (it is
+    a line of `carrier`), `line_number_waits` (a closed line's, until it is free again).
+    """
+
+    line: int
+    code: str
+    parameters: dict[str, str | int] = field(default_factory=dict)
+
+
+Listener = Callable[[BadRow], None]
+"""Told of every bad row."""
+
+
+@dataclass(slots=True)
+class Refused:
+    """The bad rows: all are counted in `count` and told to `listener`, `bad` names the first MAXIMUM_REPORTED."""
+
+    listener: Listener | None = None
+    count: int = 0
+    bad: list[BadRow] = field(default_factory=list)
+
+    def add(self, row: BadRow) -> None:
+        """Count a bad row, tell of it, and name it while there is room."""
+        self.count += 1
+        if self.listener is not None:
+            self.listener(row)
+        if len(self.bad) < MAXIMUM_REPORTED:
+            self.bad.append(row)
+
+
+@dataclass(slots=True)
+class Repeats:
+    """Which numbers a file named before, and on which line: as integers, since they may be millions."""
+
+    _first: dict[int, int] = field(default_factory=dict)
+
+    def first(self, e164: str, line: int) -> int:
+        """The line that named the number first: `line` itself, where none did."""
+        return self._first.setdefault(int(e164), line)
+
+
+Row = tuple[int, list[str] | None]
+"""The line a row ends on, and its fields in the order of the columns asked for: None, where it has another number."""
+
+
+async def read_in_portions(
+    path: Path,
+    *,
+    columns: Sequence[str],
+    judge: Callable[[Sequence[Row]], Portion],
+    store: Callable[[Portion], Coroutine[Any, Any, None]],
+    progress: Progress,
+    size: int = PORTION,
+) -> None:
+    """Have each portion of the file's rows judged, in a thread, and then stored, while the next is judged.
+
+    Raises UnreadableFile, and what `judge` and `store` raise.
+    """
+    with _reasons(), path.open("rb") as raw, TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
+        rows = _rows(file, columns)
+
+        def following() -> tuple[Portion, int] | None:
+            portion = list(islice(rows, size))
+            return (judge(portion), raw.tell()) if portion else None
+
+        found = await asyncio.to_thread(following)
+        while found is not None:
+            portion, done = found
+            # Both have ended when this has: nobody reads on in a file that is closed.
+            found, _ = await together(asyncio.to_thread(following), store(portion))
+            await progress(done)
+
+
+@contextmanager
+def _reasons() -> Iterator[None]:
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise UnreadableFile("lines_file_not_utf8") from None
+    except csv.Error as error:
+        raise UnreadableFile("lines_file_unreadable", reason=str(error)) from None
+    except OSError as error:
+        raise UnreadableFile("lines_file_unreadable", reason=error.strerror or "unknown") from None
+
+
+def _rows(file: Iterator[str], columns: Sequence[str]) -> Iterator[Row]:
+    reader = csv.reader(_bounded(file), strict=True)
+    head = [column.strip().lower() for column in next(reader, [])]
+    if sorted(head) != sorted(columns):
+        raise UnreadableFile("lines_file_columns", wanted=", ".join(columns))
+    order = [head.index(column) for column in columns]
+    for fields in reader:
+        if fields:
+            matches = len(fields) == len(order)
+            yield reader.line_num, [fields[place].strip() for place in order] if matches else None
+
+
+def _bounded(file: Iterator[str]) -> Iterator[str]:
+    """Lines of the file; one that is absurdly long is cut, and so refused for what is in it."""
+    for line in file:
+        yield line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE].replace('"', "") + "\n"

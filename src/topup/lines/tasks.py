@@ -1,0 +1,90 @@
+"""What happens to lines by itself. Any number of processes may run it: each takes lines that nobody else works on."""
+
+import time
+from datetime import datetime
+from typing import Final
+
+from topup.catalogue.queries import CatalogueCache, Snapshot
+from topup.lines.living import look_after
+from topup.lines.rules import rulings
+from topup.platform.crash import crash_label, crash_point
+from topup.platform.database import Connection, Database
+from topup.platform.jobs import Sweep
+
+LINES: Final = 500
+"""Looked after in one transaction, all of one lane: the ledger's lane is ours for as long as that takes."""
+ADOPTED: Final = 5_000
+ADOPT_EVERY_S: Final = 900.0
+"""Lines that live by older rules than published, or were opened without any, are sought after a publication, and this
+often in case somebody had one in hand just then."""
+
+_BEFORE = crash_label("lines.live.before_commit")
+_AFTER = crash_label("lines.live.after_commit")
+
+_LANES_DUE: Final = """
+SELECT w.lane FROM unnest(%s::smallint[]) AS w (lane)
+WHERE EXISTS (SELECT FROM lines.lines AS l WHERE l.lane = w.lane AND l.next_at <= %s)
+"""
+_ADOPT: Final = """
+UPDATE lines.lines AS l SET next_at = %(now)s
+FROM (
+    SELECT lane, id FROM lines.lines
+    WHERE lane = %(lane)s AND carrier_id = %(carrier)s AND rules <> %(rules)s AND status <> 'closed'
+        AND next_at > %(now)s IS NOT FALSE
+    LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+) AS found
+WHERE l.lane = found.lane AND l.id = found.id
+"""
+
+
+class LifeCycles:
+    """Lets lines live by what their carriers published."""
+
+    def __init__(self, *, database: Database, catalogue: CatalogueCache, lanes: int) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._lanes = list(range(lanes))
+        self._adopted: tuple[int, float] = (-1, 0.0)
+        """The newest publication by whose rules all lines were found to live, and when that was (monotonic)."""
+
+    async def live(self) -> int:
+        """Let happen what is due, a portion of each lane; how many lines were looked at."""
+        async with self._database.read() as transaction:
+            snapshot = await self._catalogue.current(transaction.connection)
+            adopting = self._adopted[0] != snapshot.sequence or time.monotonic() > self._adopted[1] + ADOPT_EVERY_S
+            cursor = await transaction.connection.execute(_LANES_DUE, (self._lanes, transaction.now))
+            due = [lane for (lane,) in await cursor.fetchall()]
+        adopted = await self._adopt(snapshot) if adopting else 0
+        looked_at = [await self._look_after(lane, snapshot) for lane in due]
+        # A portion that is full has more behind it.
+        full = adopted > 0 or any(count >= LINES for count in looked_at)
+        return max(sum(looked_at), LINES if full else 0)
+
+    async def _look_after(self, lane: int, snapshot: Snapshot) -> int:
+        async with self._database.transaction() as transaction:
+            count = await look_after(transaction.connection, transaction.now, lane=lane, snapshot=snapshot, limit=LINES)
+            crash_point(_BEFORE)
+        crash_point(_AFTER)
+        return count
+
+    async def _adopt(self, snapshot: Snapshot) -> int:
+        """Have lines looked at whose carrier published other rules since; how many."""
+        ruled = [(carrier, ruling.mark) for carrier, ruling in rulings(snapshot).items() if ruling.lives]
+        count = 0
+        for lane in self._lanes if ruled else ():
+            async with self._database.transaction() as transaction:
+                for carrier, mark in ruled:
+                    count += await _adopt(transaction.connection, transaction.now, lane, carrier, mark)
+        if count == 0:
+            self._adopted = snapshot.sequence, time.monotonic()
+        return count
+
+
+async def _adopt(connection: Connection, now: datetime, lane: int, carrier: str, mark: int) -> int:
+    parameters = {"now": now, "lane": lane, "carrier": carrier, "rules": mark, "limit": ADOPTED}
+    return (await connection.execute(_ADOPT, parameters)).rowcount
+
+
+def sweeps(*, database: Database, catalogue: CatalogueCache, lanes: int) -> list[Sweep]:
+    """The sweep of lines."""
+    return [Sweep("lines.live", 1.0, LifeCycles(database=database, catalogue=catalogue, lanes=lanes).live, batch=LINES)]
