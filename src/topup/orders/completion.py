@@ -61,15 +61,19 @@ async def issue_all(
     await tell(connection, news, now)
 
 
-async def post_all(connection: Connection, items: Sequence[Item], now: datetime) -> None:
+async def post_all(
+    connection: Connection, items: Sequence[Item], now: datetime, *, before: Sequence[Item] = ()
+) -> None:
     """Post items that are to take hold; where one is refused the transaction must not commit.
 
-    Raises LineIsFull where a line may not hold what it would get, else LedgerRefused.
-    It is the last call of the transaction, so that the ledger's lanes are held for the commit only.
+    Raises LineIsFull where a line may not hold what it would get, else LedgerRefused. What goes `before` the items may
+    be refused, and then has not happened. It is the last call of the transaction, so that the ledger's lanes are held
+    for the commit only.
     """
     if not items:
         return
-    for item, answer in zip(items, await post(connection, items, now), strict=True):
+    answers = await post(connection, [*before, *items], now)
+    for item, answer in zip(items, answers[len(before) :], strict=True):
         if isinstance(answer, PostingRefused):
             if answer.code in FULL:
                 raise LineIsFull(answer.code)

@@ -74,7 +74,7 @@ class Desk(Reading):
             methods=frozenset(parts.gateways),
             networks=frozenset(parts.carriers),
         )
-        settlement = Settlement(keys=keys, lanes=parts.lanes, public_url=parts.public_url)
+        settlement = Settlement(keys=keys, catalogue=parts.catalogue, lanes=parts.lanes, public_url=parts.public_url)
         limits = {name: carrier.limits for name, carrier in parts.carriers.items()}
         concluding = Concluding(keys=keys, public_url=parts.public_url, limits=limits)
         refunding = Refunding(public_url=parts.public_url)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from topup.catalogue.queries import CatalogueCache
 from topup.fulfilment import own
 from topup.fulfilment.operations import NewAttempt, intend
 from topup.kernel.errors import NotFound, Problem
@@ -18,9 +19,11 @@ from topup.kernel.money import Money
 from topup.kernel.msisdn import Msisdn
 from topup.ledger import Item
 from topup.lines import operations as lines
-from topup.lines.queries import Line, lines_now
+from topup.lines.queries import Line, LineRef, lines_now
+from topup.lines.rules import rulings
 from topup.orders import operations, postings, queries
 from topup.orders.completion import Completed, issue_all, post_all
+from topup.orders.living_lines import LivingLines
 from topup.orders.news import Told as ToldPerson
 from topup.orders.news import tell
 from topup.orders.queries import Order, QuoteRow
@@ -94,13 +97,16 @@ class _Plan:
     items: list[Item] = field(default_factory=list)
     back: dict[str, Cause] = field(default_factory=dict)
     """Payments whose kept money goes back at once, and why: the line cannot be topped up any more, or not so much."""
+    lives: LivingLines = field(default_factory=LivingLines)
+    """Of the lines that are credited."""
 
 
 class Settlement:
     """Settles payments of this installation: its keys sign receipts, its lanes place lines."""
 
-    def __init__(self, *, keys: KeyRing, lanes: int, public_url: str) -> None:
+    def __init__(self, *, keys: KeyRing, catalogue: CatalogueCache, lanes: int, public_url: str) -> None:
         self._keys = keys
+        self._catalogue = catalogue
         self._lanes = lanes
         self._public_url = public_url
 
@@ -135,14 +141,16 @@ class Settlement:
             lines_now(connection, [case.order.msisdn for case in kept]),
         )
         quotes = {case.order.id: self._signed(rows[case.order.quote_id]) for case in kept}
-        homes = await self._lines(connection, [quotes[case.order.id] for case in kept], found, now)
+        homes, living = await self._lines(connection, [quotes[case.order.id] for case in kept], found, now)
+        snapshot = await self._catalogue.current(connection) if living else None
+        plan.lives = await LivingLines.open(connection, living, now, snapshot=snapshot)
         for case in kept:
             quote = quotes[case.order.id]
             first = Cause.PAID if case.order.state is OrderState.AWAITING_PAYMENT else Cause.PAID_IN_TIME
             if quote.network != "own":
                 plan.intents.append(_intent(case, quote, now))
                 path = _TO_CARRIER
-            elif (line := homes.get(quote.id)) is None or case.full:
+            elif (line := homes.get(quote.id)) is None or case.full or not plan.lives.take(quote, line):
                 cause = case.full or Cause.NUMBER_CANNOT_BE_TOPPED_UP
                 plan.back[case.payment.id] = cause
                 path = ((OrderState.REFUNDING, cause),)
@@ -171,23 +179,30 @@ class Settlement:
 
     async def _lines(
         self, connection: Connection, quotes: Sequence[StoredQuote], found: Mapping[str, Line], now: datetime
-    ) -> dict[str, LineId]:
+    ) -> tuple[dict[str, LineId], list[LineRef]]:
         """The line to credit for each quote, by its id; opened where the number has none yet. Absent: it cannot be
         topped up. Two quotes of one number may have been given for two lines: the number was recycled in between.
+
+        And those of them whose lives a top-up may change.
         """
         homes: dict[str, LineId] = {}
+        living: list[LineRef] = []
         new: list[StoredQuote] = []
         for quote in quotes:
             line = found.get(quote.msisdn)
             if quote.network == "own" and line is not None and _is_same(line, quote):
                 homes[quote.id] = line.ref.id
+                living += [line.ref] if line.lives else []
             elif quote.network == "own" and line is None and quote.line_id is None:
                 new.append(quote)
         if new:
             rows = [(Msisdn(quote.msisdn, quote.country), quote.carrier_id, quote.zone) for quote in new]
-            opened = await lines.open_lines(connection, rows, now, lanes=self._lanes)
+            snapshot = await self._catalogue.current(connection)
+            opened = await lines.open_lines(connection, rows, now, lanes=self._lanes, snapshot=snapshot)
             homes |= {quote.id: opened[quote.msisdn].id for quote in new if quote.msisdn in opened}
-        return homes
+            ruled = rulings(snapshot)
+            living += [opened[quote.msisdn] for quote in new if ruled[quote.carrier_id].lives]
+        return homes, living
 
     async def _write(
         self,
@@ -216,7 +231,8 @@ class Settlement:
         await payments.request_refunds(connection, back, now)
         await intend(connection, plan.intents, now)
         await tell(connection, failed, now)
-        await post_all(connection, [*map(_received, captures), *plan.items], now)
+        await plan.lives.write(connection)
+        await post_all(connection, [*map(_received, captures), *plan.items], now, before=plan.lives.items())
 
     def _failed(self, case: _Case, cause: Cause) -> ToldPerson:
         paid_ = Money(case.payment.amount_minor, case.payment.currency)
