@@ -94,8 +94,8 @@ async def measure(database_url: str, seconds: float, rounds: int = ROUNDS) -> di
                     rate = await pgbench.transactions_per_s(yardstick_url, clients=clients, seconds=round(seconds) or 1)
                     figures.note(f"pgbench_n_{clients}", rate)
                 await _credits(database, figures, credited, seconds)
-                await _turn(database, figures, "mixed", spent, 64, seconds, mixed=True)
-                await _turn(database, figures, "skew", credited[:HOT], 64, seconds)
+                await _turn(database, figures, "mixed", owned=spent, callers=64, seconds=seconds, mixed=True)
+                await _turn(database, figures, "skew", owned=credited[:HOT], callers=64, seconds=seconds)
                 await _single(database, figures, credited, seconds)
     return figures.flat()
 
@@ -104,7 +104,7 @@ async def _credits(database: Database, figures: Figures, owned: list[LineId], se
     """Plain credits by 64 and 256 callers, and what one takes of the disk: tables and indexes."""
     before, posted = await _size(database)
     for callers in (64, 256):
-        await _turn(database, figures, f"credits_{callers}", owned, callers, seconds)
+        await _turn(database, figures, f"credits_{callers}", owned=owned, callers=callers, seconds=seconds)
     after, posted_after = await _size(database)
     figures.bytes_per_credit = (after - before) / (posted_after - posted)
 
@@ -125,26 +125,21 @@ async def _turn(
     database: Database,
     figures: Figures,
     name: str,
+    *,
     owned: list[LineId],
     callers: int,
     seconds: float,
-    *,
     mixed: bool = False,
 ) -> None:
     """Callers of the batcher."""
     batcher = post_batcher(database)
     load = Callers(batcher.submit, owned)
-    await _run(figures, name, load, load.mixed if mixed else load.credits, callers, seconds)
+    await _run(figures, name, load, load.mixed if mixed else load.credits, callers=callers, seconds=seconds)
     await batcher.aclose()
 
 
 async def _run(
-    figures: Figures,
-    name: str,
-    load: Callers,
-    call: Callable[[], Awaitable[None]],
-    callers: int,
-    seconds: float,
+    figures: Figures, name: str, load: Callers, call: Callable[[], Awaitable[None]], *, callers: int, seconds: float
 ) -> None:
     tasks = [asyncio.ensure_future(call()) for _ in range(callers)]
     await asyncio.sleep(WARM_S)
@@ -161,7 +156,7 @@ async def _single(database: Database, figures: Figures, owned: list[LineId], sec
     """The same credits, each in a transaction of its own, by as many as there are connections."""
     async with singles(database) as submit:
         load = Callers(submit, owned)
-        await _run(figures, "single", load, load.credits, SINGLES, seconds)
+        await _run(figures, "single", load, load.credits, callers=SINGLES, seconds=seconds)
 
 
 @asynccontextmanager

@@ -67,8 +67,8 @@ LANGUAGE sql IMMUTABLE AS $$
     END
 $$;
 
--- Phase 1: settle, release, expire. A settle takes from a hold in the hold's order; unless it is not the final one, it
--- gives the rest back, as a release does with all. An expire forfeits what a bucket has left, held parts excepted.
+-- Phase 1: settle, release. A settle takes from a hold in the hold's order; unless it is not the final one, it gives the
+-- rest back, as a release does with all.
 CREATE OR REPLACE FUNCTION ledger.close_phase(work ledger.work[], at_round integer, at timestamptz)
 RETURNS ledger.effect[]
 LANGUAGE plpgsql AS $$
@@ -135,10 +135,11 @@ BEGIN
         WHERE c.wanted = 0 OR c.code <> 'posted'
     )
     SELECT array_agg(l.leg) INTO effects FROM legs AS l;
-    RETURN effects || ledger.expire_phase(work, at_round, at);
+    RETURN effects;
 END
 $$;
 
+-- Phase 1 too: an expire forfeits what a bucket has left, held parts excepted.
 CREATE OR REPLACE FUNCTION ledger.expire_phase(work ledger.work[], at_round integer, at timestamptz)
 RETURNS ledger.effect[]
 LANGUAGE plpgsql AS $$

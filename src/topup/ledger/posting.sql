@@ -185,7 +185,7 @@ SET enable_mergejoin = off
 AS $$
 DECLARE
     common ledger.template[];
-    kinds text[];
+    present text[];
     lanes smallint[];
     sequences bigint[];
     hashes bytea[];
@@ -200,7 +200,6 @@ BEGIN
         RAISE EXCEPTION 'too many items in one call' USING ERRCODE = 'program_limit_exceeded';
     END IF;
     common := ARRAY(SELECT t FROM jsonb_populate_recordset(NULL::ledger.template, templates) AS t);
-    kinds := ARRAY(SELECT DISTINCT t.kind FROM unnest(common) AS t);
     lanes := ARRAY(SELECT DISTINCT i FROM unnest(post_many.lane) AS i ORDER BY i);
     SELECT array_agg(l.head_sequence), array_agg(l.head_hash) INTO sequences, hashes
     FROM (
@@ -239,26 +238,28 @@ BEGIN
     IF rounds IS NULL THEN
         RETURN;
     END IF;
-    IF 'transfer' = ANY (kinds) THEN
-        effects := ARRAY(
-            SELECT ROW(w.n, 'posted', 0, 0, 0, (w.template).from_code, (w.template).to_code, w.amount, (w.template).asset,
-                NULL, NULL, NULL, 'transfer', w.place, w.lane, w.key, w.fingerprint, (w.template).purpose, w.reference)
-                ::ledger.effect
-            FROM unnest(work) AS w
-            WHERE w.round IS NOT NULL AND (w.template).kind = 'transfer'
-        );
-    END IF;
-    FOR round IN 1 .. rounds LOOP
-        IF kinds && ARRAY['settle', 'release', 'expire'] THEN
-            effects := effects || ledger.close_phase(work, round, at);
+    effects := ARRAY(
+        SELECT ROW(w.n, 'posted', 0, 0, 0, (w.template).from_code, (w.template).to_code, w.amount, (w.template).asset,
+            NULL, NULL, NULL, 'transfer', w.place, w.lane, w.key, w.fingerprint, (w.template).purpose, w.reference)
+            ::ledger.effect
+        FROM unnest(work) AS w
+        WHERE w.round IS NOT NULL AND (w.template).kind = 'transfer'
+    );
+    FOR this IN 1 .. rounds LOOP
+        present := ARRAY(SELECT DISTINCT (w.template).kind FROM unnest(work) AS w WHERE w.round = this);
+        IF present && ARRAY['settle', 'release'] THEN
+            effects := effects || ledger.close_phase(work, this, at);
+        END IF;
+        IF 'expire' = ANY (present) THEN
+            effects := effects || ledger.expire_phase(work, this, at);
         END IF;
         taken := NULL;
-        IF kinds && ARRAY['debit', 'hold', 'move'] THEN
-            taken := ledger.take_phase(work, round, at);
+        IF present && ARRAY['debit', 'hold', 'move'] THEN
+            taken := ledger.take_phase(work, this, at);
             effects := effects || taken;
         END IF;
-        IF kinds && ARRAY['credit', 'move'] THEN
-            effects := effects || ledger.credit_phase(work, round, ARRAY(
+        IF present && ARRAY['credit', 'move'] THEN
+            effects := effects || ledger.credit_phase(work, this, ARRAY(
                 SELECT t.n FROM unnest(taken) AS t WHERE t.code = 'posted' AND (work[t.n].template).kind = 'move'
             ), sequences, at);
         END IF;
