@@ -9,4 +9,5 @@ pytest_plugins = [
     "tests.support.figures",
     "tests.support.simulators",
     "tests.support.browsing",
+    "tests.support.sharing",
 ]

@@ -18,6 +18,7 @@ _ROOMS: Final = (
     "catalogue",
     "ledger",
     "lines",
+    "charging_sharing",
     "payments",
     "fulfilment",
     "orders",
