@@ -13,8 +13,9 @@ from typing import Final
 from topup.catalogue.pricing import Grant
 from topup.catalogue.sharing import share
 from topup.catalogue.versions import CarrierVersion
+from topup.charging.granting import bucket_of
 from topup.charging.sharing_queries import Share
-from topup.ledger import AtCap, AtEnd, BucketSpec, Credit, Hold, Item, Policy, Release, Roll, Settle, Tier
+from topup.ledger import Credit, Hold, Item, Release, Settle
 
 CLEARING: Final = "clearing:sharing"
 FEES: Final = "fees"
@@ -49,7 +50,7 @@ def credit(share_: Share, carrier: CarrierVersion) -> Credit:
         reference=share_.id,
         from_code=CLEARING,
         line_id=share_.receiver_id,
-        bucket=bucket_of(grant_of(share_, carrier)),
+        bucket=bucket_of(grant_of(share_, carrier), source="share"),
         asset=share_.currency,
         amount=share_.amount_minor,
     )
@@ -92,26 +93,3 @@ def released(share_: Share) -> Release:
 def grant_of(share_: Share, carrier: CarrierVersion) -> Grant:
     """What the receiver gets, by the version of the file the share was agreed by."""
     return share(carrier, amount=share_.amount, now=share_.created_at).grant
-
-
-def bucket_of(grant: Grant, *, source: str = "share") -> BucketSpec:
-    """The bucket that a grant of this instant goes to. What would exceed a cap is refused, never clipped."""
-    validity, rule = grant.validity, grant.validity.as_rule()
-    return BucketSpec(
-        kind=grant.kind,
-        scope=grant.scope or "any",
-        priority=grant.priority,
-        policy=Policy(rule.policy),
-        at_end=AtEnd(rule.at_end),
-        source=source,
-        rule={"id": grant.rule["id"], **grant.rule["inputs"]},
-        usable_until=validity.usable_until,
-        days=validity.days,
-        months=validity.months or None,
-        zone=validity.zone,
-        grace_days=rule.grace_days,
-        tiers=tuple(Tier(from_amount=start, usable_until=end) for start, end in validity.tiers),
-        cap=grant.cap,
-        at_cap=AtCap.REFUSE,
-        roll=Roll(days=rule.roll.days, zone=validity.zone, cap=rule.roll.cap) if rule.roll else None,
-    )
