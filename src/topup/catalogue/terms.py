@@ -75,11 +75,13 @@ def end_of_day(day: date, zone: ZoneInfo) -> datetime:
     return latest_instant(day + ONE_DAY, MIDNIGHT, zone)
 
 
+@lru_cache(maxsize=8192)
 def latest_instant(day: date, at: time, zone: ZoneInfo) -> datetime:
     """The instant, in UTC, when clocks of `zone` show `at` on `day`.
 
     Where they show it twice it is the second time; where they skip it, as much after the gap as it lay within it. So
-    a change of the clocks never cuts anything short.
+    a change of the clocks never cuts anything short. Remembered: a night's job asks for the same few for a million
+    lines.
     """
     shown = datetime.combine(day, at)
     first = shown.replace(tzinfo=zone, fold=0).astimezone(UTC)
