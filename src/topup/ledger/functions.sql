@@ -78,6 +78,7 @@ BEGIN
     WITH closing AS (
         SELECT w.n, w.lane, w.place, w.key, w.fingerprint, w.reference, w.subject, (w.template).kind,
             (w.template).to_code, (w.template).purpose, CASE WHEN (w.template).kind = 'settle' THEN w.amount ELSE 0 END AS wanted, h.line_id, h.asset,
+            h.bucket_ids, h.amounts, h.taken AS already,
             (w.template).kind = 'release' OR (w.template).final OR w.amount = h.amount - h.settled AS final,
             CASE
                 WHEN h.id IS NULL THEN 'hold_unknown'
@@ -89,15 +90,14 @@ BEGIN
         LEFT JOIN ledger.holds AS h ON h.lane = w.lane AND h.id = w.subject
         WHERE w.round = at_round AND (w.template).kind IN ('settle', 'release')
     ), parts AS (
-        SELECT c.*, c.subject AS hold_id, p.part, p.bucket_id, p.rest,
+        SELECT c.*, c.subject AS hold_id, p.part, p.bucket_id, p.rest, p.taken,
             greatest(least(p.rest, c.wanted - p.before), 0) AS take
         FROM closing AS c
         CROSS JOIN LATERAL (
-            SELECT p.part, p.bucket_id, p.amount - p.taken AS rest,
+            SELECT p.part - 1 AS part, p.bucket_id, p.amount - p.taken AS rest, p.taken,
                 coalesce(sum(p.amount - p.taken) OVER (ORDER BY p.part ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW), 0)
                     AS before
-            FROM ledger.hold_parts AS p
-            WHERE p.lane = c.lane AND p.hold_id = c.subject
+            FROM unnest(c.bucket_ids, c.amounts, c.already) WITH ORDINALITY AS p (bucket_id, amount, taken, part)
         ) AS p
         WHERE c.code = 'posted'
     ), given AS (
@@ -105,21 +105,20 @@ BEGIN
         SET balance = b.balance - p.take, held = b.held - CASE WHEN p.final THEN p.rest ELSE p.take END
         FROM parts AS p
         WHERE b.lane = p.lane AND b.id = p.bucket_id
-    ), taken AS (
-        UPDATE ledger.hold_parts AS h
-        SET taken = h.taken + p.take
-        FROM parts AS p
-        WHERE h.lane = p.lane AND h.hold_id = p.hold_id AND h.part = p.part AND p.take > 0
     ), closed AS (
         UPDATE ledger.holds AS h
-        SET settled = h.settled + c.wanted, closed_at = CASE WHEN c.final THEN at END,
+        SET settled = h.settled + c.wanted, taken = c.taken, closed_at = CASE WHEN c.final THEN at END,
             state = CASE
                 WHEN NOT c.final THEN 'open'
                 WHEN h.settled + c.wanted > 0 THEN 'settled'
                 ELSE 'released'
             END::ledger.hold_state
-        FROM closing AS c
-        WHERE h.lane = c.lane AND h.id = c.subject AND c.code = 'posted'
+        FROM (
+            SELECT p.lane, p.hold_id, p.wanted, p.final, array_agg(p.taken + p.take ORDER BY p.part) AS taken
+            FROM parts AS p
+            GROUP BY p.lane, p.hold_id, p.wanted, p.final
+        ) AS c
+        WHERE h.lane = c.lane AND h.id = c.hold_id
     ), bound AS (
         INSERT INTO ledger.bound_keys (lane, key, fingerprint, kind, subject, created_at)
         SELECT c.lane, c.key, c.fingerprint, c.kind, c.subject, at FROM closing AS c WHERE c.code = 'posted'
@@ -228,13 +227,14 @@ BEGIN
         FROM taken AS t
         WHERE b.lane = t.lane AND b.id = t.bucket_id
     ), promised AS (
-        INSERT INTO ledger.holds (lane, id, line_id, asset, amount, state, purpose, reference, expires_at, created_at)
-        SELECT t.lane, t.new_id, t.line_id, t.asset, t.wanted, 'open', t.purpose, t.reference, t.expires_at, at
+        INSERT INTO ledger.holds (lane, id, line_id, asset, amount, bucket_ids, amounts, taken, state, purpose, reference,
+            expires_at, created_at)
+        SELECT t.lane, t.new_id, t.line_id, t.asset, t.wanted, array_agg(t.bucket_id ORDER BY t.leg),
+            array_agg(t.amount ORDER BY t.leg), array_agg(0 ORDER BY t.leg), 'open', t.purpose, t.reference,
+            t.expires_at, at
         FROM taken AS t
-        WHERE t.kind = 'hold' AND t.leg = 0
-    ), spans AS (
-        INSERT INTO ledger.hold_parts (lane, hold_id, part, bucket_id, amount)
-        SELECT t.lane, t.new_id, t.leg, t.bucket_id, t.amount FROM taken AS t WHERE t.kind = 'hold'
+        WHERE t.kind = 'hold'
+        GROUP BY t.lane, t.new_id, t.line_id, t.asset, t.wanted, t.purpose, t.reference, t.expires_at
     ), bound AS (
         INSERT INTO ledger.bound_keys (lane, key, fingerprint, kind, subject, created_at)
         SELECT t.lane, t.key, t.fingerprint, 'hold', t.new_id, at FROM taken AS t WHERE t.kind = 'hold' AND t.leg = 0

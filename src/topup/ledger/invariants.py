@@ -33,10 +33,11 @@ STANDING: Final[Mapping[str, str]] = {
         SELECT coalesce(b.lane, p.lane), coalesce(b.id, p.bucket_id)
         FROM (SELECT * FROM ledger.buckets WHERE held <> 0) AS b
         FULL JOIN (
-            SELECT p.lane, p.bucket_id, sum(p.amount - p.taken) AS amount
-            FROM ledger.hold_parts AS p
-            JOIN ledger.holds AS h ON h.lane = p.lane AND h.id = p.hold_id AND h.state = 'open'
-            GROUP BY p.lane, p.bucket_id
+            SELECT h.lane, p.bucket_id, sum(p.amount - p.taken) AS amount
+            FROM ledger.holds AS h
+            CROSS JOIN LATERAL unnest(h.bucket_ids, h.amounts, h.taken) AS p (bucket_id, amount, taken)
+            WHERE h.state = 'open'
+            GROUP BY h.lane, p.bucket_id
         ) AS p ON p.lane = b.lane AND p.bucket_id = b.id
         WHERE coalesce(b.held, 0) <> coalesce(p.amount, 0)
     """,
@@ -44,19 +45,16 @@ STANDING: Final[Mapping[str, str]] = {
         SELECT lane, id FROM ledger.holds
         WHERE amount <= 0 OR settled NOT BETWEEN 0 AND amount OR (state = 'open') <> (closed_at IS NULL)
             OR (state <> 'open' AND (state = 'settled') <> (settled > 0))
-        UNION ALL
-        SELECT lane, hold_id FROM ledger.hold_parts WHERE amount <= 0 OR taken NOT BETWEEN 0 AND amount
-        UNION ALL
-        SELECT p.lane, p.hold_id FROM ledger.hold_parts AS p
-        WHERE NOT EXISTS (SELECT FROM ledger.holds AS h WHERE h.lane = p.lane AND h.id = p.hold_id)
-            OR NOT EXISTS (SELECT FROM ledger.buckets AS b WHERE b.lane = p.lane AND b.id = p.bucket_id)
     """,
     "holds_have_parts": """
         SELECT h.lane, h.id
         FROM ledger.holds AS h
-        LEFT JOIN ledger.hold_parts AS p ON p.lane = h.lane AND p.hold_id = h.id
-        GROUP BY h.lane, h.id, h.amount, h.settled
-        HAVING coalesce(sum(p.amount), 0) <> h.amount OR coalesce(sum(p.taken), 0) <> h.settled
+        CROSS JOIN LATERAL (
+            SELECT sum(p.amount) AS amount, sum(p.taken) AS taken, bool_and(p.taken BETWEEN 0 AND p.amount) AS within,
+                bool_and(EXISTS (SELECT FROM ledger.buckets AS b WHERE b.lane = h.lane AND b.id = p.bucket_id)) AS there
+            FROM unnest(h.bucket_ids, h.amounts, h.taken) AS p (bucket_id, amount, taken)
+        ) AS p
+        WHERE p.amount IS DISTINCT FROM h.amount OR p.taken IS DISTINCT FROM h.settled OR NOT p.within OR NOT p.there
     """,
     "settled_is_posted": """
         SELECT h.lane, h.id

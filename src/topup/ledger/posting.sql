@@ -93,13 +93,15 @@ LANGUAGE sql STABLE AS $$
     ) AS t ON TRUE
     WHERE w.known = w.fingerprint
     UNION ALL
-    SELECT w.n - 1, 'posted', TRUE, p.part, NULL, p.bucket_id, NULL, p.amount, NULL,
+    SELECT w.n - 1, 'posted', TRUE, p.part::smallint, NULL, p.bucket_id, NULL, p.amount, NULL,
         CASE WHEN k.kind = 'hold' THEN k.subject END
     FROM unnest(work) AS w
     JOIN ledger.bound_keys AS k ON k.lane = w.lane AND k.key = w.key
     LEFT JOIN LATERAL (
-        SELECT * FROM ledger.hold_parts AS p
-        WHERE k.kind = 'hold' AND p.lane = k.lane AND p.hold_id = k.subject ORDER BY p.part
+        SELECT p.bucket_id, p.amount, p.n - 1 AS part
+        FROM ledger.holds AS h
+        CROSS JOIN LATERAL unnest(h.bucket_ids, h.amounts) WITH ORDINALITY AS p (bucket_id, amount, n)
+        WHERE k.kind = 'hold' AND h.lane = k.lane AND h.id = k.subject
     ) AS p ON TRUE
     WHERE w.known = w.fingerprint AND NOT EXISTS (
         SELECT FROM ledger.transfers AS t WHERE t.lane = w.lane AND t.key = w.key
@@ -108,6 +110,24 @@ LANGUAGE sql STABLE AS $$
     SELECT w.n - 1, 'key_reused', FALSE, NULL, NULL, NULL, NULL, NULL, NULL, NULL
     FROM unnest(work) AS w
     WHERE w.known <> w.fingerprint
+$$;
+
+-- The effects with each move's legs led to the bucket that takes, which the credit phase found or opened.
+CREATE OR REPLACE FUNCTION ledger.led(effects ledger.effect[]) RETURNS ledger.effect[]
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT array_agg(
+        CASE
+            WHEN t.credit IS NULL THEN e
+            ELSE ROW(e.n, e.code, e.round, e.phase, e.leg, e.debit, t.credit, e.amount, e.asset, e.line_id, t.usable_until,
+                NULL, e.kind, e.place, e.lane, e.key, e.fingerprint, e.purpose, e.reference)::ledger.effect
+        END
+    )
+    FROM unnest(effects) AS e
+    LEFT JOIN LATERAL (
+        SELECT t.credit, t.usable_until FROM unnest(effects) AS t
+        WHERE e.kind = 'move' AND e.code = 'posted' AND e.credit IS NULL AND t.n = e.n AND t.phase = 3
+    ) AS t ON TRUE
+    WHERE NOT (e.kind = 'move' AND e.phase = 3)
 $$;
 
 -- Append what moved: a link of each lane's chain, the house accounts' sums, the heads. Gives the answers to all effects.
@@ -120,14 +140,7 @@ BEGIN
     WITH moving AS (
         SELECT e.n, e.round, e.phase, e.leg, e.debit, e.amount, e.asset, e.line_id, e.place, e.lane, e.key, e.fingerprint,
             e.purpose, e.reference,
-            CASE
-                WHEN e.kind = 'move' THEN (SELECT t.credit FROM unnest(effects) AS t WHERE t.n = e.n AND t.phase = 3)
-                ELSE e.credit
-            END AS credit,
-            CASE
-                WHEN e.kind = 'move' THEN (SELECT t.usable_until FROM unnest(effects) AS t WHERE t.n = e.n AND t.phase = 3)
-                ELSE e.usable_until
-            END AS usable_until
+            e.credit, e.usable_until
         FROM unnest(effects) AS e
         WHERE e.code = 'posted' AND e.debit IS NOT NULL AND e.hold_id IS NULL
     ), numbered AS (
@@ -262,6 +275,9 @@ BEGIN
             effects := effects || ledger.credit_phase(work, this, ARRAY(
                 SELECT t.n FROM unnest(taken) AS t WHERE t.code = 'posted' AND (work[t.n].template).kind = 'move'
             ), sequences, at);
+        END IF;
+        IF 'move' = ANY (present) THEN
+            effects := ledger.led(effects);
         END IF;
     END LOOP;
     RETURN QUERY SELECT * FROM ledger.append(effects, lanes, sequences, hashes, at);

@@ -229,7 +229,6 @@ async def cut_off_and_tidy_up(database, keep: int):
             " WHERE t.lane = 3 AND t.sequence = %s AND lanes.lane = 3",
             (keep,),
         )
-        await connection.execute("DELETE FROM ledger.hold_parts WHERE lane = 3")
         await connection.execute("DELETE FROM ledger.holds WHERE lane = 3")
         await connection.execute("DELETE FROM ledger.bound_keys WHERE lane = 3")
         await connection.execute("DELETE FROM ledger.house_accounts WHERE lane = 3")

@@ -7,7 +7,7 @@ from tests.support.ledger import NOW, credit, do, fresh_line, hold, transfer
 from topup.ledger import Posted, post
 
 COLUMNS = "jsonb,integer[],smallint[],text,bytea,text,bigint[],text,text,bigint[],text,timestamp with time zone"
-TABLES = ("lanes", "house_accounts", "buckets", "transfers", "bound_keys", "holds", "hold_parts")
+TABLES = ("lanes", "house_accounts", "buckets", "transfers", "bound_keys", "holds")
 
 
 async def statements(connection):

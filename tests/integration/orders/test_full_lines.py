@@ -96,5 +96,7 @@ async def test_a_balance_as_large_as_it_can_be_takes_no_more(shop):
 
 async def of(shop, payment) -> str:
     async with shop.database.read() as transaction:
-        cursor = await transaction.connection.execute("SELECT order_id FROM payments.payments WHERE id = %s", (payment.id,))
+        cursor = await transaction.connection.execute(
+            "SELECT order_id FROM payments.payments WHERE id = %s", (payment.id,)
+        )
         return (await cursor.fetchone())[0]

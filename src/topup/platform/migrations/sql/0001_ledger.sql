@@ -101,7 +101,8 @@ CREATE TABLE ledger.bound_keys (
     PRIMARY KEY (lane, key)
 );
 
--- Money promised: `amount`, of which `settled` was taken. The clock alone changes nothing: a hold past `expires_at` still stands until it is released.
+-- Money promised: `amount`, of which `settled` was taken; in three lists the buckets it spans in the order it takes from
+-- them, how much each promised, and how much of that was taken. The clock alone changes nothing: a hold past `expires_at` still stands until it is released.
 CREATE TABLE ledger.holds (
     lane smallint NOT NULL,
     id text COLLATE "C" NOT NULL,
@@ -109,6 +110,9 @@ CREATE TABLE ledger.holds (
     asset text COLLATE "C" NOT NULL,
     amount bigint NOT NULL,
     settled bigint NOT NULL DEFAULT 0,
+    bucket_ids text[] COLLATE "C" NOT NULL,
+    amounts bigint[] NOT NULL,
+    taken bigint[] NOT NULL,
     state ledger.hold_state NOT NULL,
     purpose text COLLATE "C" NOT NULL,
     reference text COLLATE "C" NOT NULL,
@@ -120,17 +124,6 @@ CREATE TABLE ledger.holds (
 
 CREATE INDEX holds_of_line ON ledger.holds (lane, line_id) WHERE state = 'open';
 CREATE INDEX holds_due ON ledger.holds (expires_at) WHERE state = 'open';
-
--- Which buckets a hold spans, in the order it takes from them.
-CREATE TABLE ledger.hold_parts (
-    lane smallint NOT NULL,
-    hold_id text COLLATE "C" NOT NULL,
-    part smallint NOT NULL,
-    bucket_id text COLLATE "C" NOT NULL,
-    amount bigint NOT NULL,
-    taken bigint NOT NULL DEFAULT 0,
-    PRIMARY KEY (lane, hold_id, part)
-);
 
 -- The roles leave the functions' owner the right to edit transfers; this takes it from everyone but a superuser who
 -- turns the trigger off, and then the audit shows it.
