@@ -11,6 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from topup.charging.adjustments import ADJUSTMENT
+from topup.charging.sharing_states import SHARE
 from topup.fulfilment.ports import CarrierCapability
 from topup.fulfilment.states import ATTEMPT
 from topup.kernel.transitions import Transitions
@@ -27,6 +29,8 @@ _MACHINES: Final[Mapping[str, Transitions[Any]]] = {
     "An attempt to pay": PAYMENT,
     "A refund": REFUND,
     "An attempt to deliver through another carrier": ATTEMPT,
+    "Credit shared between lines": SHARE,
+    "An adjustment": ADJUSTMENT,
 }
 
 

@@ -8,7 +8,7 @@ class Permission(StrEnum):
     """One thing that a key may be allowed."""
 
     READ_LINES = "lines.read"
-    """Balances of any line."""
+    """Balances of any line, what became of them, shares and adjustments."""
     READ_ORDERS = "orders.read"
     """Orders whose id one holds no capability for."""
     READ_WORK = "work.read"
@@ -19,6 +19,10 @@ class Permission(StrEnum):
     """Metrics and the details of readiness."""
     DECIDE_WORK = "work.decide"
     """Close an item of that list."""
+    SHARE_CREDIT = "credit.share"
+    """Send credit of one line to another, as its owner asks."""
+    ADJUST_CREDIT = "credit.adjust"
+    """Give credit to a line or take it, for a reason."""
 
 
 class Role(StrEnum):
@@ -37,7 +41,13 @@ class Role(StrEnum):
 PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     Role.OPERATOR: frozenset(Permission),
     Role.SUPPORT: frozenset(
-        {Permission.READ_LINES, Permission.READ_ORDERS, Permission.READ_WORK, Permission.DECIDE_WORK}
+        {
+            Permission.READ_LINES,
+            Permission.READ_ORDERS,
+            Permission.READ_WORK,
+            Permission.DECIDE_WORK,
+            Permission.SHARE_CREDIT,
+        }
     ),
     Role.AUDITOR: frozenset({Permission.READ_LEDGER, Permission.READ_WORK, Permission.READ_METRICS}),
     Role.READER: frozenset({Permission.READ_LINES, Permission.READ_ORDERS}),

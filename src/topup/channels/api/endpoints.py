@@ -25,6 +25,7 @@ class Parameter:
     meaning: str
     example: str
     longest: int = 64
+    required: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     return {
         "name": parameter.name,
         "in": parameter.place,
-        "required": True,
+        "required": parameter.required,
         "description": parameter.meaning,
         "schema": {"type": "string", "minLength": 1, "maxLength": parameter.longest},
         "example": parameter.example,

@@ -51,6 +51,15 @@ def query_number(request: AnyRequest) -> str:
     return ""
 
 
+def query_text(request: AnyRequest, wanted: str) -> str | None:
+    """The query parameter of that name, None where there is none; of several the first counts."""
+    for pair in request.scope["query_string"].decode("latin-1").split("&"):
+        name, _, value = pair.partition("=")
+        if unquote_plus(name) == wanted:
+            return unquote_plus(value)
+    return None
+
+
 def path_text(text: str) -> str:
     """A path parameter that was escaped twice, as some clients do with a plus sign."""
     return unquote(text) if "%" in text else text
