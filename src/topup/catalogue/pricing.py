@@ -11,6 +11,7 @@ from typing import Any
 
 from topup.catalogue.documents import AtCap, Credit, GrantRule, Names, ValidityRule
 from topup.catalogue.fees import fee_minor
+from topup.catalogue.quantities import quantity_text
 from topup.catalogue.validity import Validity, validity_of
 from topup.catalogue.versions import CarrierVersion
 from topup.kernel.errors import Invalid
@@ -86,14 +87,24 @@ def price(carrier: CarrierVersion, *, product: str | None, amount: Money | None,
     """The price of the pack `product`, or of `amount` of credit; exactly one of the two is given.
 
     Raises Invalid with code product_or_amount, product_unknown, currency_wrong, amount_not_offered (with the nearest
-    ones that are), amount_too_small or amount_too_large.
+    ones that are), amount_too_small or amount_too_large, and amount_above_cap (with the `limit`) for more than a line
+    may have at all.
     """
     if (product is None) == (amount is None):
         raise Invalid("product_or_amount")
     if product is not None:
-        return _pack(carrier, product, now)
+        return _within_caps(carrier, _pack(carrier, product, now))
     assert amount is not None  # noqa: S101 - exactly one is given, as was just seen
-    return _credit(carrier, amount, now)
+    return _within_caps(carrier, _credit(carrier, amount, now))
+
+
+def _within_caps(carrier: CarrierVersion, priced: Priced) -> Priced:
+    """The price, unless not even a line that has nothing may have what it brings."""
+    for (asset, kind), cap in carrier.caps.items():
+        brings = sum(grant.amount for grant in priced.grants if (grant.asset, grant.kind) == (asset, kind))
+        if carrier.is_own_network and cap.at_cap == "refuse" and brings > cap.amount:
+            raise Invalid("amount_above_cap", limit=quantity_text(asset, cap.amount))
+    return priced
 
 
 def _pack(carrier: CarrierVersion, product: str, now: datetime) -> Priced:

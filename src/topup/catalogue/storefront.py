@@ -2,24 +2,11 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
 from topup.catalogue.documents import FaceValue, FreeAmounts, GrantRule, Names, Pack, ValidityRule
+from topup.catalogue.quantities import amount_text
 from topup.catalogue.versions import CarrierVersion
 from topup.kernel.money import Money
-
-_DATA_UNITS: Final = (
-    (2**40, "TB"),
-    (10**12, "TB"),
-    (2**30, "GB"),
-    (10**9, "GB"),
-    (2**20, "MB"),
-    (10**6, "MB"),
-    (2**10, "KB"),
-    (10**3, "KB"),
-)
-_HALVES: Final = 2
-"""1.5 GB is said so, not as 1536 MB."""
 
 
 class OfferKind(StrEnum):
@@ -105,24 +92,3 @@ def _validity_id(validity: ValidityRule) -> str:
     if validity.days is None:
         return "validity_never"
     return "validity_days_to_end" if validity.ends == "month_end" else "validity_days"
-
-
-def amount_text(asset: str, amount: int) -> tuple[str, dict[str, str]]:
-    """Message id and parameters that say `amount` of `asset`: `1.5 GB`, `90 minutes`, `20 messages`, `10.00 CNY`."""
-    if asset == "DATA":
-        return "grant_data", _data(amount)
-    if asset == "VOICE":
-        minutes, seconds = divmod(amount, 60)
-        return ("grant_seconds", {"count": str(amount)}) if seconds else ("grant_minutes", {"count": str(minutes)})
-    if asset == "SMS":
-        return "grant_messages", {"count": str(amount)}
-    return "grant_credit", {"amount": Money(amount, asset).to_major(), "currency": asset}
-
-
-def _data(count: int) -> dict[str, str]:
-    """The largest unit, of 1024 or of 1000, of which it is a whole or half number; never said larger than it is."""
-    for size, unit in _DATA_UNITS:
-        halves, rest = divmod(count * _HALVES, size)
-        if rest == 0 and halves >= _HALVES:
-            return {"count": f"{halves // 2}{'.5' if halves % 2 else ''}", "unit": unit}
-    return {"count": str(count), "unit": "B"}

@@ -3,6 +3,7 @@ so it is never unknown.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -11,12 +12,22 @@ from topup.catalogue.pricing import Grant
 from topup.catalogue.validity import validity_of
 from topup.kernel.ids import LineId, OrderId
 from topup.kernel.money import is_currency
-from topup.ledger import AtCap, AtEnd, BucketSpec, Credit, Policy, Roll, Tier
+from topup.ledger import AtCap, AtEnd, BucketSpec, Credit, Policy, Posted, Roll, Tier
 
 ISSUED: Final = "issued"
 """Where data, minutes and messages come from: what we owe lines in kind."""
 PROMOTIONS: Final = "promotions"
 """What we give on top of what was paid."""
+OVER_CAP: Final = "over_cap"
+"""Where the ledger puts what a line may not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What became of a grant: `amount` was credited, and may be used until then (None: without end)."""
+
+    amount: int
+    usable_until: datetime | None
 
 
 def credits_of(
@@ -41,6 +52,22 @@ def credits_of(
         )
         for grant in grants
     ]
+
+
+def foreseen(credit: Credit) -> Given | None:
+    """What will become of a credit, where that is certain whatever the line has; None: only the ledger can say."""
+    bucket = credit.bucket
+    if bucket.cap is not None and bucket.at_cap is AtCap.CLIP:
+        return None
+    if bucket.policy in {Policy.SEPARATE, Policy.RENEW} or (bucket.usable_until is None and not bucket.tiers):
+        return Given(credit.amount, bucket.usable_until)
+    return None
+
+
+def given(posted: Posted) -> Given:
+    """What the ledger made of a credit."""
+    found = [leg for leg in posted.legs if leg.credit != OVER_CAP]
+    return Given(sum(leg.amount for leg in found), found[0].usable_until if found else None)
 
 
 def source_of(grant: Grant, paid_from: str) -> str:

@@ -131,14 +131,21 @@ class Desk(Reading):
     # Prices
 
     async def quote(
-        self, *, number: str, product: str | None, amount: Money | None, payment_method: str | None
+        self,
+        *,
+        number: str,
+        product: str | None,
+        amount: Money | None,
+        payment_method: str | None,
+        sees_balance: bool = False,
     ) -> QuoteView:
         """A signed price, valid 15 minutes. Raises as `number`, and product_or_amount, product_unknown,
-        amount_not_offered, amount_too_small, amount_too_large, currency_wrong, method_unknown,
-        number_cannot_be_topped_up.
+        amount_not_offered, amount_too_small, amount_too_large, amount_above_cap, currency_wrong, method_unknown,
+        number_cannot_be_topped_up. Who may see the line's balance (its owner, staff, a key for it: `sees_balance`) is
+        told what it would make of what is bought now, or line_full, line_nearly_full.
         """
         msisdn = parse_msisdn(number)
-        return await self._quotes.submit(QuoteWanted(msisdn, product, amount, payment_method))
+        return await self._quotes.submit(QuoteWanted(msisdn, product, amount, payment_method, sees_balance))
 
     # Orders and payments
 
@@ -152,16 +159,18 @@ class Desk(Reading):
         locale: str,
         channel: str,
         answer: Answering[OrderView] | None = None,
+        sees_balance: bool = False,
     ) -> OrderView:
         """Make an order of a quote, in the quote's lane. Raises quote_unknown, quote_altered, quote_expired,
         quote_used, carrier_changed, number_cannot_be_topped_up, contact_unreadable, and confirmation_needed with the
-        `confirmations` that are missing, and the `minutes` since a suspected duplicate.
+        `confirmations` that are missing, and the `minutes` since a suspected duplicate. With `sees_balance` also
+        line_full, line_nearly_full.
         """
         lane, _ = place_of("quote", quote_id)
         sealed = None
         if contact:
             sealed = seal_contact(self._parts.keys, lane=lane, address=parse_contact(contact))
-        wanted = OrderWanted(order_id, quote_id, sealed, confirmations, locale, channel, answer)
+        wanted = OrderWanted(order_id, quote_id, sealed, confirmations, locale, channel, answer, sees_balance)
         return await self._orders.submit(wanted)
 
     async def pay(

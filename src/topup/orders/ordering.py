@@ -7,12 +7,15 @@ from typing import Final
 
 from topup.catalogue.pricing import price
 from topup.catalogue.queries import CatalogueCache, Snapshot
+from topup.fulfilment.own import Given
 from topup.kernel.errors import Conflict, Invalid, NotFound, Problem
-from topup.kernel.ids import OrderId, QuoteId, lane_of, new_id
+from topup.kernel.ids import LineId, OrderId, QuoteId, lane_of, new_id
 from topup.kernel.money import Money
 from topup.kernel.msisdn import Msisdn
+from topup.ledger.queries import Bucket, buckets
 from topup.lines.queries import Route, route
 from topup.orders import operations, queries
+from topup.orders.granting import foresee
 from topup.orders.presentation import new_order_view, order_views
 from topup.orders.queries import Order, QuoteRow, place_of
 from topup.orders.quotes import StoredQuote, checked, compose, sign
@@ -33,17 +36,18 @@ LARGE_AMOUNT: Final = "large_amount"
 
 @dataclass(frozen=True, slots=True)
 class QuoteWanted:
-    """A price asked for: a product or an amount of credit for a number."""
+    """A price asked for: a product or an amount of credit for a number. `sees_balance`: its owner asks, or staff."""
 
     msisdn: Msisdn
     product: str | None
     amount: Money | None
     method: str | None
+    sees_balance: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class OrderWanted:
-    """An order to be made from a quote, under an id that its caller's key decided."""
+    """An order to be made from a quote, under an id that its caller's key decided. `sees_balance` as in QuoteWanted."""
 
     order_id: OrderId
     quote_id: str
@@ -52,6 +56,7 @@ class OrderWanted:
     locale: str
     channel: str
     answer: Answering[OrderView] | None
+    sees_balance: bool = False
 
 
 class Ordering:
@@ -69,22 +74,24 @@ class Ordering:
     async def quote(
         self, connection: Connection, wanted: Sequence[QuoteWanted], now: datetime
     ) -> list[QuoteView | Problem]:
-        """Price, sign and store. Refusals: number_not_served, number_cannot_be_topped_up, method_unknown, and those of
-        `catalogue.pricing.price`.
+        """Price, sign and store. Refusals: number_not_served, number_cannot_be_topped_up, method_unknown, those of
+        `catalogue.pricing.price`, and for who may see the balance those of `granting.foresee`.
         """
         snapshot = await self._catalogue.current(connection)
         routes = await route(connection, [item.msisdn for item in wanted], snapshot, lanes=self._lanes)
+        held = await _held(connection, [way for item, way in zip(wanted, routes, strict=True) if item.sees_balance])
         rows = []
         answers: list[QuoteView | Problem] = []
         for item, way in zip(wanted, routes, strict=True):
             try:
                 quote = self._compose(item, way, snapshot, now)
+                given = _foreseen(quote, way, held, now) if item.sees_balance else None
             except Problem as problem:
                 answers.append(problem)
                 continue
             body, kid, signature = sign(quote, self._keys)
             rows.append((way.lane, quote.id, body, kid, signature, quote.expires_at))
-            answers.append(quote.view(now=now))
+            answers.append(quote.view(now=now, given=given))
         if rows:
             await operations.store_quotes(connection, rows)
         return answers
@@ -113,7 +120,8 @@ class Ordering:
     ) -> list[OrderView | Problem]:
         """Make orders. Refusals: quote_unknown, quote_altered, quote_expired, quote_used, carrier_changed,
         number_cannot_be_topped_up, confirmation_needed (with the `minutes` since the other top-up where a duplicate is
-        asked about). An order that its key made before is given again.
+        asked about), and for who may see the balance those of `granting.foresee`. An order that its key made before is
+        given again.
         """
         places = [place_of("quote", item.quote_id) for item in wanted]
         rows = await queries.quotes(connection, places)
@@ -127,6 +135,8 @@ class Ordering:
         )
         mine = [(lane_of(item.order_id), item.order_id) for item in wanted if used.get(item.quote_id) == item.order_id]
         repeated = await order_views(connection, mine)
+        seen = {item.quote_id for item in wanted if item.sees_balance}
+        held = await _held(connection, [way for identifier, way in routes.items() if identifier in seen])
         made: list[tuple[Order, str]] = []
         contacts: list[SealedContact] = []
         answers: list[OrderView | Problem] = []
@@ -134,6 +144,7 @@ class Ordering:
             quote = quotes.get(item.quote_id) or NotFound("quote_unknown")
             if isinstance(quote, StoredQuote) and item.quote_id not in used:
                 refusal = _refusal(quote, routes[quote.id], item, earlier, now)
+                refusal = refusal or _too_much(quote, routes[quote.id], item, held, now)
                 if refusal is None:
                     order = _order(item, quote, rows[quote.id].lane, now)
                     made.append((order, item.channel))
@@ -208,6 +219,32 @@ def _refusal(
         return Conflict("confirmation_needed", confirmations=missing)
     minutes = max(1, int((now - before).total_seconds() // 60))
     return Conflict("confirmation_needed", confirmations=missing, minutes=minutes)
+
+
+async def _held(connection: Connection, ways: Sequence[Route]) -> Mapping[LineId, Sequence[Bucket]]:
+    lines = [way.line.id for way in ways if way.line]
+    return await buckets(connection, lines) if lines else {}
+
+
+def _foreseen(
+    quote: StoredQuote, way: Route, held: Mapping[LineId, Sequence[Bucket]], now: datetime
+) -> list[Given] | None:
+    """What the line would get as it is now; None for a line of another network. Raises as `granting.foresee`."""
+    if not quote.is_own_network:
+        return None
+    return foresee(quote.grants, held.get(way.line.id, ()) if way.line else (), now)
+
+
+def _too_much(
+    quote: StoredQuote, way: Route, item: OrderWanted, held: Mapping[LineId, Sequence[Bucket]], now: datetime
+) -> Problem | None:
+    if not item.sees_balance:
+        return None
+    try:
+        _foreseen(quote, way, held, now)
+    except Conflict as refusal:
+        return refusal
+    return None
 
 
 def _order(item: OrderWanted, quote: StoredQuote, lane: int, now: datetime) -> Order:

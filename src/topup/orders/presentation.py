@@ -7,11 +7,12 @@ from topup.kernel.ids import QuoteId
 from topup.kernel.money import Money
 from topup.kernel.msisdn import Msisdn
 from topup.orders import queries
+from topup.orders.granting import credited
 from topup.orders.queries import HistoryRow, Order, Place, ReceiptRow
 from topup.orders.quotes import StoredQuote, decoded
-from topup.orders.receipts import receipt_number
+from topup.orders.receipts import receipt_number, view
 from topup.orders.states import SETTLED, WHO_MUST_ACT, Cause, OrderState
-from topup.orders.views import OrderView, PaymentView, TimelineEntry
+from topup.orders.views import OrderView, PaymentView, QuoteGrant, TimelineEntry
 from topup.payments import queries as paid
 from topup.payments.queries import Capture, Payment, Refund
 from topup.payments.states import PaymentState, RefundState
@@ -85,7 +86,7 @@ def _view(
         face=Money(order.face_minor, order.currency),
         total=kept.amount if kept else Money(quote.total_minor(method), quote.currency),
         lines=quote.lines_for(method),
-        grants=quote.grants_view(),
+        grants=_grants(quote, receipt),
         timeline=(quoted, *(TimelineEntry(step.state, step.at, step.cause) for step in steps)),
         payments=tuple(payments),
         next_step=_next_step(order.state, payments, going_back=going_back),
@@ -97,6 +98,12 @@ def _view(
         expires_at=order.expires_at,
         final=order.state in SETTLED and not going_back,
     )
+
+
+def _grants(quote: StoredQuote, receipt: ReceiptRow | None) -> tuple[QuoteGrant, ...]:
+    if receipt is None or not quote.is_own_network:
+        return quote.grants_view()
+    return credited(quote.grants, view(receipt).body.grants, receipt.issued_at)
 
 
 def _next_step(state: OrderState, payments: Sequence[PaymentView], *, going_back: bool) -> str:

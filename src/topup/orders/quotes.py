@@ -1,5 +1,6 @@
 """A signed price: what is stored, and checked again when it is used."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -7,10 +8,12 @@ import msgspec
 
 from topup.catalogue.pricing import Grant, Priced
 from topup.catalogue.versions import CarrierVersion
+from topup.fulfilment.own import Given
 from topup.kernel.errors import Conflict
 from topup.kernel.ids import QuoteId
 from topup.kernel.money import Money
 from topup.kernel.msisdn import Msisdn
+from topup.orders.granting import beside, promised
 from topup.orders.queries import QuoteRow
 from topup.orders.views import QuoteGrant, QuoteLine, QuoteView
 from topup.platform.keys import KeyRing
@@ -81,14 +84,16 @@ class StoredQuote(msgspec.Struct, frozen=True):
             lines.append(QuoteLine("payment_fee", fee, "line_payment_fee", {"method": method}))
         return tuple(lines)
 
-    def grants_view(self) -> tuple[QuoteGrant, ...]:
-        """What the line will get."""
-        return tuple(
-            QuoteGrant(grant.index, grant.asset, grant.amount, grant.kind, grant.validity.usable_until, grant.rule)
-            for grant in self.grants
-        )
+    @property
+    def is_own_network(self) -> bool:
+        """Whether the line to credit is of our own network."""
+        return self.network == "own"
 
-    def view(self, *, now: datetime) -> QuoteView:
+    def grants_view(self, given: Sequence[Given] | None = None) -> tuple[QuoteGrant, ...]:
+        """What the line will get; `given` in view of what it has, where its reader may know that."""
+        return promised(self.grants, own=self.is_own_network) if given is None else beside(self.grants, given)
+
+    def view(self, *, now: datetime, given: Sequence[Given] | None = None) -> QuoteView:
         """The quote as channels show it at `now`."""
         return QuoteView(
             id=QuoteId(self.id),
@@ -99,7 +104,7 @@ class StoredQuote(msgspec.Struct, frozen=True):
             product=self.product,
             face=Money(self.face_minor, self.currency),
             lines=self.lines_for(self.method),
-            grants=self.grants_view(),
+            grants=self.grants_view(given),
             payment_method=self.method,
             total=Money(self.total_minor(self.method), self.currency),
             zone=self.zone,

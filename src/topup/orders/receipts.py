@@ -6,6 +6,7 @@ carries statement and signature, so that it proves itself with our public key al
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -14,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from topup.fulfilment.own import Given
 from topup.kernel.ids import OrderId
 from topup.kernel.money import Money
 from topup.kernel.msisdn import Msisdn
@@ -67,8 +69,14 @@ def parse_receipt_number(text: str) -> tuple[int, int, int] | None:
     return (lane, year, number) if max(lane, year) < 2**15 and number < 2**31 else None
 
 
-def write(*, number: str, order: Order, quote: StoredQuote, paid: Paid, now: datetime) -> str:
-    """The receipt's body, as it is stored and digested."""
+def write(
+    *, number: str, order: Order, quote: StoredQuote, paid: Paid, now: datetime, credited: Sequence[Given] = ()
+) -> str:
+    """The receipt's body, as it is stored and digested.
+
+    `credited` is what a line of our own was given, grant by grant; another carrier's line got what was quoted.
+    """
+    got = credited or [Given(grant.amount, grant.validity.usable_until) for grant in quote.grants]
     body = ReceiptBody(
         number=number,
         order_id=order.id,
@@ -83,7 +91,9 @@ def write(*, number: str, order: Order, quote: StoredQuote, paid: Paid, now: dat
             for line in quote.lines_for(paid.method)
         ],
         grants=[
-            ReceiptGrant(grant.asset, grant.amount, grant.kind, grant.validity.usable_until) for grant in quote.grants
+            ReceiptGrant(grant.asset, had.amount, grant.kind, had.usable_until, grant.index)
+            for grant, had in zip(quote.grants, got, strict=True)
+            if had.amount
         ],
         total_minor=quote.total_minor(paid.method),
         method=paid.method,

@@ -22,7 +22,7 @@ from topup.lines import operations as lines
 from topup.lines.queries import Line, LineRef, lines_now
 from topup.lines.rules import rulings
 from topup.orders import operations, postings, queries
-from topup.orders.completion import Completed, issue_all, post_all
+from topup.orders.completion import Completed, issue_all, issue_rest, post_all
 from topup.orders.living_lines import LivingLines
 from topup.orders.news import Told as ToldPerson
 from topup.orders.news import tell
@@ -168,14 +168,15 @@ class Settlement:
     def _credit(self, plan: _Plan, case: _Case, quote: StoredQuote, line: LineId, now: datetime) -> None:
         order = case.order
         plan.items += postings.divided(order, quote, fee_minor=case.payment.fee_minor, carrier=None)
-        plan.items += own.credits_of(
+        credits_ = own.credits_of(
             order_id=order.id, lane=order.lane, line_id=line, grants=quote.grants, paid_from=SUSPENSE, now=now
         )
+        plan.items += credits_
         fact = case.kept
         if fact is None or fact.paid_at is None:
             raise ValueError("money that is kept has a time")
         paid_by = Paid(case.payment.method, case.payment.id, fact.reference, fact.paid_at)
-        plan.credited.append(Completed(order, quote, paid_by))
+        plan.credited.append(Completed(order, quote, paid_by, credits_))
 
     async def _lines(
         self, connection: Connection, quotes: Sequence[StoredQuote], found: Mapping[str, Line], now: datetime
@@ -220,7 +221,7 @@ class Settlement:
         ]
         failed = [self._failed(case, plan.back[case.payment.id]) for case in cases if case.payment.id in plan.back]
         steps = [_step(case) for case in cases if case.state is not case.payment.state]
-        _, _, moved, _, _ = await together(
+        _, _, moved, _, waiting = await together(
             payments.record(connection, captures, now),
             payments.advance(connection, steps, now),
             operations.advance(connection, plan.moves, now),
@@ -232,7 +233,9 @@ class Settlement:
         await intend(connection, plan.intents, now)
         await tell(connection, failed, now)
         await plan.lives.write(connection)
-        await post_all(connection, [*map(_received, captures), *plan.items], now, before=plan.lives.items())
+        items = [*map(_received, captures), *plan.items]
+        posted = await post_all(connection, items, now, before=plan.lives.items())
+        await issue_rest(connection, waiting, posted, now, keys=self._keys)
 
     def _failed(self, case: _Case, cause: Cause) -> ToldPerson:
         paid_ = Money(case.payment.amount_minor, case.payment.currency)

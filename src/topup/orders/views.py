@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from topup.catalogue.documents import AtCap, Policy
 from topup.catalogue.storefront import Offer
 from topup.kernel.ids import OrderId, PaymentId, QuoteId
 from topup.kernel.money import Money
@@ -41,9 +42,17 @@ class QuoteLine:
     """Texts, or a text per language."""
 
 
+EndBasis = Literal["certain", "alone", "present", "given"]
+
+
 @dataclass(frozen=True, slots=True)
 class QuoteGrant:
-    """What the line will get: `amount` in minor units of `asset`, until `usable_until` (None: no end), and why."""
+    """What the line will get: `amount` in minor units of `asset`, until `usable_until` (None: no end), and why.
+
+    `basis` says what that end is: `certain`; `alone`, if the line has nothing of the kind, and by `policy` otherwise;
+    `present`, as the line is now, which only who may see its balance is told; `given`, when it was credited. A line may
+    have at most `cap` of it (None: no bound, or it is seen to already); `at_cap` says what becomes of more.
+    """
 
     index: int
     asset: str
@@ -52,6 +61,10 @@ class QuoteGrant:
     usable_until: datetime | None
     rule: Mapping[str, Any]
     """Why that date: `id`, a message id of the catalogue `catalogue`, and its `inputs`."""
+    basis: EndBasis = "certain"
+    policy: Policy = "separate"
+    cap: int | None = None
+    at_cap: AtCap = "refuse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +171,8 @@ class ReceiptGrant(msgspec.Struct, frozen=True):
     amount: int
     kind: str
     usable_until: datetime | None
+    index: int | None = None
+    """Which grant of the price it is."""
 
 
 class ReceiptBody(msgspec.Struct, frozen=True):

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import get_timezone_location
 
-from topup.catalogue.storefront import amount_text
+from topup.catalogue.quantities import amount_text
 from topup.kernel.money import Money, is_currency
+from topup.orders.views import QuoteGrant
 from topup.platform.i18n import DEFAULT_LOCALE, format_date, format_datetime, format_money, has_text, translate
 
 
@@ -35,11 +36,34 @@ def until_words(usable_until: datetime | None, *, zone: str, locale: str) -> str
     """Until when something may be used. An end at midnight is said as the day it is the end of."""
     if usable_until is None:
         return translate(locale, "orders", "usable_always")
+    return translate(locale, "orders", "usable_until", date=_end(usable_until, zone=zone, locale=locale))
+
+
+def _end(usable_until: datetime, *, zone: str, locale: str) -> str:
     local = usable_until.astimezone(ZoneInfo(zone))
     if (local.hour, local.minute, local.second) == (0, 0, 0):
-        day = (local - timedelta(seconds=1)).date()
-        return translate(locale, "orders", "usable_until", date=format_date(day, locale, zone=zone))
-    return translate(locale, "orders", "usable_until", date=format_datetime(usable_until, locale, zone=zone))
+        return format_date((local - timedelta(seconds=1)).date(), locale, zone=zone)
+    return format_datetime(usable_until, locale, zone=zone)
+
+
+def end_words(grant: QuoteGrant, *, zone: str, locale: str) -> str:
+    """Until when a grant may be used, as far as its reader may know: what the line has may decide too."""
+    if grant.basis == "alone" and grant.policy == "tiers":
+        return translate(locale, "orders", "usable_by_balance")
+    if grant.basis != "alone" or grant.usable_until is None:
+        return until_words(grant.usable_until, zone=zone, locale=locale)
+    return translate(locale, "orders", "usable_at_least", date=_end(grant.usable_until, zone=zone, locale=locale))
+
+
+def policy_words(grant: QuoteGrant, *, locale: str) -> list[str]:
+    """What becomes of a grant beside what the line has, a sentence each: its end, and what is more than it may have."""
+    said = []
+    if grant.basis == "alone" and grant.policy != "tiers":
+        said.append(translate(locale, "catalogue", f"policy_{grant.policy}"))
+    if grant.cap is not None:
+        cap = amount_words(grant.asset, grant.cap, locale=locale)
+        said.append(translate(locale, "orders", f"cap_{grant.at_cap}", cap=cap))
+    return said
 
 
 def why_words(rule: Mapping[str, Any], *, locale: str) -> str:

@@ -15,7 +15,8 @@ from topup.catalogue.checking import check
 from topup.catalogue.demonstration import demonstration_files
 from topup.catalogue.documents import LANGUAGES, GrantRule, Policy, ValidityRule
 from topup.catalogue.life_cycle_rules import TermTier
-from topup.catalogue.storefront import OfferKind, amount_text, grant_text, products_for
+from topup.catalogue.quantities import amount_text
+from topup.catalogue.storefront import OfferKind, grant_text, products_for
 from topup.catalogue.terms import Term
 from topup.catalogue.versions import CarrierVersion
 

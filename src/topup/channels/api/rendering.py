@@ -8,7 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from topup.catalogue.documents import FreeAmounts as CatalogueFreeAmounts
-from topup.catalogue.storefront import GrantText, amount_text
+from topup.catalogue.quantities import amount_text
+from topup.catalogue.storefront import GrantText
 from topup.catalogue.storefront import Offer as CatalogueOffer
 from topup.channels.api import shapes
 from topup.kernel.money import Money
@@ -224,6 +225,8 @@ def _grants(grants: Iterable[views.QuoteGrant], locale: str) -> list[shapes.Gran
             amount=grant.amount,
             kind=grant.kind,
             usable_until=_end(grant.usable_until),
+            basis=grant.basis,
+            policy=grant.policy,
             text=_amount_text(locale, grant.asset, grant.amount),
             rule=dict(grant.rule),
         )

@@ -156,6 +156,17 @@ class Grant(Struct, frozen=True):
     amount: int
     kind: str
     usable_until: Annotated[Time | None, Meta(description="null: without end.")]
+    basis: Annotated[
+        Literal["certain", "alone", "present", "given"],
+        Meta(
+            description="What `usable_until` is: `certain`; `alone`, if the line has nothing of the kind, by `policy` "
+            "otherwise; `present`, as the line is now (for keys that may read lines); `given`, as it was credited."
+        ),
+    ]
+    policy: Annotated[
+        Literal["separate", "extend", "longest", "renew", "tiers"],
+        Meta(description="What becomes of the end beside what the line has."),
+    ]
     text: SaidText
     rule: Annotated[dict[str, Any], Meta(description="Why that date: the rule's id and its inputs.")]
 

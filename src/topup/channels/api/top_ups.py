@@ -8,13 +8,14 @@ from litestar.params import FromPath
 from topup.channels.api import rendering, shapes
 from topup.channels.api.endpoints import Endpoint, Parameter
 from topup.channels.api.keyed import Keyed, answer_once
-from topup.channels.api.reading import path_text, query_number, read_json
+from topup.channels.api.reading import path_text, principal_of, query_number, read_json
 from topup.kernel.errors import NotFound
 from topup.kernel.ids import InvalidId, OrderId, PaymentId, check_id, lane_of, new_id
 from topup.kernel.money import Money
 from topup.orders.desk import Desk
 from topup.orders.receipt_pdf import render_pdf
 from topup.orders.views import OrderView, PaymentView
+from topup.people.permissions import Permission
 from topup.platform.database import Database
 from topup.platform.request_keys import Answering, RequestKeys
 from topup.platform.web import Handlers, limit, request_locale
@@ -65,9 +66,18 @@ class TopUps(Handlers):
         wish = await read_json(request, _new_quote)
         amount = Money(wish.amount.amount_minor, wish.amount.currency) if wish.amount else None
         view = await self._desk.quote(
-            number=wish.number, product=wish.product, amount=amount, payment_method=wish.payment_method
+            number=wish.number,
+            product=wish.product,
+            amount=amount,
+            payment_method=wish.payment_method,
+            sees_balance=await self._sees_balance(request),
         )
         return answer(rendering.encode(rendering.quote(view, request_locale(request))), status=201)
+
+    async def _sees_balance(self, request: AnyRequest) -> bool:
+        """Whether the caller may see what a line has. A guest never may; nor learns that it has anything."""
+        principal = await principal_of(request, self._database)
+        return principal is not None and principal.may(Permission.READ_LINES)
 
     async def methods(self, request: AnyRequest, quote_id: FromPath[str]) -> Answer:
         """How a quote can be paid."""
@@ -80,6 +90,7 @@ class TopUps(Handlers):
         wish = await read_json(request, _new_order)
         locale = request_locale(request)
         confirmations = frozenset(wish.confirmations)
+        sees_balance = await self._sees_balance(request)
 
         def render(view: OrderView) -> tuple[int, bytes]:
             return 201, rendering.encode(rendering.order(view, locale))
@@ -93,6 +104,7 @@ class TopUps(Handlers):
                 locale=locale,
                 channel=_CHANNEL,
                 answer=answering,
+                sees_balance=sees_balance,
             )
 
         content = rendering.encode((wish.quote_id, wish.contact, sorted(confirmations)))
@@ -164,6 +176,7 @@ class TopUps(Handlers):
             Endpoint("POST", f"{_ROOT}/quotes", self.new_quote, "createQuote", "Price a top-up", "Top-up",
                      shapes.Quote, 201, shapes.NewQuote,
                      problems=(*_NUMBER_PROBLEMS, "product_unknown", "product_or_amount", "amount_not_offered",
+                               "amount_above_cap", "line_full", "line_nearly_full",
                                "amount_too_small", "amount_too_large", "currency_wrong", "method_unknown")),
             Endpoint("GET", f"{_ROOT}/quotes/{{quote_id}}/methods", self.methods, "listMethods",
                      "List how a quote can be paid", "Top-up", shapes.Methods, parameters=(quote,),
@@ -172,6 +185,7 @@ class TopUps(Handlers):
                      shapes.Order, 201, shapes.NewOrder, keyed=True,
                      problems=("quote_unknown", "quote_expired", "quote_altered", "quote_used", "carrier_changed",
                                "confirmation_needed", "contact_unreadable", "number_cannot_be_topped_up",
+                               "line_full", "line_nearly_full",
                                "number_not_served")),
             Endpoint("POST", f"{_ROOT}/orders/{{order_id}}/payments", self.new_payment, "createPayment",
                      "Begin to pay an order", "Top-up", shapes.Payment, 201, shapes.NewPayment, parameters=(order,),

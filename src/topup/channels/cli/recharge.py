@@ -99,7 +99,10 @@ class _Journey:
         raise Invalid("pay_unknown", known=await self._methods(amount))
 
     async def _priced(self, amount: Money, *, method: str | None) -> QuoteView:
-        return await self._desk.quote(number=self._wanted.number, product=None, amount=amount, payment_method=method)
+        # Whoever may run commands on this installation may see its balances.
+        return await self._desk.quote(
+            number=self._wanted.number, product=None, amount=amount, payment_method=method, sees_balance=True
+        )
 
     async def _methods(self, amount: Money) -> list[str]:
         """What `--pay` may be for this number and amount."""
@@ -127,6 +130,7 @@ class _Journey:
                     locale=locale(),
                     channel="cli",
                     answer=None,
+                    sees_balance=True,
                 )
             except Conflict as problem:
                 asked = _asked_by(problem)

@@ -9,7 +9,7 @@ from rich.text import Text
 from topup.channels.cli.screen import money_json
 from topup.channels.cli.speech import locale, say
 from topup.orders.views import BalanceView, OrderView, QuoteView
-from topup.orders.wording import amount_words, line_words, name_in, until_words, why_words
+from topup.orders.wording import amount_words, end_words, line_words, name_in, policy_words, until_words, why_words
 from topup.platform.i18n import format_datetime, format_money, format_time, has_text, translate
 
 _GOOD = frozenset({"delivered", "refunded"})
@@ -28,8 +28,9 @@ def price(quote: QuoteView) -> RenderableType:
     parts: list[RenderableType] = [_heading(quote), Text(""), table, Text("")]
     for grant in quote.grants:
         what = amount_words(grant.asset, grant.amount, locale=locale())
-        until = until_words(grant.usable_until, zone=quote.zone, locale=locale())
+        until = end_words(grant, zone=quote.zone, locale=locale())
         parts.append(Text(f"  {say('price.you_get')} {what} · {until}", style="dim"))
+        parts += [Text(f"    {words}", style="dim") for words in policy_words(grant, locale=locale())]
     return Group(*parts)
 
 
@@ -64,7 +65,8 @@ def order_details(order: OrderView) -> RenderableType:
     facts.add_row(f"  [dim]{say('price.total')}[/]", format_money(order.total, locale()))
     for grant in order.grants:
         what = amount_words(grant.asset, grant.amount, locale=locale())
-        facts.add_row(f"  [dim]{say('price.you_get')}[/]", what)
+        until = end_words(grant, zone=order.zone, locale=locale())
+        facts.add_row(f"  [dim]{say('price.you_get')}[/]", f"{what} · {until}")
     if order.receipt_number:
         facts.add_row(f"  [dim]{say('recharge.receipt')}[/]", order.receipt_number)
     parts += [facts, Text(""), order_steps(order)]

@@ -23,7 +23,7 @@ class GrantRow:
 
     what: str
     until: str
-    why: str
+    why: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +96,12 @@ def quote_sheet(quote: QuoteView, wording: Wording) -> QuoteSheet:
 
 def grant_rows(grants: Sequence[QuoteGrant], zone: str, wording: Wording) -> list[GrantRow]:
     """What will be there. What all of them share is explained once, with the last."""
-    whys = [wording.why(grant.rule) if grant.usable_until else "" for grant in grants]
+    whys = [wording.why(grant) for grant in grants]
     return [
         GrantRow(
             wording.amount(grant.asset, grant.amount),
-            wording.until(grant.usable_until, zone),
-            why if why not in whys[place + 1 :] else "",
+            wording.end(grant, zone),
+            [sentence for sentence in why if not any(sentence in later for later in whys[place + 1 :])],
         )
         for place, (grant, why) in enumerate(zip(grants, whys, strict=True))
     ]

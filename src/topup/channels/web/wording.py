@@ -11,7 +11,16 @@ from babel.numbers import get_currency_symbol
 from topup.catalogue.storefront import GrantText
 from topup.kernel.errors import Problem
 from topup.kernel.money import Money, exponent
-from topup.orders.wording import amount_words, line_words, method_name, name_in, until_words, why_words
+from topup.orders.views import QuoteGrant
+from topup.orders.wording import (
+    amount_words,
+    end_words,
+    line_words,
+    method_name,
+    name_in,
+    policy_words,
+    why_words,
+)
 from topup.platform.i18n import format_datetime, format_money, format_time, language_tag, translate
 from topup.platform.web.problems import words_of
 
@@ -89,13 +98,14 @@ class Wording:
             for grant in grants
         ]
 
-    def until(self, usable_until: datetime | None, zone: str) -> str:
-        """Until when something may be used."""
-        return until_words(usable_until, zone=zone, locale=self.locale)
+    def end(self, grant: QuoteGrant, zone: str) -> str:
+        """Until when a grant may be used."""
+        return end_words(grant, zone=zone, locale=self.locale)
 
-    def why(self, rule: Mapping[str, Any]) -> str:
-        """Why something ends when it ends."""
-        return why_words(rule, locale=self.locale)
+    def why(self, grant: QuoteGrant) -> list[str]:
+        """Why a grant ends when it ends, and what becomes of it beside what the line has, a sentence each."""
+        reasons = [why_words(grant.rule, locale=self.locale)] if grant.usable_until else []
+        return reasons + policy_words(grant, locale=self.locale)
 
     def line(self, line_type: str, label: str, parameters: Mapping[str, Any]) -> str:
         """What a line of a price is for."""
