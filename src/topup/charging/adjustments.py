@@ -184,6 +184,9 @@ class Adjustments:
             return earlier
         snapshot = await self._catalogue.current(connection)
         line, carrier = await _line_of(connection, wish.number, snapshot)
+        if line.ref.lane != lane_of(adjustment_id):
+            # The number got another line since its id was made: the one that was meant is gone.
+            raise NotFound("line_unknown")
         adjustment = _new(adjustment_id, wish, line, carrier, now)
         cursor = await connection.execute(_INSERT, _row(adjustment))
         if await cursor.fetchone() is None:

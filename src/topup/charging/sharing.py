@@ -169,6 +169,9 @@ class Sharing:
         connection, now = transaction.connection, transaction.now
         snapshot = await self._catalogue.current(connection)
         pair = await pair_of(connection, wish, snapshot)
+        if pair.sender.lane != lane_of(share_id):
+            # The number got another line since its id was made: whose credit was meant is gone.
+            raise NotFound("line_unknown")
         await lock_lines(connection, [pair.sender, pair.receiver])
         shared = await agreed(connection, wish, pair, now)
         share = _new(share_id, wish, pair, shared, asked_by=asked_by, now=now)

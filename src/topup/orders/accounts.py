@@ -44,11 +44,11 @@ def _bucket(bucket: Bucket) -> BucketView:
         amount=bucket.balance,
         available=bucket.available,
         usable_until=bucket.usable_until,
-        rule=_why(bucket.rule),
+        rule=why_of(bucket.rule),
     )
 
 
-def _why(rule: Mapping[str, Any]) -> Mapping[str, Any]:
+def why_of(rule: Mapping[str, Any]) -> Mapping[str, Any]:
     """A stored rule, where the inputs lie beside the id, in the shape quotes have: `id` and `inputs`."""
     if "id" not in rule:
         return rule

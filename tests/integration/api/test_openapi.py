@@ -30,6 +30,7 @@ CHECKS = [
     ignored_auth,
 ]
 EXAMPLES = 12
+GUARDED = ("/api/v1/lines/", "/api/v1/shares/", "/api/v1/adjustments/")
 
 
 @pytest.fixture
@@ -51,7 +52,14 @@ def test_the_document_names_every_route_of_the_contract(document):
         "POST /api/v1/orders/{order_id}/cancel",
         "GET /api/v1/orders/{order_id}/receipt",
         "GET /api/v1/orders/{order_id}/receipt.pdf",
+        "GET /api/v1/lines/{number}",
         "GET /api/v1/lines/{number}/balance",
+        "GET /api/v1/lines/{number}/buckets",
+        "GET /api/v1/lines/{number}/transfers",
+        "POST /api/v1/lines/{number}/shares",
+        "GET /api/v1/shares/{share_id}",
+        "POST /api/v1/lines/{number}/adjustments",
+        "GET /api/v1/adjustments/{adjustment_id}",
         "POST /webhooks/{method}",
         "POST /webhooks/carriers/{carrier}",
         "POST /sandbox/payments/{payment_id}",
@@ -81,8 +89,10 @@ def test_what_creates_needs_a_key_and_what_shows_a_line_needs_another(document):
         for operation in item.values()
         if any(p["name"] == "Idempotency-Key" and p["required"] for p in operation["parameters"])
     }
-    assert keyed == {"createOrder", "createPayment"}
-    assert document["paths"]["/api/v1/lines/{number}/balance"]["get"]["security"] == [{"ApiKey": []}]
+    assert keyed == {"createOrder", "createPayment", "createShare", "createAdjustment"}
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            assert (operation.get("security") == [{"ApiKey": []}]) is path.startswith(GUARDED), path
 
 
 async def test_examples_in_the_document_are_taken(still_api, document):

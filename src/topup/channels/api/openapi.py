@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from topup.channels.api import shapes
+from topup.channels.api import credit_shapes, shapes
 from topup.channels.api.endpoints import Endpoint, Parameter
 from topup.kernel.errors import Conflict, Invalid, NotFound, Problem, Throttled, Unauthenticated, Unavailable
 from topup.kernel.errors import Forbidden as ForbiddenProblem
@@ -174,6 +174,12 @@ _EXAMPLES: Final[dict[type[Any], Any]] = {
     shapes.NewOrder: {"quote_id": "quo_01m7xprzmv03t2s6sdhxcrg8x8", "contact": "lin@example.com"},
     shapes.NewPayment: {"method": "sandbox"},
     shapes.SandboxOutcome: {"outcome": "pay"},
+    credit_shapes.NewShare: {"to": "138 0013 8001", "amount": {"amount_minor": 1000, "currency": "CNY"}},
+    credit_shapes.NewAdjustment: {
+        "amount": {"amount_minor": 500, "currency": "CNY"},
+        "reason": "goodwill",
+        "note": "Waited an hour at the counter.",
+    },
     shapes.Number: {
         "number": "+8613800138000",
         "grouped": "138 0013 8000",

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from litestar import Router, get
 
+from topup.catalogue.queries import CatalogueCache
+from topup.channels.api.credit import Adjusting, Books, Shares
 from topup.channels.api.endpoints import Endpoint
 from topup.channels.api.health import Check, HealthRoutes
 from topup.channels.api.hooks import Hooks, Sandbox
@@ -44,9 +46,13 @@ def all_endpoints(
     *, desk: Desk, keys: RequestKeys, database: Database, address: str, demo: bool, checks: Mapping[str, Check]
 ) -> list[Endpoint]:
     """The table."""
+    catalogue = CatalogueCache()
     return [
         *TopUps(desk=desk, keys=keys, database=database, address=address).endpoints(),
         *Lines(desk=desk, database=database).endpoints(),
+        *Books(database=database, catalogue=catalogue).endpoints(),
+        *Shares(database=database, keys=keys, catalogue=catalogue).endpoints(),
+        *Adjusting(database=database, keys=keys, catalogue=catalogue).endpoints(),
         *Hooks(desk=desk).endpoints(),
         *(Sandbox(desk=desk).endpoints() if demo else []),
         *HealthRoutes(database=database, checks=checks).endpoints(),

@@ -11,19 +11,19 @@ from msgspec import Meta, Struct
 
 from topup.kernel.money import MAXIMUM_AMOUNT
 
-_PLAIN: Final = r"^[^\x00-\x1f\x7f]*(?!\n)$"
+PLAIN: Final = r"^[^\x00-\x1f\x7f]*(?!\n)$"
 """No control characters; not even a newline at the end, which `$` alone lets pass."""
 
 NumberText = Annotated[
     str,
     Meta(
         max_length=64,
-        pattern=_PLAIN,
+        pattern=PLAIN,
         description="A phone number as people write it: spaces, full-width digits, +86, 0086 or a leading 0.",
         examples=["138 0013 8000", "+8613800138000"],
     ),
 ]
-Identifier = Annotated[str, Meta(max_length=64, pattern=_PLAIN)]
+Identifier = Annotated[str, Meta(max_length=64, pattern=PLAIN)]
 Currency = Annotated[
     str, Meta(min_length=3, max_length=3, pattern="^[A-Z]{3}$", description="ISO 4217.", examples=["CNY"])
 ]
@@ -66,7 +66,7 @@ class NewOrder(Struct, frozen=True, forbid_unknown_fields=True):
 
     quote_id: Identifier
     contact: Annotated[
-        Annotated[str, Meta(max_length=508, pattern=_PLAIN)] | None,
+        Annotated[str, Meta(max_length=508, pattern=PLAIN)] | None,
         Meta(description="E-mail address for the news of this order.", examples=["lin@example.com"]),
     ] = None
     confirmations: Annotated[

@@ -1,0 +1,212 @@
+"""A line's credit, for systems of the operator that hold an API key: its books, shares, adjustments."""
+
+from typing import Final
+
+import msgspec
+from litestar.params import FromPath
+
+from topup.catalogue.queries import CatalogueCache
+from topup.channels.api import credit_rendering as rendering
+from topup.channels.api import credit_shapes as shapes
+from topup.channels.api.endpoints import Endpoint, Parameter
+from topup.channels.api.keyed import Keyed, answer_once
+from topup.channels.api.reading import name_of, path_text, permitted, query_text, read_json
+from topup.channels.api.rendering import encode
+from topup.channels.api.shapes import Money as MoneySaid
+from topup.charging.adjustments import Adjustment, Adjustments, AdjustmentWish
+from topup.charging.line_books import PAGE, LineBooks
+from topup.charging.sharing import ShareView, Sharing
+from topup.charging.sharing_rules import Wish
+from topup.kernel.errors import Conflict, Invalid, NotFound
+from topup.kernel.ids import AdjustmentId, ShareId, new_id
+from topup.kernel.money import InvalidMoney, Money
+from topup.kernel.msisdn import parse_msisdn
+from topup.people.permissions import Permission
+from topup.platform.database import Database
+from topup.platform.request_keys import Answering, RequestKeys
+from topup.platform.web import Handlers, request_locale
+from topup.platform.web.answers import Answer, answer
+from topup.platform.web.edge import AnyRequest
+
+_READ: Final = Permission.READ_LINES
+_SHARE: Final = Permission.SHARE_CREDIT
+_ADJUST: Final = Permission.ADJUST_CREDIT
+_NUMBER: Final = Parameter("number", "path", "A phone number; escape the plus sign as %2B.", "13800138000")
+_LINE_PROBLEMS: Final = ("number_unreadable", "number_impossible", "number_invalid", "line_unknown")
+_REFUSALS: Final = (Conflict("insufficient_funds"), Conflict("bucket_frozen"))
+
+_new_share: Final = msgspec.json.Decoder(shapes.NewShare)
+_new_adjustment: Final = msgspec.json.Decoder(shapes.NewAdjustment)
+
+
+class Books(Handlers):
+    """Handlers of the routes that show what the books have of a line."""
+
+    def __init__(self, *, database: Database, catalogue: CatalogueCache) -> None:
+        self._database = database
+        self._books = LineBooks(database=database, catalogue=catalogue)
+
+    async def buckets(self, request: AnyRequest, number: FromPath[str]) -> Answer:
+        """What a line has and has promised, each bucket and hold with its id, its dates, and why they are so."""
+        await permitted(request, self._database, _READ)
+        view = await self._books.buckets(number=path_text(number))
+        return answer(encode(rendering.buckets(view, request_locale(request))))
+
+    async def transfers(self, request: AnyRequest, number: FromPath[str]) -> Answer:
+        """What moved to and from a line, page by page, newest first."""
+        await permitted(request, self._database, _READ)
+        before = query_text(request, "before")
+        view = await self._books.transfers(number=path_text(number), before=before)
+        return answer(encode(rendering.transfers(view, request_locale(request))))
+
+    def endpoints(self) -> list[Endpoint]:
+        """The routes."""
+        before = Parameter("before", "query", f"The `before` of the last page, for the {PAGE} transfers before those.",
+                           "trf_000000000103t2s6sdhxcrg8x8", required=False)  # fmt: skip
+        return [
+            Endpoint("GET", "/api/v1/lines/{number}/buckets", self.buckets, "listBuckets",
+                     "List a line's buckets and holds", "Lines", shapes.LineBuckets, parameters=(_NUMBER,),
+                     problems=_LINE_PROBLEMS, permission=_READ.value),
+            Endpoint("GET", "/api/v1/lines/{number}/transfers", self.transfers, "listTransfers",
+                     "List a line's transfers", "Lines", shapes.LineTransfers, parameters=(_NUMBER, before),
+                     problems=(*_LINE_PROBLEMS, NotFound("transfer_unknown")), permission=_READ.value),
+        ]  # fmt: skip
+
+
+class Shares(Handlers):
+    """Handlers of the routes about credit sent from line to line."""
+
+    def __init__(self, *, database: Database, keys: RequestKeys, catalogue: CatalogueCache) -> None:
+        self._database = database
+        self._keys = keys
+        self._sharing = Sharing(database=database, catalogue=catalogue)
+
+    async def new_share(self, request: AnyRequest, number: FromPath[str]) -> Answer:
+        """Send credit to another line; answered when it is at its end, `shared` or `returned`."""
+        principal = await permitted(request, self._database, _SHARE)
+        said = await read_json(request, _new_share)
+        sender = parse_msisdn(path_text(number))
+        receiver = parse_msisdn(said.to, region=sender.country)
+        lane, currency = await self._home(sender.e164)
+        wish = Wish(sender, receiver, _money(said.amount, currency), tuple(said.conditions))
+
+        async def work(share_id: str, answering: Answering[ShareView]) -> ShareView:
+            return await self._sharing.send(
+                share_id=ShareId(share_id), wish=wish, asked_by=name_of(principal), answer=answering
+            )
+
+        content = encode((sender.e164, receiver.e164, said.amount, sorted(said.conditions)))
+        resource = new_id("share", lane)
+        keyed = Keyed(route="POST /lines/{number}/shares", content=content, resource=resource, render=_render_share)
+        return await answer_once(request, keys=self._keys, database=self._database, keyed=keyed, work=work)
+
+    async def share(self, request: AnyRequest, share_id: FromPath[str]) -> Answer:
+        """Where a share stands."""
+        await permitted(request, self._database, _READ)
+        return answer(encode(rendering.share(await self._sharing.get(share_id=share_id))))
+
+    async def _home(self, number: str) -> tuple[int, str | None]:
+        """Lane and currency of the sender's line. Of none any: what was answered is answered again."""
+        try:
+            sender = await self._sharing.sender(number=number)
+        except NotFound:
+            return 0, None
+        return sender.lane, sender.currency
+
+    def endpoints(self) -> list[Endpoint]:
+        """The routes."""
+        share = Parameter("share_id", "path", "Id of a share.", "shr_01m7xprzmv03t2s6sdhxcrg8x8")
+        refusals = tuple(
+            Conflict(code)
+            for code in (
+                "line_barred",
+                "sharing_receiver_barred",
+                "sharing_limit_amount",
+                "sharing_limit_times",
+                "sharing_not_shareable",
+            )
+        )
+        return [
+            Endpoint("POST", "/api/v1/lines/{number}/shares", self.new_share, "createShare",
+                     "Send credit to another line", "Lines", shapes.Share, 201, shapes.NewShare, parameters=(_NUMBER,),
+                     keyed=True, permission=_SHARE.value,
+                     problems=(*_LINE_PROBLEMS, "number_missing", "sharing_receiver_unknown", "sharing_same_line",
+                               "sharing_other_carrier", "sharing_not_offered", "sharing_amount", "currency_wrong",
+                               *refusals, *_REFUSALS)),
+            Endpoint("GET", "/api/v1/shares/{share_id}", self.share, "getShare", "See where a share stands", "Lines",
+                     shapes.Share, parameters=(share,), problems=(NotFound("share_unknown"),), permission=_READ.value),
+        ]  # fmt: skip
+
+
+class Adjusting(Handlers):
+    """Handlers of the routes about credit that staff give and take."""
+
+    def __init__(self, *, database: Database, keys: RequestKeys, catalogue: CatalogueCache) -> None:
+        self._database = database
+        self._keys = keys
+        self._adjustments = Adjustments(database=database, catalogue=catalogue)
+
+    async def new_adjustment(self, request: AnyRequest, number: FromPath[str]) -> Answer:
+        """Give credit to a line, or take it, for a reason that stays on the record with the key that did it."""
+        principal = await permitted(request, self._database, _ADJUST)
+        said = await read_json(request, _new_adjustment)
+        msisdn = parse_msisdn(path_text(number))
+        lane, currency = await self._home(msisdn.e164)
+        amount = _money(said.amount, currency)
+        wish = AdjustmentWish(msisdn, amount, said.reason, said.note, name_of(principal))
+
+        async def work(adjustment_id: str, answering: Answering[Adjustment]) -> Adjustment:
+            return await self._adjustments.make(adjustment_id=AdjustmentId(adjustment_id), wish=wish, answer=answering)
+
+        content = encode((msisdn.e164, said.amount, said.reason, said.note))
+        resource = new_id("adjustment", lane)
+        route = "POST /lines/{number}/adjustments"
+        keyed = Keyed(route=route, content=content, resource=resource, render=_render_adjustment)
+        return await answer_once(request, keys=self._keys, database=self._database, keyed=keyed, work=work)
+
+    async def adjustment(self, request: AnyRequest, adjustment_id: FromPath[str]) -> Answer:
+        """What was given or taken, by whom and why."""
+        await permitted(request, self._database, _READ)
+        return answer(encode(rendering.adjustment(await self._adjustments.get(adjustment_id=adjustment_id))))
+
+    async def _home(self, number: str) -> tuple[int, str | None]:
+        """As of a share's sender."""
+        try:
+            _, line, currency = await self._adjustments.line(number=number)
+        except NotFound:
+            return 0, None
+        return line.lane, currency
+
+    def endpoints(self) -> list[Endpoint]:
+        """The routes."""
+        adjustment = Parameter("adjustment_id", "path", "Id of an adjustment.", "adj_01m7xprzmv03t2s6sdhxcrg8x8")
+        return [
+            Endpoint("POST", "/api/v1/lines/{number}/adjustments", self.new_adjustment, "createAdjustment",
+                     "Give credit to a line, or take it", "Lines", shapes.Adjustment, 201, shapes.NewAdjustment,
+                     parameters=(_NUMBER,), keyed=True, permission=_ADJUST.value,
+                     problems=(*_LINE_PROBLEMS, "currency_wrong", "adjustment_reason_unknown",
+                               "adjustment_note_missing", "adjustment_of_nothing", *_REFUSALS,
+                               Conflict("cap_exceeded"), Conflict("balance_limit"))),
+            Endpoint("GET", "/api/v1/adjustments/{adjustment_id}", self.adjustment, "getAdjustment",
+                     "See an adjustment", "Lines", shapes.Adjustment, parameters=(adjustment,),
+                     problems=(NotFound("adjustment_unknown"),), permission=_READ.value),
+        ]  # fmt: skip
+
+
+def _money(said: MoneySaid | shapes.AdjustmentAmount, currency: str | None) -> Money:
+    """The amount, for a line whose credit is in `currency` (None: there is no such line).
+
+    Raises Invalid currency_wrong, NotFound line_unknown, where it is written as a currency is and is none.
+    """
+    try:
+        return Money(said.amount_minor, said.currency)
+    except InvalidMoney:
+        raise (Invalid("currency_wrong", currency=currency) if currency else NotFound("line_unknown")) from None
+
+
+def _render_share(view: ShareView) -> tuple[int, bytes]:
+    return 201, encode(rendering.share(view))
+
+
+def _render_adjustment(made: Adjustment) -> tuple[int, bytes]:
+    return 201, encode(rendering.adjustment(made))

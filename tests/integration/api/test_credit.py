@@ -1,0 +1,214 @@
+"""A line's credit over REST: its books with ids and dates, shares and adjustments under keys, each for who may."""
+
+from uuid import uuid4
+
+import pytest
+
+from tests.support.sharing import ANA, BEN, Circle
+from topup.charging.line_books import PAGE
+from topup.kernel.ids import new_id, number_of, numbered_id
+from topup.people.operations import create_key
+from topup.people.permissions import Role
+
+THIRTY = {"amount_minor": 3000, "currency": "PHP"}
+
+
+class Office:
+    """Systems of the operator: callers with keys of each role."""
+
+    def __init__(self, api, circle):
+        self.api = api
+        self.circle = circle
+        self._keys = {}
+
+    async def ask(self, method, path, body=None, *, role=Role.OPERATOR, key=None):
+        if role not in self._keys:
+            async with self.api.database.transaction() as transaction:
+                made = await create_key(transaction.connection, role=role, label="test", now=transaction.now)
+            self._keys[role] = made
+        headers = {"Authorization": f"Bearer {self._keys[role].secret}", "Accept-Language": "en"}
+        if method == "POST":
+            headers["Idempotency-Key"] = key or uuid4().hex
+        return await self.api.client.request(method, f"/api/v1{path}", json=body, headers=headers)
+
+    async def share(self, amount=THIRTY, *, to=BEN, number=ANA, **options):
+        return await self.ask("POST", f"/lines/{number}/shares", {"to": to, "amount": amount}, **options)
+
+    async def adjust(self, amount_minor, *, reason="goodwill", note="", number=ANA, **options):
+        body = {"amount": {"amount_minor": amount_minor, "currency": "PHP"}, "reason": reason, "note": note}
+        return await self.ask("POST", f"/lines/{number}/adjustments", body, **options)
+
+    def key_id(self, role=Role.OPERATOR):
+        return self._keys[role].id
+
+
+@pytest.fixture
+async def office(api):
+    circle = await Circle.of(api.database)
+    await circle.open(ANA, main=50_000)
+    await circle.open(BEN)
+    return Office(api, circle)
+
+
+async def test_credit_is_shared_and_the_share_can_be_looked_at(office):
+    made = await office.share(role=Role.SUPPORT)
+    assert made.status_code == 201, made.text
+    said = made.json()
+    assert said["status"] == "shared"
+    assert said["final"]
+    assert (said["sender"], said["receiver"]) == (ANA, BEN)
+    assert said["total"] == {"amount_minor": 3100, "currency": "PHP"}
+    assert said["fee"] == {"amount_minor": 100, "currency": "PHP"}
+    assert [step["state"] for step in said["timeline"]] == ["requested", "held", "credited", "shared"]
+    assert (await office.ask("GET", f"/shares/{said['id']}", role=Role.READER)).json() == said
+    assert await office.circle.has(ANA) == {"main": 46_900}
+    await office.circle.all_done()
+
+
+async def test_the_same_key_shares_once_and_is_answered_alike(office):
+    first, again = [await office.share(key="once") for _ in range(2)]
+    assert (again.status_code, again.content) == (201, first.content)
+    assert again.headers["idempotent-replayed"] == "true"
+    other = await office.share({"amount_minor": 6000, "currency": "PHP"}, key="once")
+    assert (other.status_code, other.json()["code"]) == (422, "key_reused")
+    assert await office.circle.has(BEN) == {"shared": 3000}
+
+
+async def test_a_refusal_says_what_is_needed_and_leaves_the_key_free(office):
+    big = {"amount_minor": 20_000, "currency": "PHP"}
+    for _ in range(2):
+        assert (await office.share(big)).status_code == 201
+    refused = await office.share(big, key="later")
+    said = refused.json()
+    assert (refused.status_code, said["code"], said["needed"]) == (409, "insufficient_funds", "201.00")
+    assert said["detail"].startswith("201.00 PHP are needed")
+    kept = (await office.ask("GET", f"/shares/{said['share']}")).json()
+    assert (kept["status"], kept["reason"]) == ("refused", "insufficient_funds")
+    await office.circle.give(ANA, 50_000)
+    assert (await office.share(big, key="later")).status_code == 201
+
+
+async def test_a_limit_says_when_it_begins_anew(office):
+    body = {"to": BEN, "amount": {"amount_minor": 20_000, "currency": "PHP"}, "conditions": ["receiver_roaming"]}
+    assert (await office.ask("POST", f"/lines/{ANA}/shares", body)).status_code == 201
+    refused = await office.ask("POST", f"/lines/{ANA}/shares", body)
+    said = refused.json()
+    assert (refused.status_code, said["code"], said["left"]) == (409, "sharing_limit_amount", "0.00")
+    assert said["frees_at"].endswith(" 00:00+08:00")
+    assert said["frees_at"] in said["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"to": "+639181239999", "amount": THIRTY}, 422, "sharing_receiver_unknown"),
+        ({"to": ANA, "amount": THIRTY}, 422, "sharing_same_line"),
+        ({"to": BEN, "amount": {"amount_minor": 3100, "currency": "PHP"}}, 422, "sharing_amount"),
+        ({"to": BEN, "amount": {"amount_minor": 3000, "currency": "CNY"}}, 422, "currency_wrong"),
+        ({"to": BEN, "amount": {"amount_minor": 3000, "currency": "SMS"}}, 422, "currency_wrong"),
+        ({"to": "12", "amount": THIRTY}, 422, "number_impossible"),
+        ({"to": BEN, "amount": THIRTY, "conditions": ["asleep"]}, 422, "body_invalid"),
+        ({"to": BEN}, 422, "body_invalid"),
+    ],
+)
+async def test_what_is_wrong_with_a_wish_is_said(office, body, status, code):
+    refused = await office.ask("POST", f"/lines/{ANA}/shares", body)
+    assert (refused.status_code, refused.json()["code"]) == (status, code), refused.text
+    assert await office.circle.has(ANA) == {"main": 50_000}
+
+
+async def test_a_number_is_read_as_people_of_its_country_write_it(office):
+    made = await office.share(to="0918 123 4502")
+    assert made.json()["receiver"] == BEN
+
+
+async def test_credit_is_adjusted_and_says_who_did_it(office):
+    made = await office.adjust(-500, reason="fraud", note="Two accounts, one person")
+    assert made.status_code == 201, made.text
+    said = made.json()
+    assert said["amount"] == {"amount_minor": -500, "currency": "PHP"}
+    assert (said["status"], said["made_by"]) == ("posted", f"key:{office.key_id()}")
+    assert (await office.ask("GET", f"/adjustments/{said['id']}")).json() == said
+    assert await office.circle.has(ANA) == {"main": 49_500}
+    again = [await office.adjust(100, key="once") for _ in range(2)]
+    assert again[0].content == again[1].content
+    assert await office.circle.has(ANA) == {"main": 49_600}
+
+
+async def test_what_cannot_be_adjusted_is_refused(office):
+    for answer, status, code in (
+        (await office.adjust(-50_001), 409, "insufficient_funds"),
+        (await office.adjust(0), 422, "adjustment_of_nothing"),
+        (await office.adjust(1, reason="because"), 422, "adjustment_reason_unknown"),
+        (await office.adjust(1, reason="other"), 422, "adjustment_note_missing"),
+        (await office.adjust(1, number="+639181239999"), 404, "line_unknown"),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert await office.circle.has(ANA) == {"main": 50_000}
+
+
+async def test_who_may_not_moves_nothing(office):
+    for role, may_share in ((Role.READER, False), (Role.AUDITOR, False), (Role.SUPPORT, True)):
+        assert ((await office.share(role=role)).status_code == 201) is may_share
+        assert (await office.adjust(100, role=role)).json()["code"] == "not_permitted"
+    assert await office.circle.has(ANA) == {"main": 46_900}
+    for path in (f"/lines/{ANA}/buckets", f"/lines/{ANA}/transfers", f"/shares/{new_id('share', 1)}"):
+        assert (await office.ask("GET", path, role=Role.AUDITOR)).status_code == 403
+        assert (await office.api.client.get(f"/api/v1{path}")).status_code == 401
+
+
+async def test_buckets_and_holds_have_ids_states_times_and_reasons(office):
+    await office.share()
+    [bucket] = (await office.ask("GET", f"/lines/{BEN}/buckets")).json()["buckets"]
+    assert bucket["id"].startswith("acc_")
+    assert (bucket["status"], bucket["kind"], bucket["source"]) == ("usable", "shared", "share")
+    assert (bucket["amount"], bucket["available"], bucket["held"]) == (3000, 3000, 0)
+    assert bucket["usable_until"] == bucket["forfeit_at"]
+    assert bucket["opened_at"].endswith("Z")
+    assert "15" in bucket["why"]
+    assert bucket["rule"]["inputs"]["days"] == 15
+
+
+async def test_a_hold_is_shown_while_it_is_open(office, monkeypatch):
+    async def nobody_drives(*_):
+        pass
+
+    with monkeypatch.context() as changed:
+        changed.setattr("topup.charging.sharing.Sharing._drive", nobody_drives)
+        share = (await office.share()).json()
+    assert (share["status"], share["final"]) == ("held", False)
+    said = (await office.ask("GET", f"/lines/{ANA}/buckets")).json()
+    [hold] = said["holds"]
+    assert hold["id"].startswith("hol_")
+    assert (hold["status"], hold["amount"], hold["reference"]) == ("open", 3100, share["id"])
+    assert said["buckets"][0]["available"] == 46_900
+
+
+async def test_transfers_are_paged_and_each_has_an_id(office):
+    for amount in range(1, PAGE + 3):
+        await office.circle.give(BEN, amount)
+    first = (await office.ask("GET", f"/lines/{BEN}/transfers")).json()
+    assert len(first["transfers"]) == PAGE
+    second = (await office.ask("GET", f"/lines/{BEN}/transfers?before={first['before']}")).json()
+    assert second["before"] is None
+    found = first["transfers"] + second["transfers"]
+    assert [transfer["amount"] for transfer in found] == list(range(PAGE + 2, 0, -1))
+    assert len({transfer["id"] for transfer in found}) == PAGE + 2
+    lane = office.circle.lines[BEN].lane
+    assert {number_of("transfer", transfer["id"])[0] for transfer in found} == {lane}
+    assert {(transfer["status"], transfer["direction"]) for transfer in found} == {("posted", "in")}
+    for before in ("nonsense", numbered_id("transfer", (lane + 1) % 16, 5)):
+        refused = await office.ask("GET", f"/lines/{BEN}/transfers?before={before}")
+        assert (refused.status_code, refused.json()["code"]) == (404, "transfer_unknown")
+
+
+async def test_what_is_not_there_is_not_found(office):
+    for path, code in (
+        (f"/shares/{new_id('share', 3)}", "share_unknown"),
+        ("/shares/nonsense", "share_unknown"),
+        (f"/adjustments/{new_id('adjustment', 3)}", "adjustment_unknown"),
+        ("/lines/+639181239999/buckets", "line_unknown"),
+        ("/lines/+639181239999/transfers", "line_unknown"),
+    ):
+        refused = await office.ask("GET", path)
+        assert (refused.status_code, refused.json()["code"]) == (404, code)
