@@ -33,7 +33,10 @@ def test_a_mistyped_id_is_none(lane, number, place, letter):
             number_of("transfer", mistyped)
 
 
-@pytest.mark.parametrize("text", ["", "trf_", "shr_" + "0" * 26, "trf_" + "0" * 26, new_id("transfer", 3)])
+TEXTS = {"empty": "", "short": "trf_", "another's": "shr_" + "0" * 26, "number 0": "trf_" + "0" * 26}
+
+
+@pytest.mark.parametrize("text", [*TEXTS.values(), new_id("transfer", 3)], ids=[*TEXTS, "by chance"])
 def test_other_texts_are_none(text):
     with pytest.raises(InvalidId):
         number_of("transfer", text)
