@@ -60,7 +60,8 @@ class GrantRule:
     """One thing credited: `amount` of `asset` (a currency's minor units, DATA bytes, VOICE seconds, SMS messages).
 
     `services` and `zones` limit what it may be used for; empty means everything and everywhere. What has the lower
-    `priority` is used first.
+    `priority` is used first. Money may be a share of what was paid instead of an `amount` (which is 0 then): `rate_ppm`
+    parts per million of the face value or the pack's price, rounded to minor units by `rounding`.
     """
 
     asset: str
@@ -70,6 +71,8 @@ class GrantRule:
     services: tuple[str, ...]
     zones: tuple[str, ...]
     validity: ValidityRule
+    rate_ppm: int = 0
+    rounding: Rounding = "down"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from topup.catalogue.documents import FeeStep
+from topup.catalogue.documents import FeeStep, Rounding
 
 _WHOLE_PPM: Final = 1_000_000
 
@@ -16,16 +16,17 @@ def fee_minor(steps: tuple[FeeStep, ...], amount_minor: int) -> int:
     for step in steps:
         if step.from_minor > amount_minor:
             break
-        fee = step.fixed_minor + _share(step, amount_minor)
+        fee = step.fixed_minor + share_minor(amount_minor, step.rate_ppm, step.rounding)
     return fee
 
 
-def _share(step: FeeStep, amount_minor: int) -> int:
-    whole, rest = divmod(amount_minor * step.rate_ppm, _WHOLE_PPM)
-    if step.rounding == "up":
+def share_minor(amount_minor: int, rate_ppm: int, rounding: Rounding) -> int:
+    """`rate_ppm` parts per million of `amount_minor`, rounded once."""
+    whole, rest = divmod(amount_minor * rate_ppm, _WHOLE_PPM)
+    if rounding == "up":
         return whole + (rest > 0)
-    if step.rounding == "down":
+    if rounding == "down":
         return whole
     twice = 2 * rest - _WHOLE_PPM
-    tie_goes_up = step.rounding == "half_up" or whole % 2 == 1
+    tie_goes_up = rounding == "half_up" or whole % 2 == 1
     return whole + (twice > 0 or (twice == 0 and tie_goes_up))

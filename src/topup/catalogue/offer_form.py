@@ -74,7 +74,15 @@ NAMES: Final = Table(
 def _grant(fields: Fields, path: Path, reading: Reading) -> GrantRule | Wrong:
     asset, written = fields["asset"], fields["amount"]
     units = UNITS.get(asset, {})
-    if asset == "CREDIT":
+    amount: int | Wrong | None
+    if fields["rate_ppm"]:
+        amount = 0
+        if asset != "CREDIT":
+            return reading.mistake((*path, "permille"), "goes with CREDIT only: how much data is a share of money?")
+        asset = reading.currency
+    elif written is None:
+        return reading.mistake((*path, "permille"), "must be above 0")
+    elif asset == "CREDIT":
         amount = Amount().read(written, (*path, "amount"), reading)
         asset = reading.currency
     else:
@@ -93,13 +101,18 @@ GRANT: Final = Table(
     _grant,
     {
         "asset": Field(Choice(("DATA", "VOICE", "SMS", "CREDIT")), "what is granted", required=True),
-        "amount": Field(Quantity(), 'how much: bytes or "1 GiB", seconds or "60 min", messages, money', required=True),
+        "amount": Field(Quantity(), 'how much: bytes or "1 GiB", seconds or "60 min", messages, money'),
+        "permille": Field(
+            Permille(digits=5), "of CREDIT: thousandths of the amount or the price", default=0, into="rate_ppm"
+        ),
+        "rounding": Field(Choice(("up", "down", "half_up", "half_even")), "of the thousandths", default="down"),
         "kind": Field(Choice(("plan", "bonus", "promo", "main")), "the kind of bucket it goes to", default="plan"),
         "priority": Field(Whole(0, 1000), "the lower is used first", default=GRANT_PRIORITY),
         "services": Field(ListOf(Choice(_SERVICES)), "what it may be used for; empty: everything", default=()),
         "zones": Field(ListOf(Text("a zone's name", IDENTIFIER)), "where; empty: everywhere", default=()),
         "validity": Field(VALIDITY, "how long it may be used; never ends when left out", default=ValidityRule()),
     },
+    one_of=("amount", "permille"),
 )
 FACE_VALUE: Final = Either(
     Table(

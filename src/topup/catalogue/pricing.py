@@ -4,13 +4,13 @@ The lines of a price always add up to its total. A product fee is taken out of t
 credit that is left, and both together are the face value; only a payment fee is added on top.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from topup.catalogue.documents import AtCap, Credit, GrantRule, Names, ValidityRule
-from topup.catalogue.fees import fee_minor
+from topup.catalogue.fees import fee_minor, share_minor
 from topup.catalogue.quantities import quantity_text
 from topup.catalogue.validity import Validity, validity_of
 from topup.catalogue.versions import CarrierVersion
@@ -116,7 +116,7 @@ def _pack(carrier: CarrierVersion, product: str, now: datetime) -> Priced:
     return Priced(
         face=face,
         lines=(line,),
-        grants=grants_of(carrier, pack.grants, now),
+        grants=grants_of(carrier, granted_on(pack.grants, pack.price_minor), now),
         total_before_fee=face,
         fees=_payment_fees(carrier, face),
         carrier_product=pack.carrier_code or pack.id,
@@ -139,7 +139,7 @@ def _credit(carrier: CarrierVersion, amount: Money, now: datetime) -> Priced:
     return Priced(
         face=amount,
         lines=_credit_lines(amount, left, fee),
-        grants=grants_of(carrier, (main, *bonus), now),
+        grants=grants_of(carrier, (main, *granted_on(bonus, amount.amount_minor)), now),
         total_before_fee=amount,
         fees=_payment_fees(carrier, amount),
         carrier_product="credit",
@@ -158,6 +158,14 @@ def _credit_lines(amount: Money, left: Money, fee: int) -> tuple[QuoteLine, ...]
 
 def _payment_fees(carrier: CarrierVersion, total: Money) -> dict[str, int]:
     return {method: fee_minor(steps, total.amount_minor) for method, steps in carrier.document.fees.payment.items()}
+
+
+def granted_on(rules: tuple[GrantRule, ...], paid_minor: int) -> tuple[GrantRule, ...]:
+    """The rules with shares of what was paid as amounts; a share that comes to nothing is none."""
+    amounts = (
+        share_minor(paid_minor, rule.rate_ppm, rule.rounding) if rule.rate_ppm else rule.amount for rule in rules
+    )
+    return tuple(replace(rule, amount=amount) for rule, amount in zip(rules, amounts, strict=True) if amount)
 
 
 def grants_of(carrier: CarrierVersion, rules: tuple[GrantRule, ...], now: datetime) -> tuple[Grant, ...]:

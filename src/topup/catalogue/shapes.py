@@ -144,21 +144,28 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Permille:
-    """A rate in thousandths, `6` or "3.8", read as parts per million, below the whole."""
+    """A rate in thousandths, `6` or "3.8", read as parts per million, of at most so many digits before the point."""
+
+    digits: int = 3
 
     def read(self, value: object, path: Path, reading: Reading) -> Any:
         """The rate in parts per million."""
-        words = f'must be a rate in thousandths from 0 up to below 1000, such as 6 or "3.8", not {shown(value)}'
+        below = 10**self.digits
+        words = f'must be a rate in thousandths from 0 up to below {below}, such as 6 or "3.8", not {shown(value)}'
         if isinstance(value, bool | float) or not isinstance(value, int | str):
             return reading.mistake(path, words)
-        if re.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{1,3})?", digits(value)) is None:
+        if re.fullmatch(self._pattern, digits(value)) is None:
             return reading.mistake(path, words)
         return int(Decimal(value) * 1000)
 
     def schema(self) -> Schema:
         """An integer or a string of digits."""
-        text = {"type": "string", "pattern": r"^[0-9]{1,3}(?:\.[0-9]{1,3})?$"}
-        return {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 999}, text]}
+        text = {"type": "string", "pattern": f"^{self._pattern}$"}
+        return {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 10**self.digits - 1}, text]}
+
+    @property
+    def _pattern(self) -> str:
+        return rf"[0-9]{{1,{self.digits}}}(?:\.[0-9]{{1,3}})?"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from topup.catalogue.documents import FaceValue, FreeAmounts, GrantRule, Names, Pack, ValidityRule
+from topup.catalogue.pricing import granted_on
 from topup.catalogue.quantities import amount_text
 from topup.catalogue.versions import CarrierVersion
 from topup.kernel.money import Money
@@ -65,13 +66,13 @@ def products_for(carrier: CarrierVersion) -> list[Offer]:
 
 def _face_value(carrier: CarrierVersion, value: FaceValue) -> Offer:
     price = Money(value.amount_minor, carrier.currency)
-    bonus = tuple(grant_text(rule) for rule in value.bonus)
+    bonus = tuple(grant_text(rule) for rule in granted_on(value.bonus, value.amount_minor))
     return Offer(OfferKind.CREDIT, None, price, None, value.label, bonus)
 
 
 def _pack(carrier: CarrierVersion, pack: Pack) -> Offer:
     price = Money(pack.price_minor, carrier.currency)
-    grants = tuple(grant_text(rule) for rule in pack.grants)
+    grants = tuple(grant_text(rule) for rule in granted_on(pack.grants, pack.price_minor))
     return Offer(OfferKind.PACK, pack.id, price, pack.names, pack.label, grants)
 
 
