@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from topup.catalogue.checking import check
 from topup.catalogue.line_facts import Portion
@@ -127,7 +128,7 @@ class Village:
             )
         ]
 
-    async def rows(self, statement: str, *parameters) -> Sequence[tuple]:
+    async def rows(self, statement: str, *parameters) -> Sequence[tuple[Any, ...]]:
         async with self.database.read() as transaction:
             return await (await transaction.connection.execute(statement, parameters)).fetchall()
 

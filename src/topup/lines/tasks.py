@@ -7,7 +7,6 @@ from typing import Final
 from topup.catalogue.queries import CatalogueCache, Snapshot
 from topup.lines.living import look_after
 from topup.lines.rules import rulings
-from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Connection, Database
 from topup.platform.jobs import Sweep
 
@@ -17,9 +16,6 @@ ADOPTED: Final = 5_000
 ADOPT_EVERY_S: Final = 900.0
 """Lines that live by older rules than published, or were opened without any, are sought after a publication, and this
 often in case somebody had one in hand just then."""
-
-_BEFORE = crash_label("lines.live.before_commit")
-_AFTER = crash_label("lines.live.after_commit")
 
 _LANES_DUE: Final = """
 SELECT w.lane FROM unnest(%s::smallint[]) AS w (lane)
@@ -62,10 +58,7 @@ class LifeCycles:
 
     async def _look_after(self, lane: int, snapshot: Snapshot) -> int:
         async with self._database.transaction() as transaction:
-            count = await look_after(transaction.connection, transaction.now, lane=lane, snapshot=snapshot, limit=LINES)
-            crash_point(_BEFORE)
-        crash_point(_AFTER)
-        return count
+            return await look_after(transaction.connection, transaction.now, lane=lane, snapshot=snapshot, limit=LINES)
 
     async def _adopt(self, snapshot: Snapshot) -> int:
         """Have lines looked at whose carrier published other rules since; how many."""

@@ -11,6 +11,7 @@ from topup.fulfilment.ports import Carrier
 from topup.kernel.errors import Conflict, Invalid, NotFound
 from topup.kernel.money import Money
 from topup.kernel.msisdn import parse_msisdn
+from topup.lines.forecasts import LineForecast, forecast_of
 from topup.lines.queries import route
 from topup.orders import queries, receipts
 from topup.orders.accounts import balance_of
@@ -137,6 +138,13 @@ class Reading:
         async with self._parts.database.read() as transaction:
             snapshot = await self._parts.catalogue.current(transaction.connection)
             return await balance_of(transaction.connection, msisdn, snapshot, transaction.now)
+
+    async def line(self, *, number: str) -> LineForecast:
+        """How the line of a number stands, and what will become of it, for its owner or staff. Raises as `balance`."""
+        msisdn = parse_msisdn(number)
+        async with self._parts.database.read() as transaction:
+            snapshot = await self._parts.catalogue.current(transaction.connection)
+            return await forecast_of(transaction.connection, msisdn, snapshot, transaction.now)
 
 
 async def _quote_row(connection: Connection, place: Place) -> QuoteRow:

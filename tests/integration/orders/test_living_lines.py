@@ -1,4 +1,4 @@
-"""Top-ups of lines that live by their carrier's file: what they restart and restore, and for whom they come too late."""
+"""Top-ups of lines that live by their carrier's file: what they restart and restore, and when they come too late."""
 
 import pytest
 

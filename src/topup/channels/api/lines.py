@@ -6,6 +6,8 @@ from litestar.params import FromPath
 
 from topup.channels.api import rendering, shapes
 from topup.channels.api.endpoints import Endpoint, Parameter
+from topup.channels.api.line_rendering import line_standing
+from topup.channels.api.line_shapes import LineStanding
 from topup.channels.api.reading import path_text, permitted
 from topup.orders.desk import Desk
 from topup.people.permissions import Permission
@@ -30,11 +32,20 @@ class Lines(Handlers):
         view = await self._desk.balance(number=path_text(number))
         return answer(rendering.encode(rendering.balance(view, request_locale(request))))
 
+    async def standing(self, request: AnyRequest, number: FromPath[str]) -> Answer:
+        """How a line stands and what will become of it."""
+        await permitted(request, self._database, _READ)
+        found = await self._desk.line(number=path_text(number))
+        return answer(rendering.encode(line_standing(found, request_locale(request))))
+
     def endpoints(self) -> list[Endpoint]:
         """The routes."""
         number = Parameter("number", "path", "A phone number; escape the plus sign as %2B.", "13800138000")
         problems = ("number_unreadable", "number_impossible", "number_invalid", "number_not_served", "line_unknown")
         return [
+            Endpoint("GET", "/api/v1/lines/{number}", self.standing, "getLine",
+                     "See how a line stands, what to do, and what will become of it",
+                     "Lines", LineStanding, parameters=(number,), problems=problems, permission=_READ.value),
             Endpoint("GET", "/api/v1/lines/{number}/balance", self.balance, "getBalance", "See what a line has",
                      "Lines", shapes.Balance, parameters=(number,), problems=problems, permission=_READ.value),
         ]  # fmt: skip

@@ -32,6 +32,7 @@ DataDir = Annotated[Path | None, typer.Option("--data-dir", help=say("option.dat
 Json = Annotated[bool, typer.Option("--json", help=say("option.json"))]
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help=say("argument.number"), show_default=False)]
 File = Annotated[Path, typer.Argument(metavar="FILE", help=say("argument.file"), show_default=False)]
+Report = Annotated[Path | None, typer.Option("--report", help=say("option.report"), show_default=False)]
 
 _SERVERS: Final = say("panel.servers")
 _ORDERS: Final = say("panel.orders")
@@ -192,11 +193,31 @@ def _add_files(app: typer.Typer, runtime: "Runtime") -> None:
     catalogue = _group("catalogue", say("catalogue.help"))
 
     @lines.command("import", help=say("lines_import.help"))
-    def lines_import(file: File, *, as_json: Json = False, data_dir: DataDir = None) -> None:
-        from topup.channels.cli.files import import_file
+    def lines_import(file: File, *, report: Report = None, as_json: Json = False, data_dir: DataDir = None) -> None:
+        from topup.channels.cli.lines import import_file
         from topup.channels.cli.running import run
 
-        run(lambda settings: import_file(runtime, settings, file=file, as_json=as_json), data_dir=data_dir)
+        run(
+            lambda settings: import_file(runtime, settings, file=file, report=report, as_json=as_json),
+            data_dir=data_dir,
+        )
+
+    @lines.command(help=say("lines_ported.help"))
+    def ported(file: File, *, report: Report = None, as_json: Json = False, data_dir: DataDir = None) -> None:
+        from topup.channels.cli.lines import import_ported_file
+        from topup.channels.cli.running import run
+
+        run(
+            lambda settings: import_ported_file(runtime, settings, file=file, report=report, as_json=as_json),
+            data_dir=data_dir,
+        )
+
+    @lines.command("show", help=say("lines_show.help"))
+    def lines_show(number: Number, *, as_json: Json = False, data_dir: DataDir = None) -> None:
+        from topup.channels.cli.lines import show_line
+        from topup.channels.cli.running import run
+
+        run(lambda settings: show_line(runtime, settings, number=number, as_json=as_json), data_dir=data_dir)
 
     @catalogue.command(help=say("catalogue_check.help"))
     def check(file: File) -> None:

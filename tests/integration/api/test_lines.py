@@ -1,0 +1,74 @@
+"""How a line stands, over the API."""
+
+from datetime import timedelta
+
+from tests.support.tariffs import publish_changed
+from topup.catalogue.queries import CatalogueCache
+from topup.lines.tasks import LifeCycles
+from topup.people.permissions import Role
+
+from .conftest import OPENED, UNOPENED
+from .test_access import key
+
+STANDING = f"/api/v1/lines/{OPENED}"
+LIFE = """
+[clocks.number]
+days = 30
+restarts = ["activation", "activity", { on = "topup", least = 20 }]
+
+[[life_cycle.states]]
+id = "active"
+shows = "active"
+leave = [{ when = "clock", clock = "number", to = "blocked" }]
+
+[[life_cycle.states]]
+id = "blocked"
+shows = "one_way_blocked"
+blocks = ["voice_out", "data"]
+leave = [{ when = "topup", to = "active" }, { when = "days", days = 60, to = "recycled" }]
+
+[[life_cycle.states]]
+id = "recycled"
+shows = "recycled"
+blocks = ["voice_out", "voice_in", "sms_out", "sms_in", "data", "topup"]
+on_entry = { forfeit = ["all"], close_line = true, release_number = true }
+"""
+
+
+async def test_a_line_without_rules_stays_as_it_is(still_api):
+    shown = await still_api.client.get(STANDING, headers=await key(still_api, Role.READER))
+    assert shown.status_code == 200
+    found = shown.json()
+    assert (found["status"], found["to_come"], found["to_do"], found["released_on"]) == ("active", [], [], None)
+
+
+async def test_a_line_is_told_of_with_dates_and_reasons_in_the_language_asked_for(api, tmp_path):
+    await publish_changed(api.database, tmp_path, "qingfeng", extra=LIFE)
+    sweep = LifeCycles(database=api.database, catalogue=CatalogueCache(), lanes=16)
+    while await sweep.live():
+        pass
+    headers = await key(api, Role.READER) | {"Accept-Language": "en"}
+    found = (await api.client.get(STANDING, headers=headers)).json()
+    assert found["status"] == "active"
+    due = found["clocks"]["number"]
+    assert [(one["what"], one["before"]) for one in found["to_do"]] == [("use", due), ("topup", due)]
+    assert found["to_do"][1]["least"] == {"amount_minor": 2000, "currency": "CNY"}
+    assert [change["status"] for change in found["to_come"]] == ["one_way_blocked", "recycled"]
+    assert found["to_come"][0]["at"] == due
+    assert found["to_come"][0]["text"] == "The clock “number” has run out."
+    assert found["released_on"] == found["to_come"][1]["at"]
+    api.database.clock_offset += timedelta(days=40)
+    while await sweep.live():
+        pass
+    blocked = (await api.client.get(STANDING, headers=headers)).json()
+    assert (blocked["status"], blocked["blocks"]) == ("one_way_blocked", ["voice_out", "data"])
+    assert blocked["text"] == "one-way blocked · The clock “number” has run out."
+    assert blocked["since"] == due
+
+
+async def test_only_a_key_that_may_sees_it_and_a_number_without_a_line_has_none(still_api):
+    assert (await still_api.client.get(STANDING)).status_code == 401
+    refused = await still_api.client.get(STANDING, headers=await key(still_api, Role.AUDITOR))
+    assert refused.status_code == 403
+    missing = await still_api.client.get(f"/api/v1/lines/{UNOPENED}", headers=await key(still_api, Role.READER))
+    assert (missing.status_code, missing.json()["code"]) == (404, "line_unknown")
