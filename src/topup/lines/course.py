@@ -16,6 +16,7 @@ from topup.ledger import Debit, Item
 from topup.ledger.queries import Bucket
 from topup.lines.effects import LOOK_AGAIN, concerned, is_frozen, items_of
 from topup.lines.lives import Life, Lived
+from topup.lines.queries import LineRef
 from topup.lines.rules import NO_RULES, Ruling
 
 FEES: Final = "fees"
@@ -78,6 +79,11 @@ class Course:
         self._again = False
         self._promised = _promised(held, ruling)
         self.facts = self._adopted(_facts(life, (*_available(held, ruling), *self._promised), now))
+
+    @property
+    def line(self) -> LineRef:
+        """Which line it is."""
+        return LineRef(self._life.lane, self._life.id)
 
     @property
     def state(self) -> State:

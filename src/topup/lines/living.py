@@ -138,13 +138,14 @@ class ToppingUp:
     """Top-ups of lines that are about to be credited in this transaction: their lives go on before their credit comes.
 
     `open` locks the lines; `take` says whether one can be topped up, and lets it live on; `items` are to be posted
-    before the credits, and may be refused; `write` writes down what became of them.
+    before the credits, and may be refused; `write` writes down what became of them; `pay_arrears` comes last of all.
     """
 
-    def __init__(self, courses: Mapping[str, Course], now: datetime) -> None:
+    def __init__(self, courses: Mapping[str, Course], now: datetime, snapshot: Snapshot) -> None:
         self._courses = courses
         self._taken: dict[str, Course] = {}
         self._now = now
+        self._snapshot = snapshot
 
     @classmethod
     async def open(
@@ -155,7 +156,7 @@ class ToppingUp:
         found = await lives.locked(connection, [(line.lane, str(line.id)) for line in lines])
         living = [life for life in found.values() if _lives(life, known)]
         # What is debited could be refused, and then what we wrote would not be so: the next look takes fees.
-        return cls(await _work_out(connection, living, now, known, charging=False), now)
+        return cls(await _work_out(connection, living, now, known, charging=False), now, snapshot)
 
     def take(self, line_id: str, *, amount_minor: int, plain: bool, brings: Sequence[Portion]) -> bool:
         """A top-up of `amount_minor` (the face value, or the pack's price), `plain` where it was plain credit.
@@ -178,3 +179,11 @@ class ToppingUp:
     async def write(self, connection: Connection) -> None:
         """Write down what became of the lines that were topped up."""
         await lives.save(connection, [course.lived() for course in self._taken.values()], self._now)
+
+    async def pay_arrears(self, connection: Connection) -> None:
+        """Take what the lines owe of what they were just given, after their credits are posted and before anyone can
+        spend them.
+        """
+        owing = [Happened(course.line, "funds") for course in self._taken.values() if course.facts.arrears_minor]
+        if owing:
+            await happen(connection, owing, self._now, snapshot=self._snapshot)

@@ -52,6 +52,11 @@ class LivingLines:
         if self._topping_up is not None:
             await self._topping_up.write(connection)
 
+    async def pay_arrears(self, connection: Connection) -> None:
+        """What the lines owe is paid first of what they were given."""
+        if self._topping_up is not None:
+            await self._topping_up.pay_arrears(connection)
+
     def _is_plain(self, quote: StoredQuote) -> bool:
         """Whether plain credit was bought, or a pack that counts as such."""
         if quote.product is None:

@@ -236,6 +236,7 @@ class Settlement:
         items = [*map(_received, captures), *plan.items]
         posted = await post_all(connection, items, now, before=plan.lives.items())
         await issue_rest(connection, waiting, posted, now, keys=self._keys)
+        await plan.lives.pay_arrears(connection)
 
     def _failed(self, case: _Case, cause: Cause) -> ToldPerson:
         paid_ = Money(case.payment.amount_minor, case.payment.currency)
