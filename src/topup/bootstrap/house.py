@@ -9,6 +9,7 @@ from functools import partial
 from topup.bootstrap.plugins import Chosen, Plugins, make
 from topup.catalogue.queries import CatalogueCache
 from topup.channels.cli.ports import Store
+from topup.charging import sharing_tasks as sharing
 from topup.ledger import tasks as ledger
 from topup.lines import tasks as lines
 from topup.orders import tasks as orders
@@ -77,6 +78,7 @@ def sweeps(house: Furnished) -> list[Sweep]:
     database = house.store.database
     found = [
         *orders.sweeps(house.desk),
+        *sharing.sweeps(database=database, catalogue=house.catalogue),
         *lines.sweeps(database=database, catalogue=house.catalogue, lanes=house.store.installation.lanes),
         *ledger.sweeps(database),
         Sweep("platform.request_keys", _FORGET_EVERY_S, partial(_forget, database), batch=_FORGET_BATCH),

@@ -185,16 +185,22 @@ class Sharing:
         """Take a share to its end, a step at a time."""
         for _ in range(_MOST_STEPS):
             try:
-                async with self._database.transaction() as transaction:
-                    left = await self._step(transaction, lane, share_id)
-                    if left in _BEFORE_STEP:
-                        crash_point(_BEFORE_STEP[left])
+                moved = await self._move(lane, share_id)
             except _NotTaken as refusal:
                 await self._not_taken(lane, share_id, refusal.cause)
-                continue
-            if left not in _AFTER_STEP:
+                moved = True
+            if not moved:
                 return
+
+    async def _move(self, lane: int, share_id: str) -> bool:
+        """One step in a transaction of its own; False: nothing is left to do."""
+        async with self._database.transaction() as transaction:
+            left = await self._step(transaction, lane, share_id)
+            if left in _BEFORE_STEP:
+                crash_point(_BEFORE_STEP[left])
+        if left in _AFTER_STEP:
             crash_point(_AFTER_STEP[left])
+        return left is ShareState.HELD
 
     async def _step(self, transaction: Transaction, lane: int, share_id: str) -> ShareState:
         """One step, under a lock on the share; the state it left, or is in when that is its end."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from topup.channels.cli.credit_commands import add_credit
 from topup.channels.cli.speech import say
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def create_app(runtime: "Runtime") -> typer.Typer:
     _add_servers(app, runtime)
     _add_orders(app, runtime)
     _add_care(app, runtime)
+    add_credit(app, runtime, panel=_CARE)
     _add_files(app, runtime)
     _add_setting_up(app, runtime)
     return app

@@ -22,7 +22,9 @@ class Exit(IntEnum):
     """Ctrl-C."""
 
 
-_MISTYPED: Final = frozenset({"confirmation_unknown", "amount_unreadable", "date_unreadable"})
+_MISTYPED: Final = frozenset(
+    {"confirmation_unknown", "amount_unreadable", "date_unreadable", "roaming_unknown", "signed_amount_unreadable"}
+)
 """Problems of the command line itself, though only the number's carrier knows how an amount is written."""
 _UNAVAILABLE: Final = frozenset({"unavailable", "throttled"})
 

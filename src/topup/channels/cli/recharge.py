@@ -1,7 +1,6 @@
 """`topup recharge`: the number said back, the whole price, one question, and the way of the money until it arrives."""
 
 import asyncio
-import signal
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,14 +11,13 @@ from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
-from rich.prompt import Confirm
 from rich.spinner import Spinner
 from rich.text import Text
 
 from topup.channels.cli.exits import Exit
 from topup.channels.cli.ports import House, Runtime
 from topup.channels.cli.rendering import order_json, order_steps, price
-from topup.channels.cli.screen import complain_in_words, err, interruption, out, print_json, show
+from topup.channels.cli.screen import ask, complain_in_words, err, interruption, out, print_json, show
 from topup.channels.cli.speech import locale, say
 from topup.kernel.errors import Conflict, Invalid, Problem
 from topup.kernel.ids import OrderId, PaymentId, lane_of, new_id
@@ -114,7 +112,7 @@ class _Journey:
             show(price(quote))
         if self._wanted.yes:
             return True
-        return _ask(say("recharge.pay_now", total=format_money(quote.total, locale())))
+        return ask(say("recharge.pay_now", total=format_money(quote.total, locale())))
 
     async def _place(self, quote: QuoteView) -> OrderView | None:
         """The order, after asking whatever must be asked; None when the answer was no."""
@@ -138,7 +136,7 @@ class _Journey:
                     raise
                 if self._wanted.yes:
                     raise _unconfirmed(problem, asked - confirmed) from problem
-                if not all(_ask(_question(name, problem)) for name in sorted(asked - confirmed)):
+                if not all(ask(_question(name, problem)) for name in sorted(asked - confirmed)):
                     return None
                 confirmed |= asked
 
@@ -226,20 +224,6 @@ def _question(name: str, problem: Problem) -> str:
     if name == "duplicate":
         return say("recharge.duplicate", minutes=problem.parameters.get("minutes", "?"))
     return say("recharge.large_amount")
-
-
-def _ask(question: str) -> bool:
-    """Ask in the terminal; its end counts as no. Raises KeyboardInterrupt on Ctrl-C.
-
-    asyncio's own handler would only note the Ctrl-C for later, and the terminal would wait for an answer for ever.
-    """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        return Confirm.ask(f" [bold]{escape(question)}[/]", console=err, default=False)
-    except EOFError:
-        return False
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _status(order: OrderView, payment: PaymentView) -> str:

@@ -1,6 +1,7 @@
 """The two streams: what was asked for on standard output, everything else on standard error."""
 
 import json
+import signal
 import sys
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Any, NoReturn
 import typer
 from rich.console import Console, RenderableType
 from rich.markup import escape
+from rich.prompt import Confirm
 
 from topup.channels.cli.exits import Exit
 from topup.channels.cli.speech import say_problem
@@ -53,6 +55,20 @@ class Interruption:
 
 
 interruption = Interruption()
+
+
+def ask(question: str) -> bool:
+    """Ask in the terminal; its end counts as no. Raises KeyboardInterrupt on Ctrl-C.
+
+    asyncio's own handler would only note the Ctrl-C for later, and the terminal would wait for an answer for ever.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return Confirm.ask(f" [bold]{escape(question)}[/]", console=err, default=False)
+    except EOFError:
+        return False
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def leave(code: Exit) -> NoReturn:
