@@ -18,6 +18,8 @@ FILES = [file for room in ROOMS for file in sorted((SOURCE / room).rglob("*.py")
 FILES += [
     SOURCE / "ledger" / "tasks.py",
     SOURCE / "bootstrap" / "house.py",
+    SOURCE / "charging" / "adjustments.py",
+    SOURCE / "charging" / "sharing.py",
     SOURCE / "platform" / "request_keys.py",
     SOURCE / "platform" / "batching.py",
 ]

@@ -237,6 +237,10 @@ class Topup:
             spec = replace(SPEC, usable_until=ended)
             await post(connection, [credit(line, from_code="issued", bucket=spec)], ended - timedelta(days=1))
 
+    async def value(self, statement: str) -> Any:
+        """The first value of what it finds."""
+        return await self._execute(statement)
+
     async def sql(self, *statements: str) -> None:
         for statement in statements:
             await self._execute(statement)

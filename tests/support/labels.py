@@ -4,6 +4,8 @@ import asyncio
 import importlib
 import subprocess
 import sys
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -46,15 +48,30 @@ TRIGGERS: Final[dict[str, tuple[str | int, ...]]] = {
 """Who passes the labels that begin so; the longest beginning counts."""
 
 
+OF_CREDIT: Final = ("sharing.", "adjustments.")
+"""Nobody who tops up passes these: test_credit_kill.py kills there."""
+
+
 def all_labels() -> list[str]:
-    """The labels that a web and jobs process declares. Asked of a fresh process: tests declare some of their own."""
+    """The labels of a web and jobs process that top-ups pass."""
+    return [label for label in _declared() if not label.startswith(OF_CREDIT)]
+
+
+def credit_labels() -> list[str]:
+    """Those that are passed by who shares credit between lines, or adjusts it."""
+    return [label for label in _declared() if label.startswith(OF_CREDIT)]
+
+
+@cache
+def _declared() -> Sequence[str]:
+    """Asked of a fresh process: tests declare some of their own."""
     said = subprocess.run([sys.executable, "-m", "tests.support.labels"], check=True, capture_output=True, text=True)
     return said.stdout.split()
 
 
 async def _furnish() -> None:
     """Make what declares labels when it is made; nothing is connected for it."""
-    for module in ("topup.bootstrap.house", "topup.bootstrap.plugins", "topup.notifications.tasks"):
+    for module in ("topup.bootstrap.application", "topup.bootstrap.plugins", "topup.notifications.tasks"):
         importlib.import_module(module)
     settings = settings_for("postgresql://nobody@127.0.0.1:9/nowhere")
     database = Database(url=settings.database_url.get_secret_value(), settings=settings)

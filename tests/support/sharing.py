@@ -48,6 +48,15 @@ class Circle:
         catalogue = CatalogueCache()
         return cls(database, Sharing(database=database, catalogue=catalogue), catalogue)
 
+    @classmethod
+    async def found(cls, database: Database, *numbers: str) -> "Circle":
+        """The circle of lines that are there already."""
+        async with database.read() as transaction:
+            lines = await lines_now(transaction.connection, numbers)
+        catalogue = CatalogueCache()
+        sharing = Sharing(database=database, catalogue=catalogue)
+        return cls(database, sharing, catalogue, {number: line.ref for number, line in lines.items()})
+
     async def open(self, *numbers: str, zone: str | None = None, main: int = 0, **kinds: int) -> None:
         """Open lines, and give each so much credit of each kind, in minor units."""
         async with self.database.transaction() as transaction:
