@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import psycopg
@@ -15,6 +16,7 @@ import pytest
 
 from tests.support.commands import environment, serving, topup
 from tests.support.database import temporary_data_dir
+from tests.support.tariffs import CREDIT_CAP
 from topup.platform.embedded import EmbeddedServer
 
 pytestmark = [pytest.mark.xdist_group("commands"), pytest.mark.timeout(600)]
@@ -90,6 +92,18 @@ def test_a_duplicate_is_refused_even_with_yes_until_it_is_named(demonstration: P
     assert "Nothing was paid" in err
     assert "add --confirm duplicate" in err
     assert recharge(demonstration, "13900139000", "30", "--confirm", "duplicate")[0] == 0
+
+
+def test_what_a_line_may_not_hold_is_refused_with_what_still_fits(demonstration: Path, tmp_path: Path) -> None:
+    file = tmp_path / "shanlan.toml"
+    text = files("topup.catalogue.demonstration").joinpath("shanlan.toml").read_text()
+    file.write_text(text + CREDIT_CAP.format(at_cap="refuse"))
+    assert topup(demonstration, "catalogue", "load", str(file)).code == 0
+    assert recharge(demonstration, "13300133005", "60")[0] == 0
+    refused = topup(demonstration, "recharge", "13300133005", "50", "--pay", "sandbox", "--yes")
+    assert (refused.code, refused.out) == (1, "")
+    assert "At most 40.00 CNY still fits" in " ".join(refused.err.split())
+    assert recharge(demonstration, "13300133005", "40")[0] == 0
 
 
 @pytest.mark.parametrize(
