@@ -1,5 +1,6 @@
 """Commands on a demonstration without a server beside them: each is a real process."""
 
+import csv
 import json
 import os
 import pty
@@ -159,6 +160,35 @@ def test_lines_are_imported_and_bad_rows_named(demonstration: Path, tmp_path: Pa
     assert f"{file}:3" in done.err
     barred = topup(demonstration, "recharge", "13800139001", "50", "--pay", "sandbox", "--yes")
     assert barred.code == 1
+
+
+def test_refused_rows_go_to_a_file_of_their_own(demonstration: Path, tmp_path: Path) -> None:
+    file, report = tmp_path / "lines.csv", tmp_path / "refused.csv"
+    file.write_text("number,carrier,kind,status\n12,qingfeng,physical,active\n13800139002,qingfeng,wooden,active\n")
+    done = topup(demonstration, "lines", "import", str(file), "--report", str(report))
+    assert (done.code, str(file) in done.err) == (1, False)
+    rows = list(csv.DictReader(report.read_text("utf-8").splitlines()))
+    assert [(row["line"], row["code"]) for row in rows] == [("2", "number_impossible"), ("3", "line_kind_unknown")]
+    assert all(row["reason"] for row in rows)
+
+
+def test_the_portability_table_is_read(demonstration: Path, tmp_path: Path) -> None:
+    file = tmp_path / "ported.csv"
+    file.write_text("number,carrier\n+8613800139777,-\n+8613800139778,nobody\n")
+    done = topup(demonstration, "lines", "ported", str(file))
+    assert done.code == 1
+    assert "1 ported" in done.out
+    assert f"{file}:3" in done.err
+
+
+def test_a_line_is_shown_with_what_becomes_of_it(demonstration: Path) -> None:
+    shown = topup(demonstration, "lines", "show", "13800138000")
+    assert shown.code == 0
+    assert "138 0013 8000" in shown.out
+    assert "it stays as it is" in shown.out
+    told = json.loads(topup(demonstration, "lines", "show", "13800138000", "--json").out)
+    assert (told["status"], told["to_come"], told["time_zone"]) == ("active", [], "Asia/Shanghai")
+    assert topup(demonstration, "lines", "show", "13800139999").code == 1
 
 
 def test_a_carriers_file_is_checked_and_published_once(demonstration: Path, tmp_path: Path) -> None:

@@ -321,6 +321,34 @@ async def test_what_was_promised_when_it_was_to_be_forfeited_is_forfeited_after(
     assert (await cold.life(line)).next_at is None
 
 
+async def test_what_a_topup_restores_is_not_frozen_first(cold: Village) -> None:
+    (line,) = await cold.opened("freezing", FROZEN, at=START)
+    await cold.credits(line, 500, at=START)
+    # Frozen by the clock days ago, and nobody has looked.
+    now = START + days(13)
+    assert await cold.tops_up(line, 100, at=now)
+    await cold.passes(now + timedelta(hours=1))
+    assert [change[:2] for change in await cold.history(line)] == [("active", "frozen"), ("frozen", "active")]
+    assert await cold.money(line, now) == 600
+
+
+async def test_what_was_promised_when_it_was_to_be_frozen_is_there_after_a_topup(cold: Village) -> None:
+    (line,) = await cold.opened("freezing", FROZEN, at=START)
+    await cold.credits(line, 500, at=START)
+    hold = Hold(
+        lane=line.lane, key="call", purpose="call", reference="x", line_id=line.id, asset="SGD", amount=200,
+        expires_at=START + days(30),
+    )  # fmt: skip
+    await cold.posts(hold, at=START)
+    now = START + days(13)
+    await cold.passes(now)
+    (hold_id,) = (await cold.rows("SELECT id FROM ledger.holds"))[0]
+    await cold.posts(Release(lane=line.lane, key="end", purpose="end", reference="x", hold_id=hold_id), at=now)
+    assert await cold.tops_up(line, 100, at=now)
+    await cold.passes(now + timedelta(hours=1))
+    assert await cold.money(line, now) == 600
+
+
 async def test_a_number_waits_in_quarantine_and_its_next_line_is_new_and_empty(cold: Village) -> None:
     (line,) = await cold.opened("freezing", FROZEN, at=START)
     await cold.credits(line, 500, at=START)
