@@ -1,0 +1,79 @@
+"""`topup share` and `topup adjust` on a demonstration without a server beside them: each is a real process."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import Finished, serving, topup
+from tests.support.database import temporary_data_dir
+
+pytestmark = [pytest.mark.xdist_group("commands"), pytest.mark.timeout(600)]
+
+ONE, OTHER = "13800138000", "13900139000"
+
+
+@pytest.fixture(scope="module")
+def demonstration() -> Iterator[Path]:
+    with temporary_data_dir() as data_dir:
+        with serving(data_dir) as server:
+            assert server.stop() == 0
+        yield data_dir
+
+
+def buckets(data_dir: Path, number: str) -> dict[str, int]:
+    found = json.loads(topup(data_dir, "balance", number, "--json").out)["buckets"]
+    return {bucket["kind"]: bucket["available"] for bucket in found if bucket["available"]}
+
+
+def adjust(data_dir: Path, *words: str) -> Finished:
+    return topup(data_dir, "adjust", *words)
+
+
+def test_staff_give_and_take_and_lines_share(demonstration: Path) -> None:
+    given = adjust(demonstration, "138 0013 8000", "+50.00", "--reason", "goodwill", "--note", "Waited an hour")
+    assert (given.code, given.err) == (0, "")
+    assert "¥50.00 given to 138 0013 8000" in given.out
+    taken = adjust(demonstration, ONE, "-5", "--reason", "correction", "--json")
+    said = json.loads(taken.out)
+    assert said["amount"] == {"amount_minor": -500, "currency": "CNY"}
+    assert (said["status"], said["made_by"], said["reason"]) == ("posted", "cli", "correction")
+    assert said["id"].startswith("adj_")
+
+    shared = topup(demonstration, "share", ONE, OTHER, "10", "--yes")
+    assert (shared.code, shared.err) == (0, "")
+    for words in ("¥10.00", "¥0.50", "¥10.50", "139 0013 9000", "until", "shr_"):
+        assert words in shared.out
+    assert buckets(demonstration, ONE) == {"main": 4500 - 1050}
+    assert buckets(demonstration, OTHER) == {"shared": 1000}
+    again = json.loads(topup(demonstration, "share", ONE, OTHER, "20", "--yes", "--json").out)
+    assert (again["status"], again["total"]) == ("shared", {"amount_minor": 2050, "currency": "CNY"})
+    assert topup(demonstration, "audit").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (("share", ONE, OTHER, "99"), 2, "--yes"),
+        (("share", ONE, OTHER, "99", "--yes"), 1, "not enough balance"),
+        (("share", ONE, OTHER, "0.5", "--yes"), 1, "cannot be sent"),
+        (("share", ONE, OTHER, "ten", "--yes"), 2, "cannot be read"),
+        (("share", ONE, ONE, "10", "--yes"), 1, "number it comes from"),
+        (("share", ONE, "13811112222", "10", "--yes"), 1, "has no line"),
+        (("share", ONE, OTHER, "10", "--yes", "--roaming", "nobody"), 2, "sender and receiver"),
+        (("adjust", ONE, "5", "--reason", "goodwill"), 2, "sign must be there"),
+        (("adjust", ONE, "+0", "--reason", "goodwill"), 1, "of nothing"),
+        (("adjust", ONE, "-9999", "--reason", "fraud"), 1, "not enough balance"),
+        (("adjust", ONE, "+5", "--reason", "because"), 1, "goodwill"),
+        (("adjust", ONE, "+5", "--reason", "other"), 1, "needs a note"),
+        (("adjust", ONE, "+5"), 2, "--reason"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_a_sentence(
+    demonstration: Path, words: tuple[str, ...], code: int, sentence: str
+) -> None:
+    done = topup(demonstration, *words)
+    assert (done.code, "Traceback" in done.err) == (code, False), done.err
+    assert sentence in done.err
+    assert not done.out.startswith(" ✓")
