@@ -24,7 +24,7 @@ _LIMIT: Final = Table(
     _limit,
     {
         "who": Field(Choice(("sender", "receiver")), "whose limit it is", required=True),
-        "per": Field(Choice(("day", "month")), "a calendar day or month of the zone of the line whose limit it is", default="day"),
+        "per": Field(Choice(("day", "month")), "a calendar day or month in the zone of that line", default="day"),
         "amount": Field(Amount(), "at most so much in all, fees apart", into="amount_minor"),
         "times": Field(Whole(1, 1000), "at most so often"),
         "when": Field(
