@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from topup.catalogue.life_cycle_rules import Clock, LifeCycle, MonthlyFee, TermTier
+from topup.catalogue.rates import Rate
 from topup.catalogue.terms import Ends
 
 Names = dict[str, str]
@@ -267,3 +268,4 @@ class CarrierDocument:
     clocks: tuple[Clock, ...] = ()
     life_cycle: LifeCycle | None = None
     monthly_fee: MonthlyFee | None = None
+    rates: tuple[Rate, ...] = ()

@@ -11,6 +11,7 @@ from topup.catalogue.fees import fee_minor
 from topup.catalogue.life_cycle_form import CLOCKS, LIFE_CYCLE, MONTHLY_FEE, life_cycle_mistake
 from topup.catalogue.offer_form import CREDIT, FEES, IDENTIFIER, NAMES, PACK, Fields, plain
 from topup.catalogue.positions import Path
+from topup.catalogue.rate_shapes import RATES
 from topup.catalogue.reading import Reading, Wrong, major, shown
 from topup.catalogue.shapes import Amount, Choice, Field, Flag, ListOf, Table, Text, Whole
 from topup.catalogue.sharing_form import CAPS, SHARING, unique_caps
@@ -185,6 +186,7 @@ CARRIER: Final = Table(
         "clocks": Field(CLOCKS, "named clocks of a line, and what sets them anew", default={}),
         "life_cycle": Field(LIFE_CYCLE, "the states of a line"),
         "monthly_fee": Field(MONTHLY_FEE, "what is taken each month"),
+        "rates": Field(RATES, "what calls, data and messages cost", default=()),
         "confirmation": Field(CONFIRMATION, "what the payer is asked to confirm", default=Confirmation()),
     },
 )

@@ -8,6 +8,7 @@ import msgspec
 
 from topup.catalogue.documents import Cap, CarrierDocument, FaceValue, Pack
 from topup.catalogue.life_cycle_rules import LineRules, line_rules
+from topup.catalogue.rates import RateBook
 
 _DECODER = msgspec.json.Decoder(CarrierDocument)
 
@@ -27,6 +28,8 @@ class CarrierVersion:
     """By asset and kind of bucket."""
     line_rules: LineRules = field(init=False)
     """What the life of its lines goes by."""
+    rate_book: RateBook = field(init=False)
+    """What use costs; empty where the file says nothing of it."""
 
     def __post_init__(self) -> None:
         credit = self.document.credit
@@ -37,6 +40,7 @@ class CarrierVersion:
         object.__setattr__(self, "caps", {(cap.asset, cap.kind): cap for cap in self.document.caps})
         rules = line_rules(self.document.life_cycle, self.document.clocks, self.document.monthly_fee)
         object.__setattr__(self, "line_rules", rules)
+        object.__setattr__(self, "rate_book", RateBook(self.document.rates, self.document.country))
 
     @property
     def currency(self) -> str:
