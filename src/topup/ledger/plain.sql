@@ -17,7 +17,7 @@ DECLARE
 BEGIN
     WITH item AS MATERIALIZED (
         SELECT i.n, i.lane, i.key, substr(fingerprints, (i.n * 16 - 15)::integer, 16) AS fingerprint, i.line_id, i.amount,
-            i.reference, array_position(lanes, i.lane) AS place, templates[i.template] AS common
+            coalesce(i.reference, '') AS reference, array_position(lanes, i.lane) AS place, templates[i.template] AS common
         FROM unnest(
             post_plain.template, post_plain.lane, string_to_array(keys, E'\n'), string_to_array(line_ids, E'\n', ''),
             amounts, string_to_array(reference_texts, E'\n')

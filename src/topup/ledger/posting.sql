@@ -28,7 +28,7 @@ CREATE OR REPLACE FUNCTION ledger.looked_up(
 LANGUAGE sql STABLE AS $$
     WITH item AS (
         SELECT i.n::integer, i.lane, i.key, substr(fingerprints, (i.n * 16 - 15)::integer, 16) AS fingerprint,
-            i.line_id, i.amount, i.reference, i.subject,
+            i.line_id, i.amount, coalesce(i.reference, '') AS reference, i.subject,
             '1970-01-01 00:00:00+00'::timestamptz + i.expires * interval '1 microsecond' AS expires_at,
             i.new_id, templates[i.template] AS template, array_position(lanes, i.lane)::smallint AS place
         FROM unnest(

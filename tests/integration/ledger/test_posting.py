@@ -312,3 +312,15 @@ async def test_one_lane_s_function_is_the_same_and_takes_no_other_lane(database)
 
 async def test_nothing_is_nothing(database):
     assert await do(database) == []
+
+
+async def test_an_item_may_have_no_reference(database):
+    """Alone in its call too: a text of one empty line is no line to the database."""
+    line = fresh_line()
+    for item in (
+        transfer(reference=""),
+        credit(line, reference=""),
+        credit(line, reference=""),
+        hold(line, 5, reference=""),
+    ):
+        assert isinstance(await do_one(database, item), Posted)
