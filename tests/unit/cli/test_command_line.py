@@ -30,8 +30,9 @@ from topup.people.permissions import Role
 from topup.platform.i18n import LOCALES, catalogue
 
 COMMANDS = (
-    "serve", "web", "worker", "recharge", "balance", "order", "audit", "doctor",
-    "lines import", "catalogue check", "catalogue load", "catalogue explain", "keys create", "keys revoke", "db upgrade",
+    "serve", "web", "worker", "recharge", "balance", "order", "audit", "doctor", "share", "adjust",
+    "lines import", "catalogue check", "catalogue load", "catalogue explain", "keys create", "keys revoke",
+    "db upgrade",
 )  # fmt: skip
 BLUNT = ("alembic", "litestar", "psycopg", "sqlalchemy", "cryptography", "structlog", "pydantic", "phonenumbers.data")
 
