@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from topup.catalogue.life_cycle_rules import Blockable, Shows, When
-from topup.channels.cli import speech
+from topup.channels.cli import screen, speech
 from topup.channels.cli.app import create_app
 from topup.channels.cli.exits import Exit
 from topup.platform.i18n import LOCALES, catalogue
@@ -18,7 +19,8 @@ EXAMPLES = Path(__file__).parents[3] / "examples" / "carriers"
 
 def explain(monkeypatch, name: str, *words: str, language: str = "en"):
     monkeypatch.setenv("TOPUP_LANG", language)
-    monkeypatch.setenv("COLUMNS", "200")
+    # A width that was set when the console was made, as a runner of tests may, holds for good.
+    monkeypatch.setattr(screen, "out", Console(highlight=False, soft_wrap=True, width=200))
     speech.locale.cache_clear()
     try:
         return CliRunner().invoke(create_app(None), ["catalogue", "explain", str(EXAMPLES / f"{name}.toml"), *words])
