@@ -3,75 +3,51 @@
 It finds a row that was edited, deleted, put in or put elsewhere, a balance that is not the sum of its transfers, an
 asset that is not conserved, a promise without a hold; and, given signed heads, a chain whose end was cut off or written
 anew. It reads one snapshot and can run beside a busy server.
+
+It may also begin at points that were signed before, and replay only what came after. That proves less: of what came
+before, only that the balances it led to are those that were seen when the points were signed.
 """
 
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from enum import StrEnum
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from psycopg.rows import tuple_row
-
-from topup.ledger.chain import COLUMNS, Entry, canonical, genesis, link_hash
-from topup.ledger.heads import Heads
-from topup.ledger.invariants import violations
+from topup.ledger.faults import FAULTS_TOLD, Fault, FaultKind
+from topup.ledger.invariants import STANDING, violations_of
+from topup.ledger.points import Point
+from topup.ledger.replay import LaneReplay
+from topup.ledger.snapshots import linear
 from topup.platform.database import Connection
+
+__all__ = ["Audit", "AuditReport", "Fault", "FaultKind", "Progress", "audit"]
 
 Progress = Callable[[int, int], None]
 """(done, total) transfers."""
+Points = Mapping[int, Point]
+"""By lane."""
 
-_PAGE: Final = 10_000
-_FAULTS_TOLD: Final = 100
+Work = Callable[[Connection], Awaitable[None]]
 
-
-class FaultKind(StrEnum):
-    """What is wrong; each is a sentence `fault_…` of the catalogue `ledger`."""
-
-    MISSING = "missing"
-    """The transfer of this sequence is not there."""
-    ALTERED = "altered"
-    """The link that ends with this transfer does not follow from what it holds and the one before."""
-    BELOW_FLOOR = "below_floor"
-    """This transfer took more from a bucket than it had."""
-    HEAD = "head"
-    """The lane's head is not its last transfer."""
-    TRUNCATED = "truncated"
-    """The signed head is beyond the last transfer."""
-    REWRITTEN = "rewritten"
-    """The transfer at the signed head has another hash."""
-    BALANCE = "balance"
-    """A stored balance is not the sum of its transfers."""
-    VALIDITY = "validity"
-    """A bucket ends at another time than its last credit says."""
-    ORPHAN = "orphan"
-    """A transfer names a bucket that is not there, or of another asset or line."""
-    UNBALANCED = "unbalanced"
-    """The balances of an asset do not add up to zero."""
-    INVARIANT = "invariant"
-    """One of `invariants` does not hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong; `sequence` where it concerns a transfer, `subject` the account, asset or invariant."""
-
-    kind: FaultKind
-    lane: int | None
-    sequence: int | None
-    subject: str
+_NOWHERE: Final[Points] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
     """What the audit read, and what it found; `faults` are in order of lane and sequence, at most a hundred.
 
-    `imbalance` has each asset's sum of all balances, which is zero in a sound ledger.
+    `imbalance` has each asset's sum of all balances, which is zero in a sound ledger. `points` is where each lane
+    ended: what may be signed, and begun at next time.
     """
 
     transfers: int
     lanes: int
     imbalance: dict[str, int]
     faults: tuple[Fault, ...]
+    points: Points
 
     @property
     def sound(self) -> bool:
@@ -79,146 +55,132 @@ class AuditReport:
         return not self.faults
 
 
-@dataclass(slots=True)
-class _Lane:
-    """The replay of one lane."""
-
-    number: int
-    head_sequence: int
-    head_hash: bytes
-    signed: tuple[int, bytes] | None
-    faults: list[Fault] = field(default_factory=list)
-    sequence: int = 0
-    hash: bytes = b""
-    lines: list[bytes] = field(default_factory=list)
-    """Of the link that has begun."""
-    broken: bool = False
-    """Something is missing in it: its hash will not be right, and was told already."""
-    balances: dict[tuple[str, str], int] = field(default_factory=dict)
-    ends: dict[str, int | None] = field(default_factory=dict)
-    owners: dict[str, str | None] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.hash = genesis(self.number)
-
-    def tell(self, kind: FaultKind, sequence: int | None, subject: str) -> None:
-        if len(self.faults) < _FAULTS_TOLD:
-            self.faults.append(Fault(kind, self.number, sequence, subject))
-
-    def replay(self, entry: Entry) -> None:
-        """Take the next transfer. After a fault the stored hash is believed: the next fault is one of its own."""
-        if entry.sequence != self.sequence + 1:
-            self.tell(FaultKind.MISSING, self.sequence + 1, "")
-            self.broken = True
-        self.sequence = entry.sequence
-        self.lines.append(canonical(entry))
-        if entry.hash is not None:
-            self._link(entry, entry.hash)
-        elif self.signed and self.signed[0] == entry.sequence:
-            self.tell(FaultKind.REWRITTEN, entry.sequence, entry.key)
-        giver, taker = (entry.debit, entry.asset), (entry.credit, entry.asset)
-        left = self.balances.get(giver, 0) - entry.amount
-        self.balances[giver] = left
-        self.balances[taker] = self.balances.get(taker, 0) + entry.amount
-        if entry.debit.startswith("acc_"):
-            if left < 0:
-                self.tell(FaultKind.BELOW_FLOOR, entry.sequence, entry.debit)
-            self._belongs(entry.debit, entry)
-        if entry.credit.startswith("acc_"):
-            self.ends[entry.credit] = entry.usable_until_us
-            self._belongs(entry.credit, entry)
-
-    def _link(self, last: Entry, found: bytes) -> None:
-        if link_hash(self.hash, self.lines) != found and not self.broken:
-            self.tell(FaultKind.ALTERED, last.sequence, last.key)
-        if self.signed and self.signed[0] == last.sequence and self.signed[1] != found:
-            self.tell(FaultKind.REWRITTEN, last.sequence, last.key)
-        self.hash = found
-        self.lines.clear()
-        self.broken = False
-
-    def _belongs(self, bucket: str, entry: Entry) -> None:
-        if self.owners.setdefault(bucket, entry.line_id) != entry.line_id:
-            self.tell(FaultKind.ORPHAN, entry.sequence, bucket)
-
-    def finish(self) -> None:
-        """Hold the end of the chain against the stored head and the signed one."""
-        if self.lines or (self.sequence, self.hash) != (self.head_sequence, self.head_hash):
-            self.tell(FaultKind.HEAD, min(self.sequence, self.head_sequence) + 1, "")
-        if self.signed and self.signed[0] > self.sequence:
-            self.tell(FaultKind.TRUNCATED, self.sequence + 1, "")
-
-
-async def audit(
-    connection: Connection, *, progress: Progress | None = None, signed: Heads | None = None
-) -> AuditReport:
-    """Replay the whole ledger on a connection that reads one snapshot (`Database.read`).
-
-    `progress` hears (done, total) every ten thousand transfers; `signed` are heads exported before. Changes nothing.
+class Audit:
+    """An audit that can be asked how far it came. `start` are the points to begin at, the first transfer where there is
+    none; `signed` those that the chains must pass. Of an interrupted one that goes on, `faults` are what was found
+    before, and `unfinished` the lanes in whose midst it was.
     """
-    cursor = await connection.execute("SELECT lane, head_sequence, head_hash FROM ledger.lanes ORDER BY lane")
-    heads = await cursor.fetchall()
-    total = sum(sequence for _, sequence, _ in heads)
-    done = 0
-    faults: list[Fault] = []
-    imbalance: dict[str, int] = {}
-    for number, sequence, digest in heads:
-        lane = _Lane(number, sequence, digest, signed.lanes.get(number) if signed else None)
-        async for page in _pages(connection, number):
-            for entry in page:
-                lane.replay(entry)
-            done += len(page)
+
+    def __init__(
+        self,
+        *,
+        start: Points = _NOWHERE,
+        signed: Points = _NOWHERE,
+        faults: Sequence[Fault] = (),
+        unfinished: Collection[int] = (),
+    ) -> None:
+        self._start = start
+        self._resumed = frozenset(unfinished)
+        self._signed = signed
+        self._earlier = tuple(faults)
+        self._lanes: list[LaneReplay] = []
+        self._found: list[Fault] = []
+        self._done = 0
+
+    async def run(
+        self,
+        connections: Sequence[Connection],
+        *,
+        progress: Progress | None = None,
+        on_lane: Callable[[], None] | None = None,
+    ) -> AuditReport:
+        """Replay on connections that all see one snapshot (`snapshots.snapshot`); changes nothing.
+
+        `progress` hears (done, total) every page of transfers; `on_lane` is called when a lane is done. When it is
+        cancelled, `reached` and `faults` say what was done.
+        """
+        cursor = await connections[0].execute(
+            "SELECT l.lane, l.head_sequence, l.head_hash FROM ledger.lanes AS l ORDER BY l.lane"
+        )
+        for lane, sequence, digest in await cursor.fetchall():
+            self._lanes.append(
+                LaneReplay(
+                    lane,
+                    head=(sequence, digest),
+                    start=self._start.get(lane),
+                    signed=self._signed.get(lane),
+                    resumed=lane in self._resumed,
+                )
+            )
+        total = sum(lane.transfers for lane in self._lanes)
+
+        def advance(transfers: int) -> None:
+            self._done += transfers
             if progress:
-                progress(done, max(total, done))
-        lane.finish()
-        await _compare(connection, lane, imbalance)
-        faults += lane.faults
-    if signed:
-        present = {number for number, _, _ in heads}
-        faults += [Fault(FaultKind.TRUNCATED, gone, 1, "") for gone in sorted(set(signed.lanes) - present)]
-    faults += [Fault(FaultKind.UNBALANCED, None, None, asset) for asset, rest in sorted(imbalance.items()) if rest]
-    faults += [
-        Fault(FaultKind.INVARIANT, found.lane, None, f"{found.invariant} {found.subject}")
-        for found in await violations(connection, sums=False)
-    ]
-    if progress:
-        progress(done, done)
-    return AuditReport(done, len(heads), imbalance, tuple(faults[:_FAULTS_TOLD]))
+                progress(self._done, max(total, self._done))
+
+        async def replay(lane: LaneReplay, connection: Connection) -> None:
+            await lane.begin(connection)
+            async with contextlib.aclosing(lane.pages(connection)) as pages:
+                async for transfers in pages:
+                    advance(transfers)
+            lane.finish()
+            await lane.compare(connection)
+            if on_lane:
+                on_lane()
+
+        async def look(name: str, connection: Connection) -> None:
+            for found in await violations_of(connection, name):
+                self._found.append(Fault(FaultKind.INVARIANT, found.lane, None, f"{name} {found.subject}"))
+
+        # What is standing first, so that nothing is left to do when the last transfer is replayed.
+        work: deque[Work] = deque(partial(look, name) for name in STANDING)
+        work += (partial(replay, lane) for lane in self._lanes)
+        await _shared_out(work, connections)
+        advance(0)
+        return self._report()
+
+    @property
+    def reached(self) -> dict[int, Point]:
+        """Where each lane's replay stands."""
+        return {lane.number: lane.reached() for lane in self._lanes} or dict(self._start)
+
+    @property
+    def unfinished(self) -> frozenset[int]:
+        """The lanes that were not held against all that is stored, and are to be when the audit goes on."""
+        if not self._lanes:
+            return self._resumed
+        return frozenset(lane.number for lane in self._lanes if lane.is_whole and not lane.is_compared)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What was found of the chains so far; an invariant is looked at anew each time."""
+        return tuple(dict.fromkeys((*self._earlier, *(fault for lane in self._lanes for fault in lane.faults))))
+
+    def _report(self) -> AuditReport:
+        imbalance: dict[str, int] = {}
+        for lane in self._lanes:
+            for asset, rest in lane.sums.items():
+                imbalance[asset] = imbalance.get(asset, 0) + rest
+        present = {lane.number for lane in self._lanes}
+        gone = sorted({*self._signed, *self._start} - present)
+        faults = [
+            *self.faults,
+            *(Fault(FaultKind.TRUNCATED, lane, 1, "") for lane in gone),
+            *(Fault(FaultKind.UNBALANCED, None, None, asset) for asset, rest in sorted(imbalance.items()) if rest),
+            *self._found,
+        ]
+        return AuditReport(self._done, len(self._lanes), imbalance, tuple(faults[:FAULTS_TOLD]), self.reached)
 
 
-async def _pages(connection: Connection, lane: int) -> AsyncIterator[list[Entry]]:
-    """A lane's transfers in order, a page at a time."""
-    cursor = connection.cursor("audit_transfers", row_factory=tuple_row)
-    async with cursor:
-        await cursor.execute(
-            f"SELECT {COLUMNS} FROM ledger.transfers WHERE lane = %s ORDER BY sequence", (lane,), binary=True
-        )
-        while page := await cursor.fetchmany(_PAGE):
-            yield [Entry._make(row) for row in page]
+async def audit(connection: Connection, *, progress: Progress | None = None, signed: Points = _NOWHERE) -> AuditReport:
+    """Replay the whole ledger on one connection that reads one snapshot (`Database.read`)."""
+    return await Audit(signed=signed).run([connection], progress=progress)
 
 
-async def _compare(connection: Connection, lane: _Lane, imbalance: dict[str, int]) -> None:
-    """Hold the lane's stored balances and ends against the replayed ones, and add them up per asset."""
-    cursor = connection.cursor("audit_balances", row_factory=tuple_row)
-    async with cursor:
-        await cursor.execute(
-            """
-            SELECT code, asset, balance, NULL::bigint, NULL FROM ledger.house_accounts WHERE lane = %(lane)s
-            UNION ALL
-            SELECT id, asset, balance, (extract(epoch FROM usable_until) * 1000000)::bigint, line_id
-            FROM ledger.buckets WHERE lane = %(lane)s
-            """,
-            {"lane": lane.number},
-            binary=True,
-        )
-        while page := await cursor.fetchmany(_PAGE):
-            for account, asset, balance, usable_until_us, line_id in page:
-                imbalance[asset] = imbalance.get(asset, 0) + balance
-                if lane.balances.pop((account, asset), None) != balance:
-                    lane.tell(FaultKind.BALANCE, None, account)
-                elif line_id is not None and lane.ends.get(account) != usable_until_us:
-                    lane.tell(FaultKind.VALIDITY, None, account)
-                elif line_id is not None and lane.owners.get(account) != line_id:
-                    lane.tell(FaultKind.ORPHAN, None, account)
-    for account, _ in lane.balances:
-        lane.tell(FaultKind.ORPHAN, None, account)
+async def _shared_out(work: deque[Work], connections: Sequence[Connection]) -> None:
+    """Have each connection take the next piece of work until there is none."""
+
+    async def busy(connection: Connection) -> None:
+        async with linear(connection):
+            while work:
+                await work.popleft()(connection)
+
+    tasks = [asyncio.ensure_future(busy(connection)) for connection in connections]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        # Where one failed or all were cancelled, the others stop before their connections are taken away.
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -6,61 +6,80 @@ The document is JSON. Its signature is over the canonical text of everything els
 import base64
 import binascii
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from topup.kernel.errors import Invalid
+from topup.ledger.points import Point, ends
 from topup.platform.database import Connection
 from topup.platform.keys import KeyRing
 
 PURPOSE: Final = "ledger-heads"
 """The purpose of the keys that sign heads."""
 
-_FORMAT: Final = "topup-ledger-heads-1"
+Read = TypeVar("Read")
+
+FORMAT: Final = "topup-ledger-heads-2"
+"""The second: a head also says, by a digest, what every account had there."""
 
 
 class HeadsRejected(Invalid):
     """`heads_unreadable` (no such document) or `heads_forged` (the signature is none of ours, or not of this text)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heads:
-    """Where each lane stood: the sequence and hash of its last transfer."""
-
-    lanes: Mapping[int, tuple[int, bytes]]
-
-
 async def head_export(connection: Connection, keyring: KeyRing, *, now: datetime) -> dict[str, Any]:
+    """The heads as they stand, signed. Nothing is checked: of a point that an audit reached, more is known."""
+    return head_document(await ends(connection), keyring, now=now)
+
+
+def head_document(points: Mapping[int, Point], keyring: KeyRing, *, now: datetime) -> dict[str, Any]:
     """The heads of all lanes, signed; keep it where whoever may change the database may not."""
-    cursor = await connection.execute("SELECT lane, head_sequence, head_hash FROM ledger.lanes ORDER BY lane")
-    document: dict[str, Any] = {
-        "format": _FORMAT,
-        "exported_at": now.isoformat(),
-        "lanes": [
-            {"lane": lane, "sequence": sequence, "hash": digest.hex()}
-            for lane, sequence, digest in await cursor.fetchall()
-        ],
+    document = {"format": FORMAT, "exported_at": now.isoformat(), "lanes": lanes_of(points)}
+    return sealed(document, keyring, PURPOSE)
+
+
+def read_heads(document: Any, keyring: KeyRing) -> dict[int, Point]:
+    """The heads of an exported document, after its signature held; raises HeadsRejected."""
+    return opened(document, keyring, PURPOSE, FORMAT, lambda found: points_of(found["lanes"]))
+
+
+def lanes_of(points: Mapping[int, Point]) -> list[dict[str, Any]]:
+    """Points as JSON has them."""
+    return [
+        {"lane": lane, "sequence": point.sequence, "hash": point.hash.hex(), "balances": point.balances.hex()}
+        for lane, point in sorted(points.items())
+    ]
+
+
+def points_of(lanes: Any) -> dict[int, Point]:
+    """The same read; raises KeyError, TypeError or ValueError for anything else."""
+    return {
+        int(row["lane"]): Point(int(row["sequence"]), bytes.fromhex(row["hash"]), bytes.fromhex(row["balances"]))
+        for row in lanes
     }
-    kid, signature = keyring.sign(PURPOSE, _canonical(document))
+
+
+def sealed(document: dict[str, Any], keyring: KeyRing, purpose: str) -> dict[str, Any]:
+    """The document with its signature."""
+    kid, signature = keyring.sign(purpose, _canonical(document))
     return {**document, "kid": kid, "signature": base64.b64encode(signature).decode()}
 
 
-def read_heads(document: Any, keyring: KeyRing) -> Heads:
-    """The heads of an exported document, after its signature held; raises HeadsRejected."""
+def opened(document: Any, keyring: KeyRing, purpose: str, form: str, read: Callable[[dict[str, Any]], Read]) -> Read:
+    """What `read` makes of a sealed document, after its signature held; raises HeadsRejected."""
     try:
-        signed = {name: document[name] for name in ("format", "exported_at", "lanes")}
-        kid, signature = document["kid"], base64.b64decode(document["signature"], validate=True)
-        lanes = {int(row["lane"]): (int(row["sequence"]), bytes.fromhex(row["hash"])) for row in signed["lanes"]}
-        readable = signed["format"] == _FORMAT and isinstance(kid, str)
-    except (KeyError, TypeError, ValueError, binascii.Error) as error:
+        signed = {name: value for name, value in document.items() if name not in {"kid", "signature"}}
+        kid, signature = str(document["kid"]), base64.b64decode(document["signature"], validate=True)
+        readable = signed["format"] == form
+        found = read(signed) if readable else None
+    except (AttributeError, KeyError, TypeError, ValueError, binascii.Error) as error:
         raise HeadsRejected("heads_unreadable") from error
-    if not readable:
+    if found is None:
         raise HeadsRejected("heads_unreadable")
-    if not keyring.verify(PURPOSE, kid, signature, _canonical(signed)):
+    if not keyring.verify(purpose, kid, signature, _canonical(signed)):
         raise HeadsRejected("heads_forged")
-    return Heads(lanes)
+    return found
 
 
 def _canonical(document: Mapping[str, Any]) -> bytes:

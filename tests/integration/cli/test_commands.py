@@ -240,6 +240,28 @@ def test_exported_heads_are_believed_only_as_they_were_signed(demonstration: Pat
     assert "Traceback" not in forged.err + nonsense.err
 
 
+def test_an_audit_goes_on_from_a_head(demonstration: Path, tmp_path: Path) -> None:
+    head = tmp_path / "head.json"
+    assert topup(demonstration, "audit", "head", "--out", str(head)).code == 0
+    printed = json.loads(topup(demonstration, "audit", "head").out)
+    assert printed["lanes"] == json.loads(head.read_text())["lanes"]
+    assert recharge(demonstration, "13800138009", "30")[0] == 0
+    whole = json.loads(topup(demonstration, "audit", "--json", "--heads", str(head)).out)
+    since = json.loads(topup(demonstration, "audit", "--json", "--from", str(head)).out)
+    assert (whole["sound"], whole["whole"], since["sound"], since["whole"]) == (True, True, True, False)
+    assert 0 < since["transfers"] < whole["transfers"]
+    told = topup(demonstration, "audit", "--from", str(head))
+    assert "What came before was not replayed" in told.out
+    assert topup(demonstration, "audit", "--from", __file__).code == 1
+    assert topup(demonstration, "audit", "--from", str(head), "--resume").code == 2
+
+
+def test_there_is_nothing_to_resume_where_nothing_was_interrupted(demonstration: Path) -> None:
+    nothing = topup(demonstration, "audit", "--resume")
+    assert (nothing.code, nothing.out) == (1, "")
+    assert "No audit was interrupted here" in nothing.err
+
+
 def test_a_ledger_that_was_tampered_with_fails_the_audit(demonstration: Path) -> None:
     assert recharge(demonstration, "13800138008", "20")[0] == 0
     with EmbeddedServer.start(demonstration) as server, psycopg.connect(server.url) as connection:

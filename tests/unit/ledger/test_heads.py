@@ -1,11 +1,14 @@
 """Exported heads are believed only as they were signed."""
 
-import base64
 import json
+from datetime import UTC, datetime
 
 import pytest
 
-from topup.ledger.heads import PURPOSE, HeadsRejected, _canonical, read_heads
+from topup.ledger.checkpoints import Checkpoint, keep, kept
+from topup.ledger.faults import Fault, FaultKind
+from topup.ledger.heads import HeadsRejected, head_document, read_heads
+from topup.ledger.points import Point
 from topup.platform.keys import KeyRing
 
 
@@ -14,19 +17,16 @@ def keyring(tmp_path):
     return KeyRing(tmp_path / "keys")
 
 
-def signed(keyring, purpose=PURPOSE):
-    document = {
-        "format": "topup-ledger-heads-1",
-        "exported_at": "2026-03-01T12:00:00+00:00",
-        "lanes": [{"lane": 0, "sequence": 7, "hash": "ab" * 32}, {"lane": 1, "sequence": 0, "hash": "cd" * 32}],
-    }
-    kid, signature = keyring.sign(purpose, _canonical(document))
-    return document | {"kid": kid, "signature": base64.b64encode(signature).decode()}
+FAULTS = (Fault(FaultKind.ALTERED, 3, 17, "key"), Fault(FaultKind.UNBALANCED, None, None, "CNY"))
+POINTS = {0: Point(7, b"\xab" * 32, b"\x01" * 32), 1: Point(0, b"\xcd" * 32, b"\x02" * 32)}
+
+
+def signed(keyring):
+    return head_document(POINTS, keyring, now=datetime(2026, 3, 1, 12, tzinfo=UTC))
 
 
 def test_what_was_signed_is_read_even_after_it_travelled_as_json(keyring):
-    heads = read_heads(json.loads(json.dumps(signed(keyring), indent=4)), keyring)
-    assert heads.lanes == {0: (7, bytes.fromhex("ab" * 32)), 1: (0, bytes.fromhex("cd" * 32))}
+    assert read_heads(json.loads(json.dumps(signed(keyring), indent=4)), keyring) == POINTS
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,8 @@ def test_what_was_signed_is_read_even_after_it_travelled_as_json(keyring):
         lambda d: d["lanes"].pop(),
         lambda d: d["lanes"][0].update(sequence=6),
         lambda d: d["lanes"][0].update(hash="00" * 32),
+        lambda d: d["lanes"][0].update(balances="00" * 32),
+        lambda d: d.update(note="put in"),
         lambda d: d.update(exported_at="2025-01-01T00:00:00+00:00"),
         lambda d: d.update(kid="0" * 16),
         lambda d: d.update(signature="A" * 86 + "=="),
@@ -48,9 +50,27 @@ def test_what_was_changed_afterwards_is_refused(keyring, change):
     assert caught.value.code == "heads_forged"
 
 
-def test_a_signature_for_another_purpose_is_none(keyring):
+def test_a_checkpoint_is_no_head_and_a_head_no_checkpoint(keyring, tmp_path):
+    """Signed by the same ring, for another purpose and of another form."""
+    file = tmp_path / "file.json"
+    keep(file, Checkpoint(POINTS, FAULTS, frozenset({1})), keyring, now=datetime(2026, 3, 1, 12, tzinfo=UTC))
+    assert kept(file, keyring) == Checkpoint(POINTS, FAULTS, frozenset({1}))
     with pytest.raises(HeadsRejected):
-        read_heads(signed(keyring, "receipts"), keyring)
+        read_heads(json.loads(file.read_text()) | {"format": signed(keyring)["format"]}, keyring)
+    file.write_text(json.dumps(signed(keyring)))
+    with pytest.raises(HeadsRejected):
+        kept(file, keyring)
+
+
+def test_a_checkpoint_that_is_not_there_or_cut_short_is_said_to_be_so(keyring, tmp_path):
+    file = tmp_path / "file.json"
+    with pytest.raises(HeadsRejected) as caught:
+        kept(file, keyring)
+    assert caught.value.code == "checkpoint_missing"
+    file.write_text('{"format": ')
+    with pytest.raises(HeadsRejected) as caught:
+        kept(file, keyring)
+    assert caught.value.code == "heads_unreadable"
 
 
 @pytest.mark.parametrize(

@@ -164,23 +164,7 @@ def _add_orders(app: typer.Typer, runtime: "Runtime") -> None:
 
 
 def _add_care(app: typer.Typer, runtime: "Runtime") -> None:
-    @app.command(help=say("audit.help"), rich_help_panel=_CARE)
-    def audit(
-        *,
-        heads: Annotated[Path | None, typer.Option("--heads", help=say("option.heads"), show_default=False)] = None,
-        export: Annotated[
-            Path | None, typer.Option("--export-heads", help=say("option.export_heads"), show_default=False)
-        ] = None,
-        as_json: Json = False,
-        data_dir: DataDir = None,
-    ) -> None:
-        from topup.channels.cli.auditing import audit_ledger
-        from topup.channels.cli.running import run
-
-        run(
-            lambda settings: audit_ledger(runtime, settings, heads=heads, export=export, as_json=as_json),
-            data_dir=data_dir,
-        )
+    _add_audit(app, runtime)
 
     @app.command(help=say("doctor.help"), rich_help_panel=_CARE)
     def doctor(*, as_json: Json = False, data_dir: DataDir = None) -> None:
@@ -188,6 +172,47 @@ def _add_care(app: typer.Typer, runtime: "Runtime") -> None:
         from topup.channels.cli.running import run
 
         run(lambda settings: examine(runtime, settings, as_json=as_json), data_dir=data_dir)
+
+
+def _add_audit(app: typer.Typer, runtime: "Runtime") -> None:
+    group = _group("audit", say("audit.help"))
+    group.info.no_args_is_help = False
+
+    @group.callback(invoke_without_command=True)
+    def audit(
+        context: typer.Context,
+        *,
+        heads: Annotated[Path | None, typer.Option("--heads", help=say("option.heads"), show_default=False)] = None,
+        start: Annotated[Path | None, typer.Option("--from", help=say("option.from_head"), show_default=False)] = None,
+        resume: Annotated[bool, typer.Option("--resume", help=say("option.resume"))] = False,
+        export: Annotated[
+            Path | None, typer.Option("--export-heads", help=say("option.export_heads"), show_default=False)
+        ] = None,
+        as_json: Json = False,
+        data_dir: DataDir = None,
+    ) -> None:
+        if context.invoked_subcommand is not None:
+            return
+        if start and resume:
+            raise typer.BadParameter(say("audit.from_or_resume"), param_hint="--resume")
+        from topup.channels.cli.auditing import Wanted, audit_ledger
+        from topup.channels.cli.running import run
+
+        wanted = Wanted(heads=heads, start=start, resume=resume, export=export, as_json=as_json)
+        run(lambda settings: audit_ledger(runtime, settings, wanted), data_dir=data_dir)
+
+    @group.command(help=say("audit_head.help"))
+    def head(
+        *,
+        file: Annotated[Path | None, typer.Option("--out", help=say("option.out"), show_default=False)] = None,
+        data_dir: DataDir = None,
+    ) -> None:
+        from topup.channels.cli.auditing import export_head
+        from topup.channels.cli.running import run
+
+        run(lambda settings: export_head(runtime, settings, file=file), data_dir=data_dir)
+
+    app.add_typer(group, rich_help_panel=_CARE)
 
 
 def _add_files(app: typer.Typer, runtime: "Runtime") -> None:

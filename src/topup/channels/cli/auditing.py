@@ -1,7 +1,11 @@
-"""`topup audit`: the whole ledger replayed, with its signed heads where they were kept."""
+"""`topup audit`: the ledger replayed, whole or from a point on, with its signed heads where they were kept."""
 
 import asyncio
+import contextlib
 import json
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,34 +14,114 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from topup.channels.cli.exits import Exit
 from topup.channels.cli.ports import Runtime, Store
-from topup.channels.cli.screen import complain_in_words, err, out, print_json
+from topup.channels.cli.screen import complain_in_words, err, interruption, out, print_json
 from topup.channels.cli.speech import say, sentence_of
-from topup.ledger.audit import AuditReport, Fault, audit
-from topup.ledger.heads import Heads, HeadsRejected, head_export, read_heads
+from topup.kernel.errors import Unavailable
+from topup.ledger.audit import Audit, AuditReport
+from topup.ledger.checkpoints import FILE, Checkpoint, keep, kept
+from topup.ledger.faults import Fault
+from topup.ledger.heads import HeadsRejected, head_document, head_export, read_heads
+from topup.ledger.points import Point
+from topup.ledger.snapshots import snapshot
 from topup.platform.i18n import format_number
 from topup.platform.settings import Settings
 
 
-async def audit_ledger(
-    runtime: Runtime, settings: Settings, *, heads: Path | None, export: Path | None, as_json: bool
-) -> Exit:
-    """Replay the ledger, compare it with `heads`, and write the heads of a sound one to `export`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What kind of audit: compared with `heads`, from the head `start` on, going on where one was interrupted."""
+
+    heads: Path | None = None
+    start: Path | None = None
+    resume: bool = False
+    export: Path | None = None
+    as_json: bool = False
+
+    def again(self) -> str:
+        """The command that goes on with it."""
+        words = ["topup", "audit", "--resume"]
+        for option, file in (("--heads", self.heads), ("--export-heads", self.export)):
+            words += [option, str(file)] if file else []
+        return shlex.join(words)
+
+
+async def audit_ledger(runtime: Runtime, settings: Settings, wanted: Wanted) -> Exit:
+    """Replay the ledger, and write the heads of a sound one to `wanted.export`.
 
     REFUSED when the ledger is not sound. Raises HeadsRejected.
     """
     async with runtime.store(settings) as store:
-        signed = await asyncio.to_thread(_read_heads, heads, store) if heads else None
-        report = await _replay(store, signed, silent=as_json)
-        if export is not None and report.sound:
-            await _export(store, export)
-    if as_json:
-        print_json(_report_json(report))
+        report = await _replay(store, await asyncio.to_thread(_beginning, wanted, store), wanted)
+        if wanted.export is not None and report.sound:
+            now = await store.database.roughly_now()
+            _write(head_document(report.points, store.keyring, now=now), wanted.export)
+    if wanted.as_json:
+        print_json(_report_json(report, wanted))
     else:
-        _tell(report, export)
+        _tell(report, wanted)
     return Exit.DONE if report.sound else Exit.REFUSED
 
 
-async def _replay(store: Store, signed: Heads | None, *, silent: bool) -> AuditReport:
+async def export_head(runtime: Runtime, settings: Settings, *, file: Path | None) -> Exit:
+    """Write the signed heads as they stand to `file`, or to standard output. Nothing is audited."""
+    async with runtime.store(settings) as store, store.database.read() as transaction:
+        document = await head_export(transaction.connection, store.keyring, now=transaction.now)
+    if file is None:
+        print_json(document)
+        return Exit.DONE
+    _write(document, file)
+    out.print(f"[green]✓[/] {escape(say('audit.exported', file=file))}")
+    return Exit.DONE
+
+
+def _beginning(wanted: Wanted, store: Store) -> Audit:
+    signed = _heads(wanted.heads, store)
+    if wanted.resume:
+        before = kept(store.settings.data_dir / FILE, store.keyring)
+        return Audit(start=before.points, signed=signed, faults=before.faults, unfinished=before.unfinished)
+    return Audit(start=_heads(wanted.start, store), signed=signed)
+
+
+def _heads(path: Path | None, store: Store) -> dict[int, Point]:
+    if path is None:
+        return {}
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise HeadsRejected("heads_unreadable") from error
+    return read_heads(document, store.keyring)
+
+
+async def _replay(store: Store, audit: Audit, wanted: Wanted) -> AuditReport:
+    """Replay behind a bar. Whatever interrupts it, what was done is kept, and a whole one needs no checkpoint."""
+    file = store.settings.data_dir / FILE
+    now = await store.database.roughly_now()
+
+    def note() -> None:
+        keep(file, Checkpoint(audit.reached, audit.faults, audit.unfinished), store.keyring, now=now)
+
+    try:
+        with _bar(silent=wanted.as_json) as (bar, task):
+            async with snapshot(store.database) as connections:
+                report = await audit.run(
+                    connections,
+                    progress=lambda done, total: bar.update(task, completed=done, total=total),
+                    on_lane=note,
+                )
+    except (asyncio.CancelledError, Unavailable) as error:
+        note()
+        words = escape(say("audit.interrupted", command=wanted.again()))
+        if isinstance(error, Unavailable):
+            err.print(words)
+        else:
+            interruption.tell(f"[dim]{words}[/]")
+        raise
+    file.unlink(missing_ok=True)
+    return report
+
+
+@contextlib.contextmanager
+def _bar(*, silent: bool) -> Iterator[tuple[Progress, Any]]:
     bar = Progress(
         TextColumn("[dim]{task.description}[/]"),
         BarColumn(),
@@ -48,36 +132,19 @@ async def _replay(store: Store, signed: Heads | None, *, silent: bool) -> AuditR
         disable=silent or not err.is_terminal,
     )
     with bar:
-        task = bar.add_task(say("audit.running"), total=None)
-        async with store.database.read() as transaction:
-            return await audit(
-                transaction.connection,
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
-                signed=signed,
-            )
+        yield bar, bar.add_task(say("audit.running"), total=None)
 
 
-def _read_heads(path: Path, store: Store) -> Heads:
-    try:
-        document = json.loads(path.read_text("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise HeadsRejected("heads_unreadable") from error
-    return read_heads(document, store.keyring)
+def _write(document: dict[str, Any], path: Path) -> None:
+    path.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
 
 
-async def _export(store: Store, path: Path) -> None:
-    async with store.database.read() as transaction:
-        document = await head_export(transaction.connection, store.keyring, now=transaction.now)
-    text = json.dumps(document, indent=2) + "\n"
-    await asyncio.to_thread(path.write_text, text, "utf-8")
-
-
-def _tell(report: AuditReport, export: Path | None) -> None:
+def _tell(report: AuditReport, wanted: Wanted) -> None:
     if report.sound:
         figures = {"transfers": format_number(report.transfers, "en"), "lanes": report.lanes}
-        out.print(f"[green]✓[/] {say('audit.good', **figures)}")
-        if export is not None:
-            out.print(f"  [dim]{escape(say('audit.exported', file=export))}[/]")
+        out.print(f"[green]✓[/] {say('audit.good' if wanted.start is None else 'audit.good_since', **figures)}")
+        if wanted.export is not None:
+            out.print(f"  [dim]{escape(say('audit.exported', file=wanted.export))}[/]")
         return
     for fault in report.faults:
         err.print(f"  {escape(_words(fault))}")
@@ -89,9 +156,10 @@ def _words(fault: Fault) -> str:
     return sentence_of(f"fault_{fault.kind.value}", facts) or f"{fault.kind.value} {facts}"
 
 
-def _report_json(report: AuditReport) -> dict[str, Any]:
+def _report_json(report: AuditReport, wanted: Wanted) -> dict[str, Any]:
     return {
         "sound": report.sound,
+        "whole": wanted.start is None,
         "transfers": report.transfers,
         "lanes": report.lanes,
         "imbalance": report.imbalance,

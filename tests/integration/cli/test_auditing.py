@@ -1,0 +1,82 @@
+"""`topup audit` interrupted and gone on with: what it keeps, and what it says."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from tests.support.ledger import credit, do, fresh_line
+from topup.channels.cli import screen
+from topup.channels.cli.auditing import Wanted, audit_ledger
+from topup.channels.cli.exits import Exit
+from topup.channels.cli.ports import Store
+from topup.kernel.errors import Unavailable
+from topup.ledger.checkpoints import FILE, kept
+from topup.ledger.heads import HeadsRejected
+from topup.ledger.replay import LaneReplay
+from topup.platform.keys import KeyRing
+from topup.platform.settings import Settings
+
+
+class Runtime:
+    """An installation that is a test's database."""
+
+    def __init__(self, store):
+        self._store = store
+
+    @contextlib.asynccontextmanager
+    async def store(self, _settings):
+        yield self._store
+
+
+@pytest.fixture
+async def store(database, database_url, tmp_path, monkeypatch):
+    monkeypatch.setattr("topup.ledger.replay._PAGE", 5)
+    monkeypatch.setattr(screen.interruption, "_is_said", False)
+    settings = Settings(database_url=database_url, data_dir=tmp_path, demo=True)
+    for lane in (3, 5):
+        for _ in range(6):
+            await do(database, *[credit(fresh_line(lane), lane=lane) for _ in range(3)])
+    return Store(settings, database, KeyRing(tmp_path / "keys"), None)
+
+
+def interrupt(monkeypatch, error):
+    """Have the seventh page end with an error."""
+    pages = iter(range(100))
+    replay = LaneReplay._replay
+
+    def interrupted(lane, page):
+        replay(lane, page)
+        if next(pages) == 3:
+            raise error
+
+    monkeypatch.setattr(LaneReplay, "_replay", interrupted)
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), Unavailable("database_lost")], ids=["Ctrl-C", "lost"])
+async def test_an_interrupted_audit_says_how_to_go_on_and_does(store, monkeypatch, capsys, tmp_path, error):
+    head = tmp_path / "head.json"
+    with monkeypatch.context() as patched:
+        interrupt(patched, error)
+        with pytest.raises(type(error)):
+            await audit_ledger(Runtime(store), store.settings, Wanted(export=head))
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"topup audit --resume --export-heads {head}" in said.replace("\n", "")
+    done = sum(point.sequence for point in kept(tmp_path / FILE, store.keyring).points.values())
+    assert 0 < done < 36
+    assert await audit_ledger(Runtime(store), store.settings, Wanted(resume=True, as_json=True)) is Exit.DONE
+    assert f'"transfers": {36 - done}' in capsys.readouterr().out
+    with pytest.raises(HeadsRejected):
+        await audit_ledger(Runtime(store), store.settings, Wanted(resume=True))
+
+
+async def test_a_checkpoint_that_was_edited_is_not_believed(store, monkeypatch):
+    with monkeypatch.context() as patched:
+        interrupt(patched, asyncio.CancelledError())
+        with pytest.raises(asyncio.CancelledError):
+            await audit_ledger(Runtime(store), store.settings, Wanted())
+    file = store.settings.data_dir / FILE
+    file.write_text(file.read_text().replace('"unfinished": [', '"unfinished": [9, '))
+    with pytest.raises(HeadsRejected) as caught:
+        await audit_ledger(Runtime(store), store.settings, Wanted(resume=True))
+    assert caught.value.code in {"heads_forged", "heads_unreadable"}
