@@ -155,8 +155,9 @@ def test_what_a_bucket_serves(scope, fits):
     assert serves(scope, replace(PLAIN, zone="roaming", countries=("HK",), area="near")) is fits
 
 
-def test_an_allowance_pays_for_the_steps_that_begin_before_its_end():
-    found = rated(PLAIN, call(300), minutes(999, usable_until=at("2026-01-02 12:01:30")))
+@pytest.mark.parametrize("end", ["2026-01-02 12:01:30", "2026-01-02 12:02:00"])
+def test_an_allowance_pays_for_the_steps_that_begin_before_its_end(end):
+    found = rated(PLAIN, call(300), minutes(999, usable_until=at(end)))
     assert parts(found) == [("usage_allowance", 120, 120), ("usage_rated", 180, 45)]
 
 
