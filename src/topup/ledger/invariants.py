@@ -62,9 +62,16 @@ STANDING: Final[Mapping[str, str]] = {
     """,
     "holds_are_of_their_line": """
         SELECT h.lane, h.id
-        FROM ledger.holds AS h
-        CROSS JOIN LATERAL unnest(h.bucket_ids) AS p (bucket_id)
-        LEFT JOIN ledger.buckets AS b ON b.lane = h.lane AND b.id = p.bucket_id
+        FROM (
+            SELECT h.lane, h.id, h.line_id, h.asset, h.bucket_ids[1] AS bucket_id
+            FROM ledger.holds AS h WHERE cardinality(h.bucket_ids) = 1
+            UNION ALL
+            SELECT h.lane, h.id, h.line_id, h.asset, p.bucket_id
+            FROM ledger.holds AS h
+            CROSS JOIN LATERAL unnest(h.bucket_ids) AS p (bucket_id)
+            WHERE cardinality(h.bucket_ids) <> 1
+        ) AS h
+        LEFT JOIN ledger.buckets AS b ON b.lane = h.lane AND b.id = h.bucket_id
         WHERE b.id IS NULL OR b.line_id <> h.line_id OR b.asset <> h.asset
     """,
     "keys_have_subjects": """
@@ -72,24 +79,21 @@ STANDING: Final[Mapping[str, str]] = {
         FROM ledger.bound_keys AS k
         LEFT JOIN ledger.holds AS h ON h.lane = k.lane AND h.id = k.subject
         LEFT JOIN ledger.buckets AS b ON b.lane = k.lane AND b.id = k.subject
-        WHERE CASE k.kind WHEN 'expire' THEN b.id WHEN 'hold' THEN h.id WHEN 'settle' THEN h.id WHEN 'release' THEN h.id
-            END IS NULL
+        WHERE CASE k.kind
+            WHEN 'expire' THEN b.id IS NULL
+            WHEN 'release' THEN h.id IS NULL OR h.state = 'open'
+            ELSE h.id IS NULL
+        END
     """,
     "holds_have_keys": """
         SELECT h.lane, h.id
-        FROM ledger.holds AS h
-        LEFT JOIN (
-            SELECT k.lane, k.subject, count(*) FILTER (WHERE k.kind = 'hold') AS made,
-                count(*) FILTER (WHERE k.kind = 'release') AS released
-            FROM ledger.bound_keys AS k
-            WHERE k.kind <> 'expire'
-            GROUP BY k.lane, k.subject
-        ) AS k ON k.lane = h.lane AND k.subject = h.id
-        WHERE k.made IS DISTINCT FROM 1 OR k.released <> CASE h.state
-            WHEN 'open' THEN 0
-            WHEN 'released' THEN 1
-            ELSE least(k.released, 1)
-        END
+        FROM (
+            SELECT h.lane, h.id, 'hold' AS kind FROM ledger.holds AS h
+            UNION ALL
+            SELECT h.lane, h.id, 'release' FROM ledger.holds AS h WHERE h.state = 'released'
+        ) AS h
+        LEFT JOIN ledger.bound_keys AS k ON k.lane = h.lane AND k.subject = h.id AND k.kind = h.kind
+        WHERE k.key IS NULL
     """,
     "settled_is_posted": """
         SELECT h.lane, h.id
