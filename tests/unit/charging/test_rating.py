@@ -262,6 +262,14 @@ def test_what_is_carried_over_midnight_under_a_cap_is_rounded_for_the_day_it_is_
     ]
 
 
+def test_what_is_carried_counts_towards_the_cap_of_its_day():
+    tariff = Rate("v", "voice", "home", 1, 1, Decimal("0.4"), 1, daily_cap_minor=10)
+    first = rated(tariff, call(1, final=False))
+    last = rated(tariff, call(30, before=1, carried=first.carried))
+    assert money(first, last) == 10
+    assert sum(free.waived for free in last.free) == Fraction(24, 10)
+
+
 def test_a_remainder_does_not_pass_a_cap_that_others_have_filled():
     tariff = Rate("v", "voice", "home", 1, 1, Decimal("0.4"), 1, daily_cap_minor=10)
     first = rated(tariff, call(1, final=False))
