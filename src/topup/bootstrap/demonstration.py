@@ -1,5 +1,6 @@
 """What a demonstration begins with: carriers that do not exist, and two lines in their networks."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -38,7 +39,9 @@ async def furnish(transaction: Transaction, *, lanes: int) -> None:
 async def _publish(transaction: Transaction, files: Sequence[Path]) -> None:
     # Slow to load, and needed by the first start alone.
     from topup.catalogue.checking import check  # noqa: PLC0415
-    from topup.catalogue.operations import publish  # noqa: PLC0415
+    from topup.catalogue.operations import AlreadyPublished, publish  # noqa: PLC0415
 
     for file in files:
-        await publish(transaction.connection, check(file), transaction.now)
+        # Another first start may have been quicker: both looked before either had published.
+        with contextlib.suppress(AlreadyPublished):
+            await publish(transaction.connection, check(file), transaction.now)

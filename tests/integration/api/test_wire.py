@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from topup.platform.logging import masked
 from topup.platform.web import protocol
 
 NUMBER = "/api/v1/numbers/13800138000"
@@ -58,3 +59,10 @@ async def test_a_request_whose_answer_takes_long_is_waited_for(still_api, monkey
     head = b"POST /api/v1/quotes HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n"
     sent = [head + b"content-length: %d\r\n\r\n" % len(body), body[:10], body[10:]]
     assert (await until_closed(still_api.url, sent, every_s=0.1)).startswith(b"HTTP/1.1 201")
+
+
+async def test_a_request_s_id_can_be_found_in_a_log(still_api):
+    """What has digits in a row would be masked there as a number."""
+    ids = {(await still_api.client.get(NUMBER)).headers["x-request-id"] for _ in range(20)}
+    assert len(ids) == 20
+    assert all(masked(one) == one for one in ids)

@@ -108,3 +108,13 @@ def test_every_word_of_the_language_has_a_text():
     wanted |= {f"effect_{do}{ending}" for do in ("forfeit", "freeze", "restore") for ending in ("", "_all")}
     for locale in LOCALES:
         assert wanted - set(catalogue(locale, "catalogue")) == set()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--on", "9999-12-31"), ("--ends", "9999-12-31"), ("--since", "0001-01-01"), ("--on", "9999-10-01T00:00+00:00")],
+)
+def test_a_year_in_which_no_line_lives_is_refused(monkeypatch, words):
+    done = explain(monkeypatch, "flow-cayman", "--product", "5", *words)
+    assert done.exit_code == Exit.USAGE
+    assert done.exception is None or isinstance(done.exception, SystemExit)

@@ -22,6 +22,7 @@ from topup.channels.cli.speech import say
 from topup.kernel.errors import Invalid
 from topup.kernel.money import InvalidMoney, Money
 
+_YEARS: Final = range(1970, 2200)
 _NOON: Final = time(12)
 """Of the day of a top-up without a time: what goes by whole days is the same at every hour of it."""
 
@@ -100,14 +101,22 @@ def _money(text: str, carrier: CarrierVersion) -> Money:
 def _moment(text: str, zone: ZoneInfo, *, day: Callable[[date, ZoneInfo], datetime]) -> datetime:
     """`2026-11-05`, of which `day` makes an instant, or `2026-11-05T15:30`, by the clocks of `zone` unless it says so.
 
-    Raises Invalid date_unreadable.
+    Raises Invalid date_unreadable; so is a year in which no line lives: dates near the ends of the calendar have no
+    neighbours.
     """
+    try:
+        moment = _read_moment(text, zone, day)
+    except (ValueError, OverflowError):
+        raise Invalid("date_unreadable") from None
+    if moment.year not in _YEARS:
+        raise Invalid("date_unreadable")
+    return moment
+
+
+def _read_moment(text: str, zone: ZoneInfo, day: Callable[[date, ZoneInfo], datetime]) -> datetime:
     with contextlib.suppress(ValueError):
         return day(date.fromisoformat(text), zone)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Invalid("date_unreadable") from None
+    moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 

@@ -29,6 +29,8 @@ LOCALE_COOKIE: Final = "topup_language"
 LOCALE_QUERY: Final = "lang"
 
 _FACTS: Final = "topup.facts"
+_LETTERS: Final = str.maketrans("0123456789", "ghijkmnpqr")
+"""Ids of requests are without digits: a log masks whatever might be a number."""
 _SERVER_ERROR: Final = 500
 _UNMATCHED: Final = "unmatched"
 
@@ -97,7 +99,7 @@ class Edge:
             # As a GET, whose body the server keeps back.
             scope = {**scope, "method": "GET"}
             scope.pop("extensions", None)
-        facts = _Facts(os.urandom(10).hex(), self._house)
+        facts = _Facts(os.urandom(10).hex().translate(_LETTERS), self._house)
         scope[_FACTS] = facts
         found = self._shortcuts.find(scope["method"], scope["path"])
         status = _SERVER_ERROR
