@@ -284,7 +284,8 @@ class Terminal:
     def __init__(self, data_dir: Path, *words: str) -> None:
         self.master, slave = pty.openpty()
         self.process = subprocess.Popen(
-            ["setsid", "--ctty", sys.executable, "-m", "topup", *words],
+            # A shell that runs the tests in its background lets them ignore Ctrl-C, and so all they start.
+            ["env", "--default-signal=INT", "setsid", "--ctty", sys.executable, "-m", "topup", *words],
             env=environment(data_dir, TERM="xterm"),
             stdin=slave,
             stdout=slave,
