@@ -12,14 +12,17 @@ from topup.orders.queries import HistoryRow, Order, Place, ReceiptRow
 from topup.orders.quotes import StoredQuote, decoded
 from topup.orders.receipts import receipt_number, view
 from topup.orders.states import SETTLED, WHO_MUST_ACT, Cause, OrderState
-from topup.orders.views import OrderView, PaymentView, QuoteGrant, TimelineEntry
+from topup.orders.views import OrderView, PaymentView, QuoteGrant, ReturnedMoney, TimelineEntry
 from topup.payments import queries as paid
 from topup.payments.queries import Capture, Payment, Refund
-from topup.payments.states import PaymentState, RefundState
+from topup.payments.states import Disposition, PaymentState, RefundState
 from topup.platform.database import Connection
 
 _PAYABLE: Final = frozenset({PaymentState.STARTING, PaymentState.PENDING})
 """While the payer can still pay: afterwards nobody is sent to a page where nothing is to be done."""
+
+_NOT_FOR_THE_ORDER: Final = frozenset({Disposition.MISMATCHED, Disposition.LATE})
+"""Money that never could pay its order. Surplus is told apart: it is a second payment of an order that is paid."""
 
 
 async def order_views(connection: Connection, places: Sequence[Place]) -> dict[str, OrderView]:
@@ -110,9 +113,14 @@ def _next_step(state: OrderState, payments: Sequence[PaymentView], *, going_back
     """The message that says what happens now; each is a `next.…` of the catalogue `orders`."""
     if state is OrderState.AWAITING_PAYMENT and payments:
         last = payments[-1].status
+        if any(money.reason == Disposition.MISMATCHED for money in payments[-1].returned):
+            return "payment_mismatched"
         return {"declined": "payment_declined", "pending": "payment_pending"}.get(last, state.value)
     if going_back and state in {OrderState.EXPIRED, OrderState.CANCELLED}:
         return f"{state.value}_refunding"
+    if state in {OrderState.EXPIRED, OrderState.CANCELLED} and any(payment.returned for payment in payments):
+        # Something was charged, though it is back: the plain text would deny it.
+        return f"{state.value}_refunded"
     return state.value
 
 
@@ -129,6 +137,23 @@ def _payment(payment: Payment, captures: Sequence[Capture], refunds: Sequence[Re
         if payment.action and payment.state in _PAYABLE
         else None,
         refunded=Money(back, currency),
+        returned=tuple(
+            _returned(capture, [refund for refund in refunds if refund.reference == capture.reference])
+            for capture in captures
+            if capture.disposition in _NOT_FOR_THE_ORDER
+        ),
+    )
+
+
+def _returned(capture: Capture, refunds: Sequence[Refund]) -> ReturnedMoney:
+    states = {refund.state for refund in refunds}
+    back = states == {RefundState.REFUNDED}
+    standing = "with_person" if RefundState.NEEDS_PERSON in states else "went_back" if back else "going_back"
+    return ReturnedMoney(
+        amount=Money(capture.amount_minor, capture.currency),
+        reason=capture.disposition.value,
+        standing=standing,
+        at=max(refund.state_since for refund in refunds) if back else None,
     )
 
 

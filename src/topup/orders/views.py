@@ -111,6 +111,18 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ReturnedMoney:
+    """Money that came and was not kept, being another amount or currency than asked (`mismatched`) or paid after the
+    order's end (`late`): `reason`. `standing` is `going_back`, `went_back` (then `at` says when) or `with_person`.
+    """
+
+    amount: Money
+    reason: str
+    standing: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentView:
     """An attempt to pay. `action` is what the payer does next: (`redirect`, url)."""
 
@@ -122,6 +134,8 @@ class PaymentView:
     action: tuple[str, str] | None
     refunded: Money
     """What has gone back for certain."""
+    returned: tuple[ReturnedMoney, ...] = ()
+    """What came under it and did not pay the order; a second payment of a paid order is not among it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from babel.dates import get_timezone_location
 
 from topup.catalogue.quantities import amount_text
 from topup.kernel.money import Money, is_currency
-from topup.orders.views import QuoteGrant
+from topup.orders.views import OrderView, QuoteGrant
 from topup.platform.i18n import DEFAULT_LOCALE, format_date, format_datetime, format_money, has_text, translate
 
 
@@ -22,6 +22,21 @@ def method_name(method: str, *, locale: str) -> str:
     """The name of a way to pay; one that has no text is called by its plugin's name."""
     message_id = f"method.{method}"
     return translate(locale, "orders", message_id) if has_text("orders", message_id) else method
+
+
+def returned_words(order: OrderView, *, locale: str) -> list[str]:
+    """What became of money that came and could not pay the order, a sentence or two for each such payment."""
+    return [
+        translate(
+            locale,
+            "orders",
+            f"returned.{money.reason}.{money.standing}",
+            amount=format_money(money.amount, locale),
+            **({"time": format_datetime(money.at, locale, zone=order.zone)} if money.at else {}),
+        )
+        for payment in order.payments
+        for money in payment.returned
+    ]
 
 
 def amount_words(asset: str, amount: int, *, locale: str) -> str:

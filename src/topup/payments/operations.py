@@ -214,6 +214,7 @@ async def request_refunds(
             RefundState.REQUESTED,
             now,
             0,
+            now,
         )
         for capture, amount_minor, reason in wanted
     ]

@@ -69,6 +69,7 @@ class Refund:
     state: RefundState
     created_at: datetime
     tries: int
+    state_since: datetime
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "state", RefundState(self.state))

@@ -84,9 +84,15 @@ async def test_another_amount_or_currency_goes_back_and_the_order_still_waits(sh
     await shop.tells(shop.paid(payment, amount=wrong))
     await shop.run()
     after = await shop.order(order)
-    assert after.status == "awaiting_payment"
+    assert (after.status, after.next_step) == ("awaiting_payment", "payment_mismatched")
+    (told,) = after.payments[0].returned
+    assert (told.amount, told.reason, told.standing) == (wrong, "mismatched", "went_back")
     assert [request.amount for of in shop.gateway.refunds.values() for request in of] == [wrong]
     assert (await shop.house()) == {}
+    await shop.later(minutes=16)
+    await shop.desk.expire()
+    ended = await shop.order(order)
+    assert (ended.status, ended.next_step, ended.payments[0].returned) == ("expired", "expired_refunded", (told,))
 
 
 async def test_paid_in_time_and_heard_of_late_is_delivered(shop):
@@ -107,7 +113,7 @@ async def test_paid_too_late_goes_back(shop):
     await shop.tells(shop.paid(payment))
     await shop.run()
     after = await shop.order(order)
-    assert (after.status, after.payments[0].status, after.next_step) == ("expired", "refunded", "expired")
+    assert (after.status, after.payments[0].status, after.next_step) == ("expired", "refunded", "expired_refunded")
 
 
 async def test_a_cancelled_order_takes_no_money(shop):

@@ -26,7 +26,7 @@ ASKED = [RefundState.SENDING, RefundState.ACCEPTED, RefundState.UNKNOWN]
 
 
 def refund(state, *, age=timedelta(minutes=1), tries=1) -> Refund:
-    return Refund(3, "ref_x", "pay_x", "g1", 5000, "CNY", "late", state, NOW - age, tries)
+    return Refund(3, "ref_x", "pay_x", "g1", 5000, "CNY", "late", state, NOW - age, tries, NOW - age)
 
 
 refunds = st.builds(

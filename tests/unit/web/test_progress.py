@@ -12,7 +12,7 @@ from topup.kernel.ids import OrderId, PaymentId, QuoteId
 from topup.kernel.money import Money
 from topup.kernel.msisdn import Msisdn
 from topup.orders.states import ORDER, WHO_MUST_ACT, Cause, OrderState
-from topup.orders.views import OrderView, PaymentView, QuoteGrant, TimelineEntry
+from topup.orders.views import OrderView, PaymentView, QuoteGrant, ReturnedMoney, TimelineEntry
 from topup.platform.i18n import LOCALES, has_text
 
 START = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
@@ -22,6 +22,9 @@ NEXT_STEPS = (
     "payment_pending",
     "expired_refunding",
     "cancelled_refunding",
+    "payment_mismatched",
+    "expired_refunded",
+    "cancelled_refunded",
 )
 
 
@@ -151,3 +154,35 @@ def test_whoever_paid_twice_reads_where_the_second_payment_is(locale, state, pay
     assert shown.second_payment == (wording.order_text(f"second_payment.{said}") if said else "")
     assert (shown.token == order_page(replace(order, payments=()), wording).token) == (said == "")
     assert masked_page(order, wording).second_payment == ""
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("reason", ["mismatched", "late"])
+@pytest.mark.parametrize(
+    ("standing", "at"), [("going_back", None), ("went_back", START + timedelta(minutes=3)), ("with_person", None)]
+)
+@pytest.mark.parametrize("state", ["awaiting_payment", "expired", "cancelled", "delivered"])
+def test_whoever_paid_what_could_not_be_kept_reads_how_much_came_and_where_it_is(locale, reason, standing, at, state):
+    wording = Wording(locale)
+    payment = replace(
+        a_payment("refunded" if at else "refunding", refunded=5094 if at else 0),
+        returned=(ReturnedMoney(Money(5094, "CNY"), reason, standing, at),),
+    )
+    order = an_order("awaiting_payment", state, payments=(payment,))
+    shown = order_page(order, wording)
+    (said,) = shown.returned
+    assert "50.94" in said
+    assert ("12:03" in said) == (at is not None)
+    assert shown.second_payment == ""
+    assert shown.token != order_page(replace(order, payments=()), wording).token
+    assert "50.94" not in repr(masked_page(order, wording))
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("state", ["expired", "cancelled"])
+@pytest.mark.parametrize("where", ["refunding", "refunded"])
+def test_an_order_that_took_money_and_gave_it_back_never_says_that_nothing_was_charged(locale, state, where):
+    wording = Wording(locale)
+    order = an_order("awaiting_payment", state, next_step=f"{state}_{where}")
+    denial = wording.order_text(f"next.{state}")
+    assert denial not in {order_page(order, wording).next, masked_page(order, wording).next}

@@ -23,6 +23,7 @@ from topup.kernel.errors import Conflict, Invalid, Problem
 from topup.kernel.ids import OrderId, PaymentId, lane_of, new_id
 from topup.kernel.money import InvalidMoney, Money
 from topup.orders.views import OrderView, PaymentView, QuoteView
+from topup.orders.wording import returned_words
 from topup.platform.i18n import format_money
 from topup.platform.settings import Settings
 
@@ -156,11 +157,11 @@ class _Journey:
         return payment
 
     async def _watch(self, order_id: str, payment: PaymentView) -> OrderView:
-        """The order when nothing more happens by itself (it is final, the payment declined), or the patience ends."""
+        """The order once nothing more happens by itself (final, our payment declined or back), or patience ends."""
         deadline = time.monotonic() + self._wanted.wait_s
         order = await self._desk.get_order(order_id=order_id)
         async with _shown(order, silent=self._wanted.as_json) as steps:
-            while not (order.final or _declined(order, payment)) and (left_s := deadline - time.monotonic()) > 0:
+            while not (order.final or _came_to_nothing(order, payment)) and (left_s := deadline - time.monotonic()) > 0:
                 seen = order.status
                 order = await self._desk.wait_for_change(order_id=order_id, seen=seen, timeout_s=min(_LOOK_S, left_s))
                 self._order = order
@@ -168,18 +169,21 @@ class _Journey:
         return order
 
     def _conclude(self, order: OrderView, payment: PaymentView) -> Exit:
-        declined = _declined(order, payment)
-        code = Exit.REFUSED if declined else exit_of_order(order)
+        nothing = _came_to_nothing(order, payment)
+        code = Exit.REFUSED if nothing else exit_of_order(order)
         if self._wanted.as_json:
             print_json({"order": order_json(order), "payment": {"id": payment.id, "status": _status(order, payment)}})
             return code
         face = format_money(order.face, locale())
+        refused = "recharge.declined" if _declined(order, payment) else "recharge.not_delivered"
         words = {
             Exit.DONE: ("[bold green]✓[/]", say("recharge.arrived", amount=face)),
-            Exit.REFUSED: ("[bold red]✗[/]", say("recharge.declined" if declined else "recharge.not_delivered")),
+            Exit.REFUSED: ("[bold red]✗[/]", say(refused)),
             Exit.UNRESOLVED: ("[bold yellow]…[/]", say("recharge.under_way")),
         }[code]
         out.print(f" {words[0]}  [bold]{words[1]}[/]")
+        for sentence in returned_words(order, locale=locale()):
+            out.print(f"    {escape(sentence)}")
         _print_aligned({"recharge.receipt": order.receipt_number, "recharge.order": order.id})
         if code is Exit.UNRESOLVED:
             out.print(f"    [dim]{say('recharge.look_again', id=order.id)}[/]")
@@ -233,6 +237,12 @@ def _status(order: OrderView, payment: PaymentView) -> str:
 def _declined(order: OrderView, payment: PaymentView) -> bool:
     """Whether our attempt was declined and the order still waits for money: nothing of ours is under way."""
     return order.next_step == "payment_declined" and _status(order, payment) == "declined"
+
+
+def _came_to_nothing(order: OrderView, payment: PaymentView) -> bool:
+    """Whether the order still waits, and our attempt will not pay it: declined, or another sum came and it is back."""
+    went_back = order.next_step == "payment_mismatched" and _status(order, payment) == "refunded"
+    return went_back or _declined(order, payment)
 
 
 @asynccontextmanager

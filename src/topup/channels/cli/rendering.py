@@ -9,7 +9,16 @@ from rich.text import Text
 from topup.channels.cli.screen import money_json
 from topup.channels.cli.speech import locale, say
 from topup.orders.views import BalanceView, OrderView, QuoteView
-from topup.orders.wording import amount_words, end_words, line_words, name_in, policy_words, until_words, why_words
+from topup.orders.wording import (
+    amount_words,
+    end_words,
+    line_words,
+    name_in,
+    policy_words,
+    returned_words,
+    until_words,
+    why_words,
+)
 from topup.platform.i18n import format_datetime, format_money, format_time, has_text, translate
 
 _GOOD = frozenset({"delivered", "refunded"})
@@ -70,6 +79,7 @@ def order_details(order: OrderView) -> RenderableType:
     if order.receipt_number:
         facts.add_row(f"  [dim]{say('recharge.receipt')}[/]", order.receipt_number)
     parts += [facts, Text(""), order_steps(order)]
+    parts += [Text(f" {words}") for words in returned_words(order, locale=locale())]
     if has_text("orders", order.next_step):
         parts += [Text(""), Text(f" {_order_text(order.next_step)}")]
     return Group(*parts)

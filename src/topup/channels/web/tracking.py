@@ -8,9 +8,11 @@ from topup.channels.web.progress import Step, steps
 from topup.channels.web.reviewing import GrantRow, MethodRow, grant_rows, method_rows
 from topup.channels.web.wording import Said, Wording
 from topup.orders.views import MethodView, OrderView, PaymentView
+from topup.orders.wording import returned_words
 
 _LOOKS: Final = {
     "payment_declined": ("alarm", "alarm"),
+    "payment_mismatched": ("alarm", "alarm"),
     "delivered": ("", "tick"),
     "unresolved": ("wait", "clock"),
     "needs_person": ("wait", "person"),
@@ -20,7 +22,7 @@ _LOOKS: Final = {
     "cancelled": ("wait", "cross"),
 }
 _USUAL_LOOK: Final = ("", "clock")
-_PAYER_SPECIFIC: Final = frozenset({"payment_declined", "payment_pending"})
+_PAYER_SPECIFIC: Final = frozenset({"payment_declined", "payment_pending", "payment_mismatched"})
 """Next steps that have a headline of their own: they say more than the order's state."""
 
 _PAID: Final = frozenset({"paid", "delivering", "delivered", "unresolved", "needs_person", "refunding", "refunded"})
@@ -70,6 +72,8 @@ class OrderPage:
     share_address: str = ""
     trouble: Said | None = None
     second_payment: str = ""
+    returned: Sequence[str] = ()
+    """Of money that came and could not pay the order: how much, why, and where it is."""
 
 
 def order_page(order: OrderView, wording: Wording) -> OrderPage:
@@ -79,7 +83,7 @@ def order_page(order: OrderView, wording: Wording) -> OrderPage:
     tone, icon = _LOOKS.get(spoken, _USUAL_LOOK)
     return OrderPage(
         id=order.id,
-        token=f"{order.status}.{order.next_step}{f'.{second}' if second else ''}",
+        token=".".join([order.status, order.next_step, *([second] if second else []), *_standings(order)]),
         final=order.final,
         tone=tone,
         icon=icon,
@@ -97,16 +101,22 @@ def order_page(order: OrderView, wording: Wording) -> OrderPage:
         cancellable=order.status == "awaiting_payment",
         payable=order.status == "awaiting_payment",
         second_payment=wording.order_text(f"second_payment.{second}") if second else "",
+        returned=returned_words(order, locale=wording.locale),
     )
+
+
+def _standings(order: OrderView) -> list[str]:
+    return [money.standing for payment in order.payments for money in payment.returned]
 
 
 def _second_payment(order: OrderView) -> str:
     """`going_back` or `went_back` when more was paid than the order keeps, else empty.
 
     Where the order's own money goes back too, the view does not tell which payment was the second: only what is true
-    of every payment is said.
+    of every payment is said. Money that never could pay the order is no second payment: it is told in `returned`.
     """
-    back = [p for p in order.payments if p.status in {"refunding", "refunded"} or p.refunded.amount_minor > 0]
+    able = [p for p in order.payments if not p.returned]
+    back = [p for p in able if p.status in {"refunding", "refunded"} or p.refunded.amount_minor > 0]
     seconds = 1 if order.status in _KEEPING else 2
     own = order.status in _KEEPING or order.status in {"refunding", "refunded"}
     if not own or len(back) < seconds:
@@ -142,7 +152,9 @@ def with_ways_to_pay(
 def masked_page(order: OrderView, wording: Wording) -> OrderPage:
     """The order as a stranger may see it: progress and a masked number, no sum, and nothing to press."""
     shown = order_page(replace(order, next_step=order.status), wording)
-    theirs = order.who_must_act == "you" or order.status == "delivered"
+    # That nothing was charged would be untrue, and that something was is not a stranger's to know.
+    untold = order.status in _NOTHING_TO_PAY and order.next_step != order.status
+    theirs = untold or order.who_must_act == "you" or order.status == "delivered"
     return replace(
         shown,
         id="",
@@ -155,6 +167,7 @@ def masked_page(order: OrderView, wording: Wording) -> OrderPage:
         cancellable=False,
         payable=False,
         second_payment="",
+        returned=(),
     )
 
 
