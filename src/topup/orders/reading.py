@@ -98,15 +98,25 @@ class Reading:
         return sorted(views, key=lambda view: (view.total.amount_minor, view.method))
 
     async def receipt(self, *, order_id: str) -> ReceiptView:
-        """The receipt of a delivered order; raises order_unknown, receipt_not_yet."""
+        """The receipt of an order that was delivered, and whether that still holds; raises order_unknown,
+        receipt_not_yet.
+        """
         place = place_of("order", order_id)
         async with self._parts.database.read() as transaction:
-            found = await queries.receipts(transaction.connection, [place])
-            if not found and not await queries.orders(transaction.connection, [place]):
+            orders = await queries.orders(transaction.connection, [place])
+            if not orders:
                 raise NotFound("order_unknown")
-        if not found:
-            raise NotFound("receipt_not_yet")
-        return receipts.view(found[order_id])
+            found = await queries.receipts(transaction.connection, [place])
+            if not found:
+                raise NotFound("receipt_not_yet")
+            steps = (await queries.history(transaction.connection, [place])).get(order_id, [])
+        state = orders[order_id].state
+        refunds = [step.at for step in steps if step.state == OrderState.REFUNDED.value]
+        return receipts.view(
+            found[order_id],
+            stands=state is OrderState.DELIVERED,
+            refunded_at=refunds[-1] if state is OrderState.REFUNDED else None,
+        )
 
     async def verify_receipt(self, *, token: str) -> VerifiedReceipt:
         """What a receipt's QR proves, and whether our books agree. Never raises for a false one."""

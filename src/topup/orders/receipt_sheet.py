@@ -31,10 +31,12 @@ class ReceiptSheet:
     lines: tuple[Row, ...]
     paid: str
     """The words beside the total under `lines`."""
+    refunded: tuple[Row, ...]
+    """What went back of it, and when; empty while nothing did."""
     credited: str
     """The heading over `grants`."""
     grants: tuple[Row, ...]
-    """What was credited, and until when it may be used."""
+    """What was credited, and until when it may be used; or that it was taken back."""
     verify: str
     verify_hint: str
 
@@ -56,7 +58,7 @@ def receipt_sheet(receipt: ReceiptView, *, locale: str) -> ReceiptSheet:
         title=text("title"),
         number=text("number", number=receipt.number),
         total=total,
-        summary=text("summary", number=number, carrier=carrier),
+        summary=text("summary" if receipt.stands else "summary_taken_back", number=number, carrier=carrier),
         facts=(
             Row(text("paid_at"), format_datetime(body.paid_at, locale, zone=body.zone)),
             Row(text("delivered_at"), format_datetime(body.delivered_at, locale, zone=body.zone)),
@@ -70,14 +72,25 @@ def receipt_sheet(receipt: ReceiptView, *, locale: str) -> ReceiptSheet:
             for line in body.lines
         ),
         paid=text("paid"),
-        credited=text("credited"),
+        refunded=_refunded(receipt, total, locale),
+        credited=text("credited" if receipt.stands else "credited_once"),
         grants=tuple(
             Row(
                 amount_words(grant.asset, grant.amount, locale=locale),
-                until_words(grant.usable_until, zone=body.zone, locale=locale),
+                until_words(grant.usable_until, zone=body.zone, locale=locale)
+                if receipt.stands
+                else text("taken_back"),
             )
             for grant in body.grants
         ),
         verify=text("verify"),
         verify_hint=text("verify_hint"),
     )
+
+
+def _refunded(receipt: ReceiptView, total: str, locale: str) -> tuple[Row, ...]:
+    """An order that is refunded got all that was paid back."""
+    if receipt.refunded_at is None:
+        return ()
+    at = format_datetime(receipt.refunded_at, locale, zone=receipt.body.zone)
+    return (Row(translate(locale, "orders", "receipt.refunded", at=at), total),)

@@ -126,8 +126,8 @@ def sign(body: str, issued_at: datetime, keys: KeyRing) -> tuple[str, bytes]:
     return keys.sign(PURPOSE, statement_of(body, issued_at))
 
 
-def view(row: ReceiptRow) -> ReceiptView:
-    """A receipt as channels show it."""
+def view(row: ReceiptRow, *, stands: bool = True, refunded_at: datetime | None = None) -> ReceiptView:
+    """A receipt as channels show it, with what became of its order since."""
     token = _text(msgspec.msgpack.encode((row.kid, bytes(row.signature), statement_of(row.body, row.issued_at))))
     return ReceiptView(
         number=receipt_number(lane=row.lane, year=row.year, number=row.number),
@@ -135,6 +135,8 @@ def view(row: ReceiptRow) -> ReceiptView:
         issued_at=row.issued_at,
         body=_decode_body(row.body),
         verify_path=f"/verify/{token}",
+        stands=stands,
+        refunded_at=refunded_at,
     )
 
 

@@ -213,13 +213,17 @@ class ReceiptBody(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ReceiptView:
-    """A receipt as it was signed. `verify_path` is what its QR leads to."""
+    """A receipt as it was signed, and what became of its order since. `verify_path` is what its QR leads to."""
 
     number: str
     order_id: OrderId
     issued_at: datetime
     body: ReceiptBody
     verify_path: str
+    stands: bool = True
+    """Whether the order is still delivered. A receipt stays when a carrier takes the credit back."""
+    refunded_at: datetime | None = None
+    """When all that was paid had gone back."""
 
 
 @dataclass(frozen=True, slots=True)

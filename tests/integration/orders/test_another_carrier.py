@@ -95,7 +95,10 @@ class TestThroughAnotherCarrier:
         await shop.run()
         await shop.carrier_tells(CarrierFact(next(iter(shop.carrier.submissions)), Reversed("taken back")))
         await shop.run()
-        assert states(await shop.order(order))[-3:] == ["delivered", "refunding", "refunded"]
+        seen = await shop.order(order)
+        assert states(seen)[-3:] == ["delivered", "refunding", "refunded"]
+        receipt = await shop.desk.receipt(order_id=order.id)
+        assert (receipt.stands, receipt.refunded_at) == (False, seen.timeline[-1].at)
         assert await shop.house() == {}
 
     async def test_accepted_is_asked_about_until_it_is_final(self, shop):

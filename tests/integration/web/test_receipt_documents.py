@@ -1,6 +1,7 @@
 """A receipt as PDF: complete, the same bytes each time, legible on a machine without fonts, verifiable."""
 
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -65,6 +66,20 @@ async def test_the_pdf_says_everything_the_screen_says(receipt, locale):
         assert "".join(text.split()) in said
     print(f"{locale}: {len(pdf)} bytes")
     assert len(pdf) < 100_000
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+async def test_a_refunded_receipt_says_so_and_promises_nothing_any_more(receipt, locale):
+    gone = replace(receipt, stands=False, refunded_at=datetime(2026, 11, 22, 3, 4, 5, tzinfo=UTC))
+    sheet = receipt_sheet(gone, locale=locale)
+    (row,) = sheet.refunded
+    assert (row.value, "22" in row.label) == (sheet.total, True)
+    said = "".join(read(await render_pdf(gone, locale=locale, verify_url=VERIFY)).split())
+    assert "".join(row.label.split()) in said
+    as_it_was = receipt_sheet(receipt, locale=locale)
+    for promise in (as_it_was.summary, *(grant.value for grant in as_it_was.grants)):
+        assert "".join(promise.split()) not in said
+    assert as_it_was.refunded == ()
 
 
 async def test_the_same_receipt_is_the_same_file(receipt):

@@ -117,6 +117,14 @@ def test_a_cancelled_order_asks_for_no_money():
     assert order_page(an_order("awaiting_payment", "cancelled"), Wording("en")).total == ""
 
 
+def test_a_refunded_order_promises_no_credit_and_says_what_went_back():
+    way = ("awaiting_payment", "paid", "delivering", "delivered", "refunding", "refunded")
+    shown = [order_page(an_order(*way[:length]), Wording("en")) for length in (4, 5, 6)]
+    assert [page.goes_back for page in shown] == [False, True, True]
+    assert [page.refunded for page in shown] == ["", "", shown[2].total]
+    assert shown[2].total
+
+
 def a_payment(status: str, *, refunded: int = 0) -> PaymentView:
     return PaymentView(
         PaymentId("pay_00000000000000000000000001"),

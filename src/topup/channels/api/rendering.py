@@ -142,6 +142,8 @@ def receipt(view: views.ReceiptView, locale: str, *, address: str) -> shapes.Rec
         delivered_at=_utc(body.delivered_at),
         zone=body.zone,
         verify_url=address + view.verify_path,
+        refunded=shapes.Money(body.total_minor if view.refunded_at else 0, body.currency),
+        refunded_at=_utc(view.refunded_at) if view.refunded_at else None,
     )
 
 

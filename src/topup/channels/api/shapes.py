@@ -292,7 +292,7 @@ class ReceiptGrant(Struct, frozen=True):
 
 
 class Receipt(Struct, frozen=True):
-    """A receipt as it was signed; anyone can check it at `verify_url`."""
+    """A receipt as it was signed, and what went back since; anyone can check it at `verify_url`."""
 
     number: Annotated[str, Meta(description="Without gaps per year and lane.", examples=["2026-03-000017"])]
     order_id: str
@@ -310,6 +310,8 @@ class Receipt(Struct, frozen=True):
     delivered_at: Time
     zone: Zone
     verify_url: str
+    refunded: Annotated[Money, Meta(description="What has gone back since: 0, or the whole total.")]
+    refunded_at: Annotated[Time | None, Meta(description="null while nothing went back.")]
 
 
 class Bucket(Struct, frozen=True):

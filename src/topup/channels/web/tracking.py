@@ -27,7 +27,8 @@ _PAYER_SPECIFIC: Final = frozenset({"payment_declined", "payment_pending", "paym
 
 _PAID: Final = frozenset({"paid", "delivering", "delivered", "unresolved", "needs_person", "refunding", "refunded"})
 _NOTHING_TO_PAY: Final = frozenset({"expired", "cancelled"})
-_KEEPING: Final = _PAID - {"refunding", "refunded"}
+_GOING_BACK: Final = frozenset({"refunding", "refunded"})
+_KEEPING: Final = _PAID - _GOING_BACK
 _REPEATABLE: Final = frozenset({"delivered", "expired", "cancelled", "refunded"})
 
 
@@ -72,6 +73,10 @@ class OrderPage:
     share_address: str = ""
     trouble: Said | None = None
     second_payment: str = ""
+    goes_back: bool = False
+    """Nothing was credited for good: what was paid goes back, or did."""
+    refunded: str = ""
+    """The whole price, once it has gone back."""
     returned: Sequence[str] = ()
     """Of money that came and could not pay the order: how much, why, and where it is."""
 
@@ -101,6 +106,8 @@ def order_page(order: OrderView, wording: Wording) -> OrderPage:
         cancellable=order.status == "awaiting_payment",
         payable=order.status == "awaiting_payment",
         second_payment=wording.order_text(f"second_payment.{second}") if second else "",
+        goes_back=order.status in _GOING_BACK,
+        refunded=wording.money(order.total) if order.status == "refunded" else "",
         returned=returned_words(order, locale=wording.locale),
     )
 
@@ -167,6 +174,7 @@ def masked_page(order: OrderView, wording: Wording) -> OrderPage:
         cancellable=False,
         payable=False,
         second_payment="",
+        refunded="",
         returned=(),
     )
 
