@@ -268,7 +268,7 @@ class StatementBatcher(Batcher[Item, Result]):
     ) -> None:
         super().__init__(database, name, self._said, connections=connections, key=key)
         self._statement = statement
-        self._offset = database.clock_offset
+        self._database = database
 
     async def _begin(self, hot: HotConnection) -> tuple[Connection, datetime]:
         return await hot.get(), datetime.min  # noqa: DTZ901 - nobody reads it: the statement asks the database
@@ -281,7 +281,7 @@ class StatementBatcher(Batcher[Item, Result]):
         return results
 
     async def _said(self, connection: Connection, items: Sequence[Item], _now: datetime) -> Sequence[Result | Problem]:
-        return await self._statement(connection, items, self._offset)
+        return await self._statement(connection, items, self._database.clock_offset)
 
 
 def _settle(entry: _Entry[Item, Result], result: Result | Problem) -> None:
