@@ -19,11 +19,11 @@ from bench.server import serving
 from topup.platform.embedded import EmbeddedServer
 
 RESULTS: Final = Path(__file__).parent / "results" / "latest.json"
-QUICK_S: Final = 3
-LONG_S: Final = 15
+QUICK_S: Final = 2.5
+LONG_S: Final = 15.0
 
 
-async def measure(data_dir: Path, seconds: int) -> dict[str, Any]:
+async def measure(data_dir: Path, seconds: float) -> dict[str, Any]:
     """All measurements, `seconds` for each; about eight times that in all.
 
     Orders are measured with one web process for each of two cores, and with one alone.
