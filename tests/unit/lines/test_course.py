@@ -12,7 +12,7 @@ from topup.catalogue.checking import check
 from topup.catalogue.line_facts import Effect, Event, Portion
 from topup.catalogue.versions import CarrierVersion
 from topup.kernel.ids import LineId, new_id
-from topup.ledger.items import AtEnd, Policy
+from topup.ledger.items import AtEnd, Debit, Expire, Item, Policy
 from topup.ledger.queries import Bucket
 from topup.lines.course import Course, born
 from topup.lines.effects import items_of
@@ -97,11 +97,25 @@ def test_no_line_is_ever_lost(carrier: CarrierVersion, happenings: list[tuple[ti
             course.meet(Event("topup", amount_minor=amount, plain=plain, funds=(Portion(amount, until),)))
             held = [*held, bucket(amount, until, ruling.currency)]
         lived = course.lived()
+        held = _posted(held, course.items(), now)
         life = lived.life
         _check(before, lived, ruling, now)
         again = Course(life, ruling, held, now)
         again.pass_time()
         assert what == "topup" or again.lived().life.state == life.state
+
+
+def _posted(held: list[Bucket], items: list[Item], now: datetime) -> list[Bucket]:
+    """What a line holds once its items are posted: a fee that was taken is there no more."""
+    gone = {item.bucket_id for item in items if isinstance(item, Expire)}
+    taken = sum(item.amount for item in items if isinstance(item, Debit))
+    left = []
+    for one in held:
+        part = min(taken, one.available) if one.is_usable(now) else 0
+        taken -= part
+        if one.id not in gone:
+            left.append(replace(one, balance=one.balance - part))
+    return left
 
 
 def _check(before: Life, lived: Lived, ruling: Ruling, now: datetime) -> None:
