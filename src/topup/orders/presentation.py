@@ -21,6 +21,8 @@ from topup.platform.database import Connection
 _PAYABLE: Final = frozenset({PaymentState.STARTING, PaymentState.PENDING})
 """While the payer can still pay: afterwards nobody is sent to a page where nothing is to be done."""
 
+_UNPAID: Final = frozenset({OrderState.EXPIRED, OrderState.CANCELLED})
+
 _NOT_FOR_THE_ORDER: Final = frozenset({Disposition.MISMATCHED, Disposition.LATE})
 """Money that never could pay its order. Surplus is told apart: it is a second payment of an order that is paid."""
 
@@ -78,6 +80,7 @@ def _view(
     quoted = TimelineEntry(OrderState.QUOTED.value, quote.created_at, Cause.QUOTED.value)
     who = WHO_MUST_ACT[order.state]
     going_back = any(payment.status in {"refunding", "needs_person"} for payment in payments)
+    may_come = order.state in _UNPAID and any(map(_may_come, payments))
     return OrderView(
         id=order.id,
         quote_id=QuoteId(order.quote_id),
@@ -92,14 +95,14 @@ def _view(
         grants=_grants(quote, receipt),
         timeline=(quoted, *(TimelineEntry(step.state, step.at, step.cause) for step in steps)),
         payments=tuple(payments),
-        next_step=_next_step(order.state, payments, going_back=going_back),
+        next_step=_next_step(order.state, payments, may_come=may_come),
         who_must_act=who.value if who else None,
         receipt_number=receipt_number(lane=receipt.lane, year=receipt.year, number=receipt.number) if receipt else None,
         locale=order.locale,
         zone=quote.zone,
         created_at=order.created_at,
         expires_at=order.expires_at,
-        final=order.state in SETTLED and not going_back,
+        final=order.state in SETTLED and not going_back and not may_come,
     )
 
 
@@ -109,19 +112,29 @@ def _grants(quote: StoredQuote, receipt: ReceiptRow | None) -> tuple[QuoteGrant,
     return credited(quote.grants, view(receipt).body.grants, receipt.issued_at)
 
 
-def _next_step(state: OrderState, payments: Sequence[PaymentView], *, going_back: bool) -> str:
+def _may_come(payment: PaymentView) -> bool:
+    """Whether money may still come by an attempt to pay an order that is over: its gateway has not said that it is
+    closed. It would go back, or count where it was paid in time.
+    """
+    return payment.status in _PAYABLE or (payment.status == PaymentState.NEEDS_PERSON and not payment.returned)
+
+
+def _next_step(state: OrderState, payments: Sequence[PaymentView], *, may_come: bool) -> str:
     """The message that says what happens now; each is a `next.…` of the catalogue `orders`."""
     if state is OrderState.AWAITING_PAYMENT and payments:
         last = payments[-1].status
         if any(money.reason == Disposition.MISMATCHED for money in payments[-1].returned):
             return "payment_mismatched"
         return {"declined": "payment_declined", "pending": "payment_pending"}.get(last, state.value)
-    if going_back and state in {OrderState.EXPIRED, OrderState.CANCELLED}:
+    if state not in _UNPAID:
+        return state.value
+    standings = {money.standing for payment in payments for money in payment.returned}
+    if standings - {"went_back"}:
         return f"{state.value}_refunding"
-    if state in {OrderState.EXPIRED, OrderState.CANCELLED} and any(payment.returned for payment in payments):
-        # Something was charged, though it is back: the plain text would deny it.
-        return f"{state.value}_refunded"
-    return state.value
+    if may_come:
+        return f"{state.value}_open"
+    # Something was charged, though it is back: the plain text would deny it.
+    return f"{state.value}_refunded" if standings else state.value
 
 
 def _payment(payment: Payment, captures: Sequence[Capture], refunds: Sequence[Refund]) -> PaymentView:

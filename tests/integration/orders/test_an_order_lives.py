@@ -1,6 +1,7 @@
 """The one life of a top-up, on a real database."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -123,9 +124,31 @@ async def test_a_cancelled_order_takes_no_money(shop):
     assert (await shop.desk.cancel(order_id=order.id)).status == "cancelled"
     await shop.run()
     assert shop.gateway.closed == [payment.id]
-    assert (await shop.order(order)).payments[0].status == "closed"
+    after = await shop.order(order)
+    assert (after.payments[0].status, after.final, after.next_step) == ("closed", True, "cancelled")
     with pytest.raises(Problem, match="order_not_payable"):
         await shop.paying(order)
+
+
+@pytest.mark.parametrize("status", ["cancelled", "expired"])
+async def test_an_order_is_not_final_while_money_may_still_come(shop, status):
+    order = await shop.ordered()
+    payment = await shop.paying(order)
+    if status == "cancelled":
+        await shop.desk.cancel(order_id=order.id)
+    else:
+        await shop.later(minutes=16)
+        await shop.desk.expire()
+    waits = await shop.order(order)
+    assert (waits.status, waits.payments[0].status) == (status, "pending")
+    assert (waits.final, waits.next_step) == (False, f"{status}_open")
+    await shop.tells(shop.paid(payment, at=datetime.now(UTC) + timedelta(minutes=20)))
+    coming = await shop.order(order)
+    assert (coming.final, coming.next_step) == (False, f"{status}_refunding")
+    await shop.run()
+    after = await shop.order(order)
+    assert (after.status, after.final, after.next_step) == (status, True, f"{status}_refunded")
+    assert (await shop.house()) == {}
 
 
 async def test_a_delivered_order_cannot_be_cancelled(shop):
@@ -163,8 +186,9 @@ async def test_a_gateway_that_does_not_answer_is_asked_until_a_person_decides(sh
         await shop.later(minutes=35)
         await shop.desk.expire()
         await shop.desk.outside.ask()
-    (shown,) = (await shop.order(order)).payments
-    assert shown.status == "needs_person"
+    given_up = await shop.order(order)
+    (shown,) = given_up.payments
+    assert (shown.status, given_up.final, given_up.next_step) == ("needs_person", False, "expired_open")
     # Even then money that comes is not lost.
     await shop.tells(shop.paid(payment))
     await shop.run()

@@ -22,6 +22,8 @@ NEXT_STEPS = (
     "payment_pending",
     "expired_refunding",
     "cancelled_refunding",
+    "expired_open",
+    "cancelled_open",
     "payment_mismatched",
     "expired_refunded",
     "cancelled_refunded",

@@ -206,10 +206,13 @@ def _print_aligned(facts: Mapping[str, str | None]) -> None:
 
 
 def exit_of_order(order: OrderView) -> Exit:
-    """How a top-up ends: done when delivered, refused when the money stays or has gone back, else unresolved."""
+    """How a top-up ends: done when delivered, refused when the money stays for certain or has gone back, else
+    unresolved.
+    """
     if order.status == "delivered":
         return Exit.DONE
-    return Exit.REFUSED if order.status in {"refunded", "cancelled", "expired"} else Exit.UNRESOLVED
+    over = order.final and order.status in {"refunded", "cancelled", "expired"}
+    return Exit.REFUSED if over else Exit.UNRESOLVED
 
 
 def _asked_by(problem: Problem) -> frozenset[str]:

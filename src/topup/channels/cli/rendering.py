@@ -80,9 +80,7 @@ def order_details(order: OrderView) -> RenderableType:
         facts.add_row(f"  [dim]{say('recharge.receipt')}[/]", order.receipt_number)
     parts += [facts, Text(""), order_steps(order)]
     parts += [Text(f" {words}") for words in returned_words(order, locale=locale())]
-    if has_text("orders", order.next_step):
-        parts += [Text(""), Text(f" {_order_text(order.next_step)}")]
-    return Group(*parts)
+    return Group(*parts, Text(""), Text(f" {_order_text(f'next.{order.next_step}')}"))
 
 
 def balance(view: BalanceView) -> RenderableType:
