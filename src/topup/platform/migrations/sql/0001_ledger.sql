@@ -59,6 +59,7 @@ CREATE TABLE ledger.buckets (
 
 -- None of the indexes holds a column that a credit or debit changes, so that these stay within their page.
 CREATE INDEX buckets_of_line ON ledger.buckets (lane, line_id, opened_order) WHERE closed_at IS NULL;
+CREATE INDEX buckets_ending ON ledger.buckets (lane, usable_until, id) WHERE closed_at IS NULL AND usable_until IS NOT NULL;
 CREATE INDEX buckets_due ON ledger.buckets (forfeit_at) WHERE closed_at IS NULL AND forfeit_at IS NOT NULL;
 
 -- One amount of one asset from one account to one other. Never edited; a correction is a new transfer. `debit` and

@@ -46,9 +46,11 @@ CREATE TABLE lines.changes (
     reason     text NOT NULL,                -- what led out (catalogue, `when`)
     shows      text NOT NULL,
     noted_at   timestamptz NOT NULL,
+    told       boolean NOT NULL DEFAULT FALSE, -- whoever is to hear of it has been told
     PRIMARY KEY (lane, line_id, sequence)
 );
-GRANT SELECT, INSERT ON lines.changes TO topup_app;
+CREATE INDEX changes_untold ON lines.changes (lane, sequence) WHERE NOT told;
+GRANT SELECT, INSERT, UPDATE (told) ON lines.changes TO topup_app;
 
 -- That a line is to be told what will become of it, and when: the last one due of those of a look.
 CREATE TABLE lines.reminders (

@@ -19,6 +19,8 @@ _ROOMS: Final = (
     "ledger",
     "lines",
     "charging_sharing",
+    "charging_usage",
+    "charging_sessions",
     "payments",
     "fulfilment",
     "orders",
