@@ -22,6 +22,7 @@ HoldId = NewType("HoldId", str)
 ShareId = NewType("ShareId", str)
 AdjustmentId = NewType("AdjustmentId", str)
 TransferId = NewType("TransferId", str)
+SessionId = NewType("SessionId", str)
 
 PREFIXES: Final = {
     "quote": "quo",
@@ -40,6 +41,7 @@ PREFIXES: Final = {
     "share": "shr",
     "adjustment": "adj",
     "transfer": "trf",
+    "session": "ses",
 }
 MAXIMUM_LANES: Final = 1024
 

@@ -23,6 +23,8 @@ class Permission(StrEnum):
     """Send credit of one line to another, as its owner asks."""
     ADJUST_CREDIT = "credit.adjust"
     """Give credit to a line or take it, for a reason."""
+    CHARGE_USAGE = "usage.charge"
+    """Have calls, data and messages of any line charged, and hold what they may cost."""
 
 
 class Role(StrEnum):
@@ -36,6 +38,8 @@ class Role(StrEnum):
     """Checks the books; sees no line and no order of a person."""
     READER = "reader"
     """Reads lines and orders, for another system of the operator's."""
+    NETWORK = "network"
+    """A part of the network that says what lines use; it sees no balance."""
 
 
 PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
@@ -51,6 +55,7 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     ),
     Role.AUDITOR: frozenset({Permission.READ_LEDGER, Permission.READ_WORK, Permission.READ_METRICS}),
     Role.READER: frozenset({Permission.READ_LINES, Permission.READ_ORDERS}),
+    Role.NETWORK: frozenset({Permission.CHARGE_USAGE}),
 }
 
 

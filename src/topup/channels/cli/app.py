@@ -27,6 +27,7 @@ class RoleName(StrEnum):
     SUPPORT = "support"
     AUDITOR = "auditor"
     READER = "reader"
+    NETWORK = "network"
 
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help=say("option.data_dir"), show_default=False)]
