@@ -248,6 +248,22 @@ class Sharing:
 
 
 @dataclass(frozen=True, slots=True)
+class LowMark:
+    """Less than `amount` of `asset` (minor units, bytes, seconds, messages) left is low; 0: nothing is."""
+
+    asset: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Warnings:
+    """When a line's owner is warned of what is left; what is not said goes by `warnings.marks_of`."""
+
+    low: tuple[LowMark, ...] = ()
+    expiring_days: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CarrierDocument:
     """A carrier's whole file. `network` is `own`, or `external:` and the name of a carrier plugin."""
 
@@ -269,3 +285,4 @@ class CarrierDocument:
     life_cycle: LifeCycle | None = None
     monthly_fee: MonthlyFee | None = None
     rates: tuple[Rate, ...] = ()
+    warnings: Warnings | None = None

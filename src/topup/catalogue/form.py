@@ -15,6 +15,7 @@ from topup.catalogue.rate_shapes import RATES
 from topup.catalogue.reading import Reading, Wrong, major, shown
 from topup.catalogue.shapes import Amount, Choice, Field, Flag, ListOf, Table, Text, Whole
 from topup.catalogue.sharing_form import CAPS, SHARING, unique_caps
+from topup.catalogue.warnings_form import WARNINGS
 from topup.kernel.errors import Invalid
 from topup.kernel.msisdn import parse_msisdn
 
@@ -187,6 +188,7 @@ CARRIER: Final = Table(
         "life_cycle": Field(LIFE_CYCLE, "the states of a line"),
         "monthly_fee": Field(MONTHLY_FEE, "what is taken each month"),
         "rates": Field(RATES, "what calls, data and messages cost", default=()),
+        "warnings": Field(WARNINGS, "when a line's owner is warned of what is left"),
         "confirmation": Field(CONFIRMATION, "what the payer is asked to confirm", default=Confirmation()),
     },
 )

@@ -9,6 +9,7 @@ import msgspec
 from topup.catalogue.documents import Cap, CarrierDocument, FaceValue, Pack
 from topup.catalogue.life_cycle_rules import LineRules, line_rules
 from topup.catalogue.rates import RateBook
+from topup.catalogue.warnings import Marks, marks_of
 
 _DECODER = msgspec.json.Decoder(CarrierDocument)
 
@@ -30,6 +31,8 @@ class CarrierVersion:
     """What the life of its lines goes by."""
     rate_book: RateBook = field(init=False)
     """What use costs; empty where the file says nothing of it."""
+    marks: Marks = field(init=False)
+    """What is left when a line's owner is warned."""
 
     def __post_init__(self) -> None:
         credit = self.document.credit
@@ -41,6 +44,7 @@ class CarrierVersion:
         rules = line_rules(self.document.life_cycle, self.document.clocks, self.document.monthly_fee)
         object.__setattr__(self, "line_rules", rules)
         object.__setattr__(self, "rate_book", RateBook(self.document.rates, self.document.country))
+        object.__setattr__(self, "marks", marks_of(self.document))
 
     @property
     def currency(self) -> str:

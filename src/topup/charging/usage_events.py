@@ -1,0 +1,99 @@
+"""What is to be told of a line's usage: low, used up, expiring, blocked, restored; written where it comes about.
+
+An event is a row in the transaction that made it true, so that none is lost and none is told of what was undone. Its
+`occasion` says what it is told of: the same is never told twice, whoever finds it however often.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import msgspec
+
+from topup.charging.usage_facts import Purse
+from topup.kernel.ids import new_id
+from topup.lines.queries import LineRef
+from topup.platform.arrays import columns
+from topup.platform.database import Connection
+
+EventName = Literal["low", "used_up", "expiring", "blocked", "restored"]
+
+VERSION: Final = 1
+"""Of the form of `facts`."""
+
+_INSERT: Final = """
+INSERT INTO charging.usage_events (lane, line_id, id, name, version, occasion, occurred_at, facts, open)
+SELECT u.lane, u.line_id, u.id, u.name, %s, u.occasion, %s, u.facts::jsonb, u.name = 'used_up'
+FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[])
+    AS u (lane, line_id, id, name, occasion, facts)
+ORDER BY u.lane, u.line_id, u.name, u.occasion
+ON CONFLICT (lane, line_id, name, occasion) DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """What is left of `asset` fell below `mark` (`low`), or nothing is left of it (`used_up`)."""
+
+    name: Literal["low", "used_up"]
+    asset: str
+    left: int
+    mark: int | None = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """As an event says it."""
+        said = {"asset": self.asset, "left": self.left}
+        return said if self.mark is None else said | {"mark": self.mark}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something to tell of a line; `facts` are JSON. The same `occasion` of the same name is told once."""
+
+    line: LineRef
+    name: EventName
+    occasion: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def crossings(before: Mapping[str, int], after: Mapping[str, int], marks: Mapping[str, int]) -> tuple[Crossing, ...]:
+    """What is to be told of amounts that went from `before` to `after`, by asset; `marks` are what is low.
+
+    An asset that is used up is not said to be low as well, and one that was low already is low once.
+    """
+    found = []
+    for asset, was in before.items():
+        left, mark = after.get(asset, 0), marks.get(asset)
+        if left <= 0 < was:
+            found.append(Crossing("used_up", asset, 0))
+        elif mark is not None and left < mark <= was:
+            found.append(Crossing("low", asset, left, mark))
+    return tuple(found)
+
+
+def amounts_of(purses: Iterable[Purse]) -> dict[str, int]:
+    """What there is of each asset."""
+    amounts: dict[str, int] = {}
+    for purse in purses:
+        amounts[purse.asset] = amounts.get(purse.asset, 0) + purse.available
+    return amounts
+
+
+async def tell(connection: Connection, events: Sequence[Event], now: datetime) -> int:
+    """Write events down, in the caller's transaction; how many of them were not told before."""
+    if not events:
+        return 0
+    rows = [
+        (
+            event.line.lane,
+            event.line.id,
+            new_id("event", event.line.lane),
+            event.name,
+            event.occasion,
+            msgspec.json.encode(event.facts).decode(),
+        )
+        for event in events
+    ]
+    return (await connection.execute(_INSERT, (VERSION, now, *columns(rows)))).rowcount
