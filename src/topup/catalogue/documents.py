@@ -264,6 +264,24 @@ class Warnings:
 
 
 @dataclass(frozen=True, slots=True)
+class UsageSessions:
+    """How usage is granted as it goes on: in slices, of which several are held at once so that few renew the hold.
+
+    A slice is what is granted where nobody says how much is wanted, and never is more granted than `most_slices` of
+    them. `held_slices` of what was asked for are held ahead, as long as that leaves the line as much again. A grant is
+    good for `validity_s` seconds; a session that was silent for `grace_s` more is closed.
+    """
+
+    validity_s: int = 600
+    grace_s: int = 60
+    held_slices: int = 4
+    most_slices: int = 100
+    data_bytes: int = 10 * 10**6
+    voice_s: int = 60
+    messages: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class CarrierDocument:
     """A carrier's whole file. `network` is `own`, or `external:` and the name of a carrier plugin."""
 
@@ -286,3 +304,4 @@ class CarrierDocument:
     monthly_fee: MonthlyFee | None = None
     rates: tuple[Rate, ...] = ()
     warnings: Warnings | None = None
+    sessions: UsageSessions = UsageSessions()

@@ -6,13 +6,14 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 from babel.numbers import list_currencies
 
-from topup.catalogue.documents import CarrierDocument, Confirmation, Fees, Numbering
+from topup.catalogue.documents import CarrierDocument, Confirmation, Fees, Numbering, UsageSessions
 from topup.catalogue.fees import fee_minor
 from topup.catalogue.life_cycle_form import CLOCKS, LIFE_CYCLE, MONTHLY_FEE, life_cycle_mistake
 from topup.catalogue.offer_form import CREDIT, FEES, IDENTIFIER, NAMES, PACK, Fields, plain
 from topup.catalogue.positions import Path
 from topup.catalogue.rate_shapes import RATES
 from topup.catalogue.reading import Reading, Wrong, major, shown
+from topup.catalogue.session_form import SESSIONS
 from topup.catalogue.shapes import Amount, Choice, Field, Flag, ListOf, Table, Text, Whole
 from topup.catalogue.sharing_form import CAPS, SHARING, unique_caps
 from topup.catalogue.warnings_form import WARNINGS
@@ -188,6 +189,7 @@ CARRIER: Final = Table(
         "life_cycle": Field(LIFE_CYCLE, "the states of a line"),
         "monthly_fee": Field(MONTHLY_FEE, "what is taken each month"),
         "rates": Field(RATES, "what calls, data and messages cost", default=()),
+        "sessions": Field(SESSIONS, "how usage is granted as it goes on", default=UsageSessions()),
         "warnings": Field(WARNINGS, "when a line's owner is warned of what is left"),
         "confirmation": Field(CONFIRMATION, "what the payer is asked to confirm", default=Confirmation()),
     },
