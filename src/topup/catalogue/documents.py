@@ -269,10 +269,10 @@ class UsageSessions:
 
     A slice is what is granted where nobody says how much is wanted, and never is more granted than `most_slices` of
     them. `held_slices` of what was asked for are held ahead, as long as that leaves the line as much again. A grant is
-    good for `validity_s` seconds; a session that was silent for `grace_s` more is closed.
+    good for `lasts_s` seconds; a session that was silent for `grace_s` more is closed.
     """
 
-    validity_s: int = 600
+    lasts_s: int = 600
     grace_s: int = 60
     held_slices: int = 4
     most_slices: int = 100

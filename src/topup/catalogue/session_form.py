@@ -28,7 +28,7 @@ def _sessions(fields: Fields, path: Path, reading: Reading) -> UsageSessions | W
 SESSIONS: Final = Table(
     _sessions,
     {
-        "validity_s": Field(Whole(10, 86_400), "so many seconds a grant is good for", default=_USUAL.validity_s),
+        "lasts_s": Field(Whole(10, 86_400), "so many seconds a grant is good for", default=_USUAL.lasts_s),
         "grace_s": Field(
             Whole(0, 3_600), "a session is closed that is silent for so much longer", default=_USUAL.grace_s
         ),
