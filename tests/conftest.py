@@ -10,4 +10,5 @@ pytest_plugins = [
     "tests.support.simulators",
     "tests.support.browsing",
     "tests.support.sharing",
+    "tests.support.usage",
 ]

@@ -1,7 +1,7 @@
 -- Calls, data and messages that were used: what each cost a line and why, what could not be charged, what is to be told.
 
 -- A usage that was rated: one record, or one session that was closed. Never edited. `parts`, `free` and `paid` are what
--- rating and the ledger said (charging/usage_rows.py); `counted` is the quantity in whole steps.
+-- rating and the ledger said (charging/usage_records_rows.py); `counted` is the quantity in whole steps.
 CREATE TABLE charging.usage_records (
     lane              smallint NOT NULL,            -- the line's
     line_id           text COLLATE "C" NOT NULL,
