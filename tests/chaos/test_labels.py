@@ -17,6 +17,8 @@ ROOMS = ("orders", "payments", "fulfilment", "notifications", "channels/api", "c
 FILES = [file for room in ROOMS for file in sorted((SOURCE / room).rglob("*.py"))]
 FILES += [
     SOURCE / "ledger" / "tasks.py",
+    SOURCE / "lines" / "tasks.py",
+    SOURCE / "lines" / "reminding.py",
     SOURCE / "bootstrap" / "house.py",
     SOURCE / "charging" / "adjustments.py",
     SOURCE / "charging" / "sharing.py",

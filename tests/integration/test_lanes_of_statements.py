@@ -45,8 +45,10 @@ from topup.ledger.queries import buckets, transfers_under
 from topup.ledger.tasks import expire_buckets, release_holds
 from topup.lines.imports import import_lines
 from topup.lines.operations import LineStatus, port_number, set_status
+from topup.lines.reminding import Reminding
 from topup.lines.tasks import LifeCycles
 from topup.platform.database import Database
+from topup.platform.keys import KeyRing
 
 LANES = 16
 OVER_ALL_LANES = {
@@ -105,7 +107,7 @@ async def test_whatever_is_executed_names_its_lane_or_carries_it_per_item(shop, 
     await orders_from_quote_to_refund(shop)
     await orders_through_another_carrier(shop)
     await credit_that_moves_between_lines(database)
-    await lines_that_live(database, tmp_path)
+    await lines_that_live(database, tmp_path, shop.keys)
     found = over_all_lanes(recorded, hot)
     print(f"{len(recorded.statements)} statements on {len(hot)} hot tables; over all lanes: {', '.join(sorted(found))}")
     assert {way: statements for way, statements in found.items() if way not in OVER_ALL_LANES} == {}
@@ -236,7 +238,7 @@ async def credit_that_moves_between_lines(database: Database):
     assert (await books.transfers(number=ANA)).transfers
 
 
-async def lines_that_live(database: Database, folder: Path):
+async def lines_that_live(database: Database, folder: Path, keys: KeyRing):
     file = folder / "lines.csv"
     file.write_text(
         "number,carrier,kind,status\n" + "".join(f"1380013{n},qingfeng,esim,active\n" for n in range(8100, 8120))
@@ -255,9 +257,11 @@ async def lines_that_live(database: Database, folder: Path):
     await village.happens(line, "activity", at=now)
     assert await village.tops_up(line, 5000, at=now)
     life = LifeCycles(database=database, catalogue=CatalogueCache(), lanes=LANES)
+    reminding = Reminding(database=database, catalogue=CatalogueCache(), keyring=keys, lanes=LANES)
     for _ in range(20):
         database.clock_offset += days(40)
         await life.live()
+        await reminding.remind()
     number = parse_msisdn("13800138100")
     for carrier in ("shanlan", "qingfeng"):
         async with database.transaction() as transaction:

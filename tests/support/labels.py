@@ -51,15 +51,23 @@ TRIGGERS: Final[dict[str, tuple[str | int, ...]]] = {
 OF_CREDIT: Final = ("sharing.", "adjustments.")
 """Nobody who tops up passes these: test_credit_kill.py kills there."""
 
+OF_LINES: Final = ("lines.",)
+"""Passed by time alone, for lines that live by a carrier's rules: test_lines_kill.py kills there."""
+
 
 def all_labels() -> list[str]:
     """The labels of a web and jobs process that top-ups pass."""
-    return [label for label in _declared() if not label.startswith(OF_CREDIT)]
+    return [label for label in _declared() if not label.startswith((*OF_CREDIT, *OF_LINES))]
 
 
 def credit_labels() -> list[str]:
     """Those that are passed by who shares credit between lines, or adjusts it."""
     return [label for label in _declared() if label.startswith(OF_CREDIT)]
+
+
+def line_labels() -> list[str]:
+    """Those that are passed by who looks after lines, and tells them what will become of them."""
+    return [label for label in _declared() if label.startswith(OF_LINES)]
 
 
 @cache

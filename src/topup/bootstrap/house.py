@@ -86,7 +86,9 @@ def sweeps(house: Furnished) -> list[Sweep]:
     if house.plugins.messenger is not None:
         from topup.notifications import tasks as notifications  # noqa: PLC0415 - slow to load, as above
 
-        found += notifications.sweeps(database=database, keyring=house.store.keyring, messenger=house.plugins.messenger)
+        keyring, lanes = house.store.keyring, house.store.installation.lanes
+        found += notifications.sweeps(database=database, keyring=keyring, messenger=house.plugins.messenger)
+        found += lines.reminders(database=database, catalogue=house.catalogue, keyring=keyring, lanes=lanes)
     return found
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from topup.catalogue.life_cycle import forecast, shown_as
-from topup.catalogue.life_cycle_rules import Blockable, Exit, Shows, State, TermTier
+from topup.catalogue.life_cycle_rules import Blockable, Exit, Shows, TermTier
 from topup.catalogue.line_facts import Change, LineFacts
 from topup.catalogue.queries import Snapshot
 from topup.catalogue.terms import end_in_state
@@ -22,6 +22,8 @@ from topup.lines.lives import Life, seen
 from topup.lines.queries import lines_now
 from topup.lines.rules import Ruling, ruling_of
 from topup.platform.database import Connection
+
+_BY_DOING: Final = frozenset({"topup", "credit_back", "activity"})
 
 Status = Shows | Literal["barred"]
 _CAME_BY: Final = """
@@ -100,7 +102,7 @@ async def forecast_of(connection: Connection, msisdn: Msisdn, snapshot: Snapshot
         since=life.state_since,
         reason=_way(ruling, came_by[0], came_by[1], life.state) if came_by else None,
         blocks=state.blocks,
-        to_do=_to_do(state, facts, ruling, to_come[0] if to_come else None),
+        to_do=what_to_do(facts, ruling, *((to_come[0].exit, to_come[0].at) if to_come else ())),
         to_come=to_come,
         released_on=_released_on(to_come, ruling, life),
         clocks=facts.clocks,
@@ -123,22 +125,24 @@ def _released_on(to_come: tuple[Change, ...], ruling: Ruling, life: Life) -> dat
     return end_in_state(ruling.quarantine, zone_of(life.zone), released)
 
 
-def _to_do(state: State, facts: LineFacts, ruling: Ruling, following: Change | None) -> tuple[ToDo, ...]:
-    """What helps before `following`: what restarts the clock that leads there, or leads out of the state otherwise."""
-    by = following.at if following else None
+def what_to_do(
+    facts: LineFacts, ruling: Ruling, way: Exit | None = None, by: datetime | None = None
+) -> tuple[ToDo, ...]:
+    """What keeps a line from leaving its state by `way`, which opens at `by`, or leads out of it otherwise."""
+    state = ruling.rules.state(facts.state)
     found: list[ToDo] = []
     if facts.arrears_minor > 0:
         found.append(ToDo("pay", Money(facts.arrears_minor, ruling.currency), by))
-    if following is not None and following.exit.when == "clock":
-        clock = ruling.rules.clocks[str(following.exit.clock)]
+    if way is not None and way.when == "clock":
+        clock = ruling.rules.clocks[str(way.clock)]
         for restart in clock.restarts:
             if restart.on == "topup":
                 found.append(_topup(max(restart.least_minor, _first_tier(restart.tiers)), ruling, by))
             elif restart.on == "activity":
                 found.append(ToDo("use", None, by))
-    if following is not None and following.exit.when in {"credit_gone", "credit_expired", "credit_used_up"}:
+    if way is not None and way.when in {"credit_gone", "credit_expired", "credit_used_up"}:
         found.append(_topup(0, ruling, by))
-    found += [_by_exit(way, ruling, by) for way in state.exits if way.when in {"topup", "credit_back", "activity"}]
+    found += [_by_exit(other, ruling, by) for other in state.exits if other.when in _BY_DOING]
     unique = tuple(dict.fromkeys(found))
     return tuple(one for one in unique if one.what == "use" or "topup" not in state.blocks)
 

@@ -10,6 +10,7 @@ from psycopg.rows import args_row
 
 from topup.catalogue.line_facts import Change, Gone, Reminder
 from topup.kernel.ids import LineId
+from topup.notifications.daytime import daytime
 from topup.platform.arrays import columns, selected
 from topup.platform.database import Connection
 
@@ -87,8 +88,9 @@ SELECT u.*, %s
 FROM unnest(%b::smallint[], %b::text[], %b::timestamptz[], %b::text[], %b::text[], %b::text[], %b::text[]) AS u
 """
 _REMIND: Final = """
-INSERT INTO lines.reminders (lane, line_id, due, days, entering, noted_at)
-SELECT u.*, %s FROM unnest(%b::smallint[], %b::text[], %b::timestamptz[], %b::smallint[], %b::text[]) AS u
+INSERT INTO lines.reminders (lane, line_id, due, days, entering, tell_at, noted_at)
+SELECT u.*, %s
+FROM unnest(%b::smallint[], %b::text[], %b::timestamptz[], %b::smallint[], %b::text[], %b::timestamptz[]) AS u
 ON CONFLICT DO NOTHING
 """
 _GIVE_BACK: Final = """
@@ -152,9 +154,9 @@ async def save(connection: Connection, lived: Sequence[Lived], now: datetime) ->
     if changes:
         await connection.execute(_NOTE, (now, *columns(changes)))
     reminders = [
-        (one.life.lane, one.life.id, one.reminder.due, one.reminder.days, one.reminder.exit.to)
-        for one in lived
-        if one.reminder is not None
+        (life.lane, life.id, reminder.due, reminder.days, reminder.exit.to, daytime(now, life.zone))
+        for life, reminder in ((one.life, one.reminder) for one in lived)
+        if reminder is not None
     ]
     if reminders:
         await connection.execute(_REMIND, (now, *columns(reminders)))

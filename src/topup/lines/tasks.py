@@ -6,16 +6,25 @@ from typing import Final
 
 from topup.catalogue.queries import CatalogueCache, Snapshot
 from topup.lines.living import look_after
+from topup.lines.reminding import REMINDED, Reminding
 from topup.lines.rules import rulings
+from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Connection, Database
 from topup.platform.jobs import Sweep
+from topup.platform.keys import KeyRing
 
 LINES: Final = 500
 """Looked after in one transaction, all of one lane: the ledger's lane is ours for as long as that takes."""
 ADOPTED: Final = 5_000
+_REMIND_EVERY_S: Final = 5.0
 ADOPT_EVERY_S: Final = 900.0
 """Lines that live by older rules than published, or were opened without any, are sought after a publication, and this
 often in case somebody had one in hand just then."""
+
+_BEFORE_LIVING = crash_label("lines.before_live")
+_LIVED = crash_label("lines.lived")
+_BEFORE_ADOPTING = crash_label("lines.before_adopt")
+_ADOPTED = crash_label("lines.adopted")
 
 _LANES_DUE: Final = """
 SELECT w.lane FROM unnest(%s::smallint[]) AS w (lane)
@@ -58,7 +67,12 @@ class LifeCycles:
 
     async def _look_after(self, lane: int, snapshot: Snapshot) -> int:
         async with self._database.transaction() as transaction:
-            return await look_after(transaction.connection, transaction.now, lane=lane, snapshot=snapshot, limit=LINES)
+            found = await look_after(transaction.connection, transaction.now, lane=lane, snapshot=snapshot, limit=LINES)
+            if found:
+                crash_point(_BEFORE_LIVING)
+        if found:
+            crash_point(_LIVED)
+        return found
 
     async def _adopt(self, snapshot: Snapshot) -> int:
         """Have lines looked at whose carrier published other rules since; how many."""
@@ -66,8 +80,14 @@ class LifeCycles:
         count = 0
         for lane in self._lanes if ruled else ():
             async with self._database.transaction() as transaction:
+                adopted = 0
                 for carrier, mark in ruled:
-                    count += await _adopt(transaction.connection, transaction.now, lane, carrier, mark)
+                    adopted += await _adopt(transaction.connection, transaction.now, lane, carrier, mark)
+                if adopted:
+                    crash_point(_BEFORE_ADOPTING)
+            if adopted:
+                crash_point(_ADOPTED)
+            count += adopted
         if count == 0:
             self._adopted = snapshot.sequence, time.monotonic()
         return count
@@ -81,3 +101,9 @@ async def _adopt(connection: Connection, now: datetime, lane: int, carrier: str,
 def sweeps(*, database: Database, catalogue: CatalogueCache, lanes: int) -> list[Sweep]:
     """The sweep of lines."""
     return [Sweep("lines.live", 1.0, LifeCycles(database=database, catalogue=catalogue, lanes=lanes).live, batch=LINES)]
+
+
+def reminders(*, database: Database, catalogue: CatalogueCache, keyring: KeyRing, lanes: int) -> list[Sweep]:
+    """The sweep of what lines are to be told; only where there is a messenger to tell it."""
+    reminding = Reminding(database=database, catalogue=catalogue, keyring=keyring, lanes=lanes)
+    return [Sweep("lines.remind", _REMIND_EVERY_S, reminding.remind, batch=REMINDED)]

@@ -46,10 +46,12 @@ def kind_words(kind: str, *, locale: str) -> str:
 
 def to_do_words(to_do: ToDo, *, locale: str) -> str:
     """What keeps a line as it is, or brings it back."""
-    if to_do.what == "topup" and to_do.least is None:
-        return translate(locale, "lines", "to_do_topup")
-    message = "to_do_topup_least" if to_do.what == "topup" else f"to_do_{to_do.what}"
-    return translate(locale, "lines", message, least=to_do.least)
+    return translate(locale, "lines", to_do_message(to_do), least=to_do.least)
+
+
+def to_do_message(to_do: ToDo) -> str:
+    """The id of these words in the catalogue `lines`; its parameter is `least`."""
+    return "to_do_topup_least" if to_do.what == "topup" and to_do.least else f"to_do_{to_do.what}"
 
 
 def moment_words(instant: datetime, *, zone: str, locale: str) -> str:

@@ -12,11 +12,11 @@ from topup.platform.database import Connection
 
 _ENQUEUE = """
 INSERT INTO notifications.messages
-    (lane, id, key, address, sealed_for, locale, template, parameters, send_at, created_at)
-SELECT lane, id, key, address, sealed_for, locale, template, parameters, %(now)s, %(now)s
+    (lane, id, key, address, sealed_for, locale, template, parameters, daytime_of, send_at, created_at)
+SELECT lane, id, key, address, sealed_for, locale, template, parameters, daytime_of, %(now)s, %(now)s
 FROM unnest(%(lanes)b::smallint[], %(ids)b::text[], %(keys)b::text[], %(addresses)b::bytea[], %(sealed_for)b::text[],
-            %(locales)b::text[], %(templates)b::text[], %(parameters)b::jsonb[])
-    AS wanted (lane, id, key, address, sealed_for, locale, template, parameters)
+            %(locales)b::text[], %(templates)b::text[], %(parameters)b::jsonb[], %(zones)b::text[])
+    AS wanted (lane, id, key, address, sealed_for, locale, template, parameters, daytime_of)
 ORDER BY lane, key
 ON CONFLICT (lane, key) DO NOTHING
 """
@@ -31,7 +31,8 @@ class News:
     """One piece of news for one person.
 
     `key` names the news (`order:…:delivered`): one message is sent for each. `sealed_address` opens with the key ring
-    and `sealed_for` (the contact's id). `template` and its parameters are those of `templates.TEMPLATES`.
+    and `sealed_for` (the contact's id). `template` and its parameters are those of `templates.TEMPLATES`. What nobody
+    waits for is sent only while it is day in `daytime_of`, an IANA zone.
     """
 
     lane: int
@@ -41,6 +42,7 @@ class News:
     locale: str
     template: str
     parameters: Mapping[str, Parameter]
+    daytime_of: str | None = None
 
     def __post_init__(self) -> None:
         if TEMPLATES.get(self.template) != frozenset(self.parameters):
@@ -61,5 +63,6 @@ async def enqueue(connection: Connection, news: Sequence[News], now: datetime) -
         "locales": [item.locale for item in news],
         "templates": [item.template for item in news],
         "parameters": [Jsonb(to_json(item.parameters)) for item in news],
+        "zones": [item.daytime_of for item in news],
     }
     await connection.execute(_ENQUEUE, parameters)

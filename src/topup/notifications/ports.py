@@ -10,7 +10,8 @@ from topup.kernel.outcome import Outcome
 class OutgoingMessage:
     """One message ready to leave.
 
-    `message_id` stays the same when it is sent again, so that a messenger that can tell repetitions does.
+    `message_id` stays the same when it is sent again, so that a messenger that can tell repetitions does. `address` is
+    an e-mail address, or `tel:` and a number in E.164 (RFC 3966); a messenger refuses the kind it cannot reach.
     """
 
     message_id: str

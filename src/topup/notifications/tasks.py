@@ -15,6 +15,7 @@ from typing import Any, Final
 import structlog
 
 from topup.kernel.outcome import Accepted, Done, NotSent, Outcome, Reason, Refused, Reversed, Throttled, Unknown
+from topup.notifications.daytime import daytime, is_daytime
 from topup.notifications.ports import Messenger, OutgoingMessage
 from topup.notifications.states import LEASE, MAXIMUM_TRIES, MAXIMUM_UNKNOWNS, MESSAGE, MessageState, pause_after
 from topup.notifications.templates import render
@@ -48,7 +49,7 @@ FROM (
 ) AS due
 WHERE message.lane = due.lane AND message.id = due.id
 RETURNING message.lane, message.id, message.address, message.sealed_for, message.locale, message.template,
-    message.parameters, message.tries, message.unknowns
+    message.parameters, message.tries, message.unknowns, message.daytime_of
 """
 _WRITE: Final = """
 UPDATE notifications.messages AS message
@@ -73,6 +74,7 @@ class Taken:
     parameters: dict[str, Any]
     tries: int
     unknowns: int
+    daytime_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ async def send_due(database: Database, keyring: KeyRing, messenger: Messenger) -
     """Send up to BATCH messages that are due; gives how many were taken."""
     async with database.transaction() as transaction:
         taken = await take(transaction.connection, transaction.now)
+        asleep = [message for message in taken if _is_asleep(message, transaction.now)]
         if taken:
             crash_point(_BEFORE_TAKING)
     if not taken:
@@ -100,10 +103,15 @@ async def send_due(database: Database, keyring: KeyRing, messenger: Messenger) -
     crash_point(_TAKEN)
     exhausted = [message for message in taken if message.unknowns >= MAXIMUM_UNKNOWNS]
     turns = asyncio.Semaphore(AT_ONCE)
-    sending = [message for message in taken if message not in exhausted]
+    sending = [message for message in taken if message not in exhausted and message not in asleep]
     outcomes = await asyncio.gather(*(_send(message, keyring, messenger, turns) for message in sending))
     async with database.transaction() as transaction:
         results = [(message, Result(MessageState.UNSURE, message.unknowns, None)) for message in exhausted]
+        results += [
+            (message, Result(MessageState.WAITING, message.unknowns, _later(message, transaction.now)))
+            for message in asleep
+            if message not in exhausted
+        ]
         results += [
             (message, judge(message, outcome, transaction.now))
             for message, outcome in zip(sending, outcomes, strict=True)
@@ -112,6 +120,14 @@ async def send_due(database: Database, keyring: KeyRing, messenger: Messenger) -
         crash_point(_BEFORE_WRITING)
     crash_point(_WRITTEN)
     return len(taken)
+
+
+def _is_asleep(message: Taken, now: datetime) -> bool:
+    return message.daytime_of is not None and not is_daytime(now, message.daytime_of)
+
+
+def _later(message: Taken, at: datetime) -> datetime:
+    return daytime(at, message.daytime_of) if message.daytime_of else at
 
 
 async def take(connection: Connection, now: datetime, *, limit: int = BATCH) -> list[Taken]:
@@ -139,7 +155,7 @@ def judge(message: Taken, outcome: Outcome, now: datetime) -> Result:
             unknowns = message.unknowns + isinstance(outcome, Unknown)
             if message.tries >= MAXIMUM_TRIES:
                 return Result(MessageState.UNSURE if unknowns else MessageState.FAILED, unknowns, None)
-            return Result(MessageState.WAITING, unknowns, now + pause_after(message.tries))
+            return Result(MessageState.WAITING, unknowns, _later(message, now + pause_after(message.tries)))
 
 
 async def _send(message: Taken, keyring: KeyRing, messenger: Messenger, turns: asyncio.Semaphore) -> Outcome:

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from topup.kernel.money import Money
 from topup.kernel.outcome import Accepted, Done, NotSent, Outcome, Reason, Refused, Reversed, Throttled, Unknown
+from topup.notifications.daytime import daytime, is_daytime
 from topup.notifications.operations import News, UnknownTemplate
 from topup.notifications.states import MAXIMUM_TRIES, MESSAGE, MessageState, pause_after
 from topup.notifications.tasks import Taken, judge
-from topup.notifications.templates import TEMPLATES, LocalTime, render, to_json
+from topup.notifications.templates import TEMPLATES, LocalDay, LocalTime, Words, render, to_json
 from topup.platform.i18n import LOCALES
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -24,7 +25,11 @@ PARAMETERS = {
     "at": AT,
     "receipt_number": "2026-03-17",
     "order_url": "https://topup.example/orders/ord_1",
+    "status": Words("catalogue", "shows_two_way_blocked"),
+    "on": LocalDay(datetime(2026, 6, 30, 16, tzinfo=UTC), "Asia/Shanghai"),
+    "to_do": [Words("lines", "to_do_topup_least", {"least": Money(2000, "CNY")}), Words("lines", "to_do_use")],
 }
+ZONES = ["Asia/Shanghai", "America/Cayman", "Europe/London", "Pacific/Apia", "Pacific/Chatham", "Australia/Lord_Howe"]
 OUTCOMES = st.sampled_from(
     [
         Done("r"),
@@ -77,13 +82,46 @@ def test_every_template_reads_in_every_language(template: str, locale: str) -> N
     subject, body = render(template, stored, locale)
     assert "\n" not in subject
     assert "{" not in subject + body
-    assert "https://topup.example/orders/ord_1" in body
-    assert "50.00" in subject + body
+    assert ("https://topup.example/orders/ord_1" in body) == ("order_url" in TEMPLATES[template])
+    assert ("50.00" in subject + body) == (not TEMPLATES[template].isdisjoint({"amount", "refunded"}))
 
 
 def test_times_are_told_in_the_zone_of_the_line() -> None:
     stored = to_json({name: PARAMETERS[name] for name in TEMPLATES["delivered"]})
     assert "2, 2026, 12:30" in render("delivered", stored, "en")[1]
+
+
+def test_what_a_line_is_told_names_the_day_of_its_zone_and_each_thing_to_do_in_the_readers_words() -> None:
+    stored = to_json({name: PARAMETERS[name] for name in TEMPLATES["line_changes"]})
+    subject, body = render("line_changes", stored, "en")
+    assert subject == "138 0013 8000 becomes “two-way blocked” on Jul 1, 2026"
+    assert "\nTop up at least CN¥20.00.\nUse the line" in body
+    assert "至少充值 ¥20.00。\n使用一次" in render("line_changes", stored, "zh_Hans")[1]
+
+
+@pytest.mark.parametrize(
+    ("at", "told_at"),
+    [
+        ("2026-05-01T09:00+08:00", "2026-05-01T09:00+08:00"),
+        ("2026-05-01T20:59:59+08:00", "2026-05-01T20:59:59+08:00"),
+        ("2026-05-01T21:00+08:00", "2026-05-02T09:00+08:00"),
+        ("2026-05-01T00:00+08:00", "2026-05-01T09:00+08:00"),
+        ("2026-05-01T08:59:59+08:00", "2026-05-01T09:00+08:00"),
+    ],
+)
+def test_nobody_is_woken_at_night(at: str, told_at: str) -> None:
+    moment = datetime.fromisoformat(at).astimezone(UTC)
+    assert daytime(moment, "Asia/Shanghai") == datetime.fromisoformat(told_at)
+    assert is_daytime(moment, "Asia/Shanghai") == (at == told_at)
+
+
+@given(st.integers(0, 20 * 365 * 24 * 3600), st.sampled_from(ZONES))
+def test_daytime_comes_within_a_night_also_when_clocks_change(second: int, zone: str) -> None:
+    at = NOW + timedelta(seconds=second)
+    found = daytime(at, zone)
+    assert is_daytime(found, zone)
+    assert at <= found <= at + timedelta(hours=13)
+    assert is_daytime(at, zone) == (found == at)
 
 
 def test_news_with_an_unknown_template_or_other_parameters_is_refused_at_once() -> None:

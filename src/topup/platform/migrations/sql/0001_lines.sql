@@ -52,7 +52,8 @@ CREATE TABLE lines.changes (
 CREATE INDEX changes_untold ON lines.changes (lane, sequence) WHERE NOT told;
 GRANT SELECT, INSERT, UPDATE (told) ON lines.changes TO topup_app;
 
--- That a line is to be told what will become of it, and when: the last one due of those of a look.
+-- That a line is to be told what will become of it, and when: the last one due of those of a look. Whoever tells it sees
+-- first whether it is still so (lines/reminding.py).
 CREATE TABLE lines.reminders (
     lane       smallint NOT NULL,
     line_id    text COLLATE "C" NOT NULL,
@@ -60,9 +61,12 @@ CREATE TABLE lines.reminders (
     days       smallint NOT NULL,            -- so many days before
     entering   text NOT NULL,                -- the state it would come to
     noted_at   timestamptz NOT NULL,
+    tell_at    timestamptz,                  -- not at night; null when it was told, or was so no longer
+    told_at    timestamptz,
     PRIMARY KEY (lane, line_id, due, days)
 );
-GRANT SELECT, INSERT ON lines.reminders TO topup_app;
+CREATE INDEX reminders_due ON lines.reminders (lane, tell_at) WHERE tell_at IS NOT NULL;
+GRANT SELECT, INSERT, UPDATE (tell_at, told_at) ON lines.reminders TO topup_app;
 
 -- A recycled number is a new line: the old row ends, another begins. A number that waits in quarantine is the closed
 -- line's still, so that no other line can have it.

@@ -15,6 +15,7 @@ CREATE TABLE notifications.messages (
     tries      smallint NOT NULL DEFAULT 0,
     unknowns   smallint NOT NULL DEFAULT 0, -- tries of which nobody knows whether they arrived
     send_at    timestamptz,               -- null when nothing is left to do; while sending, the end of the sender's lease
+    daytime_of text,                      -- IANA; sent only while it is day there. Null: at any time
     created_at timestamptz NOT NULL,
     PRIMARY KEY (lane, id),
     UNIQUE (lane, key)
