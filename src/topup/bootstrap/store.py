@@ -11,11 +11,11 @@ from topup.channels.cli.ports import Store
 from topup.kernel.errors import Unavailable, WhoMustAct
 from topup.platform.database import Database
 from topup.platform.installation import Installation, NotADemonstration, installation, mark_installation
-from topup.platform.keys import KeyRing
+from topup.platform.keys import DATA, KeyRing
 from topup.platform.settings import Settings, prepare_data_dir
 
-PURPOSES: Final = ("quotes", "receipts", "ledger-heads")
-"""What an installation signs; its keys are made with it, so that missing ones are noticed."""
+PURPOSES: Final = ("quotes", "receipts", "ledger-heads", DATA)
+"""What an installation signs for long, and seals; its keys are made with it, so that missing ones are noticed."""
 
 
 class Creation(Enum):
@@ -31,7 +31,8 @@ async def open_store(settings: Settings, *, create: Creation | None = None) -> A
     date.
 
     The embedded database's schema is always brought up to date: it is ours alone. Raises Unavailable
-    `nothing_installed`, `database_not_migrated`, `keys_missing`, those of `Database.open`; NotADemonstration.
+    `nothing_installed`, `database_not_migrated`, `keys_missing`, `keys_damaged`, those of `Database.open`;
+    NotADemonstration.
     """
     if create is None and settings.database_url is None and not (settings.data_dir / "database").exists():
         raise Unavailable("nothing_installed", who=WhoMustAct.YOU, path=str(settings.data_dir))
@@ -39,11 +40,10 @@ async def open_store(settings: Settings, *, create: Creation | None = None) -> A
     migrating = create is not None or settings.database_url is None
     async with Database.open(settings=settings, migrating=migrating) as database:
         found = await _found(database)
-        keyring = KeyRing(settings.data_dir / "keys")
         if found is None:
-            found = await _created(database, keyring, settings, create)
-        elif not found.demo:
-            _check_keys(settings)
+            found = await _created(database, settings, create)
+        keyring = KeyRing(settings.data_dir / "keys", kept=PURPOSES)
+        await _check_keys(database, keyring)
         if not found.demo and (settings.demo or create is Creation.DEMONSTRATION):
             raise NotADemonstration("not_a_demonstration")
         yield Store(settings, database, keyring, found)
@@ -57,13 +57,11 @@ async def _found(database: Database) -> Installation | None:
         raise Unavailable("database_not_migrated", who=WhoMustAct.YOU) from error
 
 
-async def _created(database: Database, keyring: KeyRing, settings: Settings, create: Creation | None) -> Installation:
+async def _created(database: Database, settings: Settings, create: Creation | None) -> Installation:
     if create is None:
         raise Unavailable("nothing_installed", who=WhoMustAct.YOU, path=str(settings.data_dir))
     # The keys first: an installation that is marked has them.
-    for purpose in PURPOSES:
-        keyring.public_keys(purpose)
-    keyring.seal(b"", "installation")
+    KeyRing(settings.data_dir / "keys").try_out(PURPOSES)
     async with database.transaction() as transaction:
         return await mark_installation(
             transaction.connection,
@@ -73,7 +71,13 @@ async def _created(database: Database, keyring: KeyRing, settings: Settings, cre
         )
 
 
-def _check_keys(settings: Settings) -> None:
-    """New keys beside an old database would leave contacts and events sealed for ever and old quotes refused."""
-    if not (settings.data_dir / "keys" / "data" / "current").exists():
-        raise Unavailable("keys_missing", who=WhoMustAct.YOU, path=str(settings.data_dir / "keys"))
+async def _check_keys(database: Database, keyring: KeyRing) -> None:
+    """New keys beside an old database would leave contacts and events sealed for ever, old quotes refused, and old
+    receipts called false.
+    """
+    from topup.orders.queries import receipt_kids  # noqa: PLC0415 - slow to load, while others wait for the database
+
+    keyring.check(PURPOSES)
+    async with database.read() as transaction:
+        kids = await receipt_kids(transaction.connection)
+    keyring.check_verifying("receipts", kids)

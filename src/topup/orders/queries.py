@@ -171,6 +171,32 @@ async def receipt_numbered(connection: Connection, *, lane: int, year: int, numb
         return await cursor.fetchone()
 
 
+async def receipt_kids(connection: Connection) -> set[str]:
+    """The keys that signed receipts, by looking at few of them: where the first and the last of a stretch were signed
+    with the same key, so were those between. A key once replaced is not taken up again.
+    """
+    cursor = await connection.execute("SELECT lane, year, 1, last FROM orders.receipt_counters")
+    stretches: list[tuple[int, int, int, int]] = await cursor.fetchall()
+    kids: set[str] = set()
+    while stretches:
+        cursor = await connection.execute(
+            "SELECT s.*, first.kid, last.kid FROM unnest(%b::smallint[], %b::smallint[], %b::int[], %b::int[])"
+            " AS s (lane, year, low, high)"
+            " JOIN orders.receipts first ON (first.lane, first.year, first.number) = (s.lane, s.year, s.low)"
+            " JOIN orders.receipts last ON (last.lane, last.year, last.number) = (s.lane, s.year, s.high)",
+            columns(stretches),
+        )
+        seen = await cursor.fetchall()
+        kids.update(kid for row in seen for kid in row[4:])
+        mixed = [row[:4] for row in seen if row[4] != row[5] and row[3] - row[2] > 1]
+        stretches = [
+            half
+            for lane, year, low, high in mixed
+            for half in ((lane, year, low, (low + high) // 2), (lane, year, (low + high) // 2, high))
+        ]
+    return kids
+
+
 async def of_quotes(connection: Connection, quotes_: Sequence[Place]) -> dict[str, str]:
     """The order made from each quote, by the quote's id."""
     cursor = await connection.execute(

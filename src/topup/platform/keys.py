@@ -4,12 +4,15 @@
 that signs now. Public keys are kept for ever, so that an old receipt verifies; a retired key's private half is removed.
 `<data_dir>/keys/data/` holds `<kid>.secret` files, all kept: what they sealed must open. Keys of different purposes are
 different keys, so a signature made for one purpose never verifies for another.
+
+An installation makes its keys with itself, and never again by itself: new ones in the place of lost ones would hide the
+loss. What is lost for good, and nobody has a copy of, an operator gives up: `<kid>.lost` instead of `<kid>.public`.
 """
 
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -19,16 +22,21 @@ from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from topup.kernel.errors import Unavailable, WhoMustAct
+
 _PURPOSE: Final = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
 _KID: Final = re.compile(r"[0-9a-f]{16}", re.ASCII)
-_DATA: Final = "data"
+DATA: Final = "data"
+"""The purpose of sealing; every other one is signing."""
 _KID_BYTES: Final = 8
 _NONCE_BYTES: Final = 12
-_SECRET_BYTES: Final = 32
+_KEY_BYTES: Final = 32
+"""Of a private key, a public one and a secret alike."""
 _KEPT: Final = 1_024
 """Public keys remembered per ring; a stranger who asks for kids that do not exist is not remembered at all."""
 
 _REMEMBERED: Final = 8192
+_TRIAL: Final = "trial"
 
 
 class CannotOpen(ValueError):
@@ -36,10 +44,16 @@ class CannotOpen(ValueError):
 
 
 class KeyRing:
-    """The keys under `<data_dir>/keys`, made at first use in a data directory that exists; safe between processes."""
+    """The keys under `<data_dir>/keys`; safe between processes.
 
-    def __init__(self, directory: Path) -> None:
+    They are made at first use, in a data directory that exists; but not those of the purposes `kept`: whatever needs
+    one of these that is not there raises Unavailable `keys_missing`. A key that is not what it was is `keys_damaged`,
+    never a false answer. Both name the `files`.
+    """
+
+    def __init__(self, directory: Path, *, kept: Iterable[str] = ()) -> None:
         self._directory = directory
+        self._kept = frozenset(kept)
         self._signers: dict[str, tuple[int, str, Ed25519PrivateKey]] = {}
         self._verifiers: dict[tuple[str, str], Ed25519PublicKey] = {}
         self._ciphers: dict[str, AESGCM] = {}
@@ -76,14 +90,52 @@ class KeyRing:
         return True
 
     def rotate(self, purpose: str) -> str:
-        """Sign with a new key from now on and give its kid; processes that run notice at their next signature."""
+        """Sign or seal with a new key from now on and give its kid; processes that run notice at their next signature.
+
+        What older keys signed still verifies, and what they sealed still opens.
+        """
         folder = self._folder(purpose)
         with self._alone(folder):
+            if purpose == DATA:
+                return self._make_secret(folder)
             previous = _current(folder)
             kid = self._make_signer(folder)
-            if previous is not None:
+            if previous is not None and _KID.fullmatch(previous):
                 (folder / f"{previous}.private").unlink(missing_ok=True)
             return kid
+
+    def check(self, purposes: Iterable[str]) -> None:
+        """Look whether the keys of these purposes are there and whole, those that sign and seal now and older ones.
+
+        Raises Unavailable `keys_missing`, `keys_damaged`.
+        """
+        found = [self._flaws(purpose) for purpose in purposes]
+        if missing := [file for files, _ in found for file in files]:
+            raise _missing(*missing)
+        if damaged := [file for _, files in found for file in files]:
+            raise _damaged(*damaged)
+
+    def check_verifying(self, purpose: str, kids: Iterable[str]) -> None:
+        """Look whether what these keys signed can be verified, but for those that were given up as lost.
+
+        Raises Unavailable `keys_missing`.
+        """
+        folder = self._folder(purpose)
+        files = [folder / f"{kid}.public" for kid in sorted(kids)]
+        if missing := [file for file in files if not file.exists() and not file.with_suffix(".lost").exists()]:
+            raise _missing(*missing)
+
+    def try_out(self, purposes: Iterable[str]) -> None:
+        """Sign, seal, and undo it, with the keys of these purposes; raises Unavailable as all do that need a key."""
+        for purpose in purposes:
+            if purpose == DATA:
+                self.unseal(self.seal(b"", _TRIAL), _TRIAL)
+                continue
+            kid, signature = self.sign(purpose, _TRIAL.encode())
+            # Not from memory: by its public half, as anybody else would.
+            self._own.pop(signature, None)
+            if not self.verify(purpose, kid, signature, _TRIAL.encode()):
+                raise _missing(self._folder(purpose) / f"{kid}.public")
 
     def public_keys(self, purpose: str) -> dict[str, bytes]:
         """All public keys of a purpose by kid (32 raw bytes each), for others to verify with."""
@@ -92,13 +144,13 @@ class KeyRing:
 
     def seal(self, plaintext: bytes, bound_to: str) -> bytes:
         """Encrypt; the result opens only with the same `bound_to` (the id of what it belongs to)."""
-        stamp = _stamp(self._current_of(_DATA)) or self._ensure(_DATA)
+        stamp = _stamp(self._current_of(DATA)) or self._ensure(DATA)
         if self._sealing is None or self._sealing[0] != stamp:
-            self._sealing = (stamp, self._folder(_DATA).joinpath("current").read_text())
+            self._sealing = (stamp, self._folder(DATA).joinpath("current").read_text())
         kid = self._sealing[1]
         cipher = self._cipher(kid)
         if cipher is None:
-            raise CannotOpen("the current data key is missing")
+            raise _missing(self._folder(DATA) / f"{kid}.secret")
         nonce = os.urandom(_NONCE_BYTES)
         return bytes.fromhex(kid) + nonce + cipher.encrypt(nonce, plaintext, bound_to.encode())
 
@@ -113,11 +165,21 @@ class KeyRing:
         except (InvalidTag, ValueError):
             raise CannotOpen("changed, or sealed for something else") from None
 
-    def rotate_data_key(self) -> str:
-        """Seal with a new key from now on and give its kid; what older keys sealed still opens."""
-        folder = self._folder(_DATA)
+    def _flaws(self, purpose: str) -> tuple[list[Path], list[Path]]:
+        """The files of a purpose that are missing, and those that are damaged."""
+        folder = self._folder(purpose)
+        if not folder.is_dir():
+            return [folder], []
         with self._alone(folder):
-            return self._make_secret(folder)
+            kid = _current(folder)
+            if kid is None:
+                return [folder / "current"], []
+            if not _KID.fullmatch(kid):
+                return [], [folder / "current"]
+            endings = ("secret",) if purpose == DATA else ("private", "public")
+            needed = [folder / f"{kid}.{ending}" for ending in endings]
+            keys = [file for ending in endings for file in sorted(folder.glob(f"*.{ending}"))]
+            return [file for file in needed if not file.exists()], [file for file in keys if not _is_whole(file)]
 
     def _current_of(self, purpose: str) -> str:
         known = self._currents.get(purpose)
@@ -135,9 +197,11 @@ class KeyRing:
         folder = self._folder(purpose)
         if (stamp := _stamp(folder / "current")) is not None:
             return stamp
+        if purpose in self._kept:
+            raise _missing(folder / "current")
         with self._alone(folder):
             if _current(folder) is None:
-                (self._make_secret if purpose == _DATA else self._make_signer)(folder)
+                (self._make_secret if purpose == DATA else self._make_signer)(folder)
             stamp = _stamp(folder / "current")
         if stamp is None:
             raise FileNotFoundError(folder / "current")
@@ -158,7 +222,7 @@ class KeyRing:
     def _make_signer(self, folder: Path) -> str:
         private = Ed25519PrivateKey.generate()
         public = private.public_key().public_bytes_raw()
-        kid = sha256(public).hexdigest()[:16]
+        kid = _kid_of(public)
         _write(folder / f"{kid}.public", public)
         _write(folder / f"{kid}.private", private.private_bytes_raw())
         _write(folder / "current", kid.encode())
@@ -166,21 +230,26 @@ class KeyRing:
 
     def _make_secret(self, folder: Path) -> str:
         kid = os.urandom(_KID_BYTES).hex()
-        _write(folder / f"{kid}.secret", os.urandom(_SECRET_BYTES))
+        _write(folder / f"{kid}.secret", os.urandom(_KEY_BYTES))
         _write(folder / "current", kid.encode())
         return kid
 
     def _read_signer(self, folder: Path) -> tuple[int, str, Ed25519PrivateKey]:
         """Under the lock: a rotation removes the old private half just after it names the new one."""
         with self._alone(folder):
-            kid = (folder / "current").read_text()
+            kid = _current(folder) or ""
             stamp = _stamp(folder / "current") or 0
-            return stamp, kid, Ed25519PrivateKey.from_private_bytes((folder / f"{kid}.private").read_bytes())
+            if not _KID.fullmatch(kid):
+                raise _damaged(folder / "current")
+            raw = _read_key(folder / f"{kid}.private")
+            if raw is None:
+                raise _missing(folder / f"{kid}.private")
+            return stamp, kid, Ed25519PrivateKey.from_private_bytes(raw)
 
     def _verifier(self, purpose: str, kid: str) -> Ed25519PublicKey | None:
         known = self._verifiers.get((purpose, kid))
         if known is None and _KID.fullmatch(kid):
-            raw = _read(self._folder(purpose) / f"{kid}.public")
+            raw = _read_key(self._folder(purpose) / f"{kid}.public")
             if raw is not None:
                 known = Ed25519PublicKey.from_public_bytes(raw)
                 if len(self._verifiers) < _KEPT:
@@ -190,7 +259,7 @@ class KeyRing:
     def _cipher(self, kid: str) -> AESGCM | None:
         known = self._ciphers.get(kid)
         if known is None and _KID.fullmatch(kid):
-            raw = _read(self._folder(_DATA) / f"{kid}.secret")
+            raw = _read_key(self._folder(DATA) / f"{kid}.secret")
             if raw is not None:
                 known = self._ciphers[kid] = AESGCM(raw)
         return known
@@ -220,9 +289,43 @@ def _read(file: Path) -> bytes | None:
         return None
 
 
+def _read_key(file: Path) -> bytes | None:
+    """A key's bytes; raises Unavailable `keys_damaged` for what is none: a wrong answer would be worse than none."""
+    raw = _read(file)
+    if raw is not None and not _fits(file, raw):
+        raise _damaged(file)
+    return raw
+
+
+def _is_whole(file: Path) -> bool:
+    raw = _read(file)
+    return raw is not None and _fits(file, raw)
+
+
+def _fits(file: Path, raw: bytes) -> bool:
+    """Whether these are the bytes of the key its file is named for. A secret's name says nothing of its bytes."""
+    if len(raw) != _KEY_BYTES:
+        return False
+    if file.suffix == ".private":
+        raw = Ed25519PrivateKey.from_private_bytes(raw).public_key().public_bytes_raw()
+    return file.suffix == ".secret" or _kid_of(raw) == file.stem
+
+
+def _kid_of(public: bytes) -> str:
+    return sha256(public).hexdigest()[:16]
+
+
+def _missing(*files: Path) -> Unavailable:
+    return Unavailable("keys_missing", who=WhoMustAct.YOU, files=[str(file) for file in files])
+
+
+def _damaged(*files: Path) -> Unavailable:
+    return Unavailable("keys_damaged", who=WhoMustAct.YOU, files=[str(file) for file in files])
+
+
 def _current(folder: Path) -> str | None:
     raw = _read(folder / "current")
-    return raw.decode() if raw is not None else None
+    return raw.decode(errors="replace") if raw is not None else None
 
 
 def _stamp(file: Path | str) -> int | None:

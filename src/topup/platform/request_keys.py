@@ -145,13 +145,6 @@ class RequestKeys:
         """Forget the key: the work was refused and created nothing, so the key does not bind."""
         await self._batcher.submit(_LetGo(claim, forget=True))
 
-    async def let_go(self, claim: Claim) -> None:
-        """End the lease: the work could not be done now, or nobody knows whether it was.
-
-        The next caller with this key runs it again under the same resource id.
-        """
-        await self._batcher.submit(_LetGo(claim, forget=False))
-
     async def run(self, *, request: KeyedRequest, work: Callable[[Claim], Awaitable[View]]) -> View | Stored:
         """Do `work` under a claim, or give the stored answer.
 

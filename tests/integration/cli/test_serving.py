@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -151,6 +152,43 @@ def test_production_and_demonstration_never_share_a_database(data_dir: Path) -> 
     assert keys.code == 4
     assert "Restore the keys" in keys.err
     assert not data_dir.joinpath("keys").exists()
+
+
+def test_lost_and_damaged_keys_are_named_and_nothing_is_made_in_their_place(data_dir: Path) -> None:
+    with serving(data_dir) as server:
+        assert topup(data_dir, "recharge", "13800138000", "50", "--pay", "sandbox", "--yes").code == 0
+        assert json.loads(get(f"{server.address}/health/ready")[1])["checks"]["keys"] == "ok"
+        assert server.stop() == 0
+    folder = data_dir / "keys" / "receipts"
+    kid = folder.joinpath("current").read_text()
+    public, private = folder / f"{kid}.public", folder / f"{kid}.private"
+    kept = {file: file.read_bytes() for file in (public, private)}
+    assert topup(data_dir, "keys", "rotate", "receipts").code == 0
+
+    public.unlink()
+    lost = topup(data_dir, "serve", "--demo", "--port", "0")
+    assert lost.code == 4
+    assert_one_sentence(lost.err)
+    assert f"missing: {public}" in lost.err
+    assert "Restore the keys from a backup" in lost.err
+    findings = json.loads(topup(data_dir, "doctor", "--json").out)["findings"]
+    assert [item["level"] for item in findings if item["check"] == "keys"] == ["broken"]
+
+    public.write_bytes(kept[public][:-1])
+    damaged = topup(data_dir, "serve", "--demo", "--port", "0")
+    assert damaged.code == 4
+    assert f"damaged: {public}" in damaged.err
+
+    public.write_bytes(kept[public])
+    findings = json.loads(topup(data_dir, "doctor", "--json").out)["findings"]
+    assert [item["level"] for item in findings if item["check"] == "keys"] == ["ok"]
+    with serving(data_dir) as server:
+        folder.joinpath("current").unlink()
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            get(f"{server.address}/health/ready")
+        assert b"keys: keys_missing" in caught.value.read()
+        assert server.stop() == 0
+    assert not folder.joinpath("current").exists()
 
 
 def test_a_stop_during_the_start_is_a_clean_one(data_dir: Path) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import topup
+from topup.bootstrap.store import PURPOSES
 from topup.channels.cli import speech
-from topup.channels.cli.app import RoleName
+from topup.channels.cli.app import PurposeName, RoleName
 from topup.channels.cli.exits import Exit, exit_of
 from topup.channels.cli.screen import print_json
 from topup.kernel import errors
@@ -32,7 +33,7 @@ from topup.platform.i18n import LOCALES, catalogue
 COMMANDS = (
     "serve", "web", "worker", "recharge", "balance", "order", "audit", "doctor", "share", "adjust",
     "lines import", "catalogue check", "catalogue load", "catalogue explain", "keys create", "keys revoke",
-    "db upgrade",
+    "keys rotate", "db upgrade",
 )  # fmt: skip
 BLUNT = ("alembic", "litestar", "psycopg", "sqlalchemy", "cryptography", "structlog", "pydantic", "phonenumbers.data")
 
@@ -119,6 +120,7 @@ def test_a_problem_nobody_wrote_words_for_still_has_a_sentence(language) -> None
 
 def test_the_roles_of_the_command_are_those_of_the_table() -> None:
     assert [role.value for role in RoleName] == [role.value for role in Role]
+    assert tuple(purpose.value for purpose in PurposeName) == PURPOSES
 
 
 def test_every_text_the_code_asks_for_exists() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from topup.kernel.errors import Unavailable
 from topup.platform.keys import CannotOpen, KeyRing
 
 _shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
@@ -130,7 +131,7 @@ def test_sealing_the_same_twice_looks_different(ring):
 def test_after_a_rotation_of_the_data_key_older_things_still_open(directory):
     ring, other = KeyRing(directory), KeyRing(directory)
     old = other.seal(b"x", "y")
-    kid = ring.rotate_data_key()
+    kid = ring.rotate("data")
     assert other.seal(b"x", "y")[:8].hex() == kid
     assert KeyRing(directory).unseal(old, "y") == b"x"
 
@@ -139,3 +140,84 @@ def test_after_a_rotation_of_the_data_key_older_things_still_open(directory):
 def test_a_purpose_is_a_plain_word(ring, purpose):
     with pytest.raises(ValueError, match="not a purpose"):
         ring.sign(purpose, b"x")
+
+
+PURPOSES = ("quotes", "receipts", "data")
+
+
+def refused(directory, act):
+    """The code and the files of a refusal."""
+    with pytest.raises(Unavailable) as caught:
+        act(KeyRing(directory, kept=PURPOSES))
+    files = caught.value.parameters["files"]
+    assert isinstance(files, list)
+    return caught.value.code, [file.removeprefix(f"{directory}/") for file in files]
+
+
+@pytest.fixture
+def made(directory):
+    """The kid of each purpose of keys that were made and tried."""
+    ring = KeyRing(directory)
+    ring.try_out(PURPOSES)
+    KeyRing(directory, kept=PURPOSES).check(PURPOSES)
+    return {purpose: (directory / purpose / "current").read_text() for purpose in PURPOSES}
+
+
+def test_keys_that_are_gone_are_not_made_anew_but_missed(directory):
+    for act in (lambda ring: ring.sign("receipts", b"x"), lambda ring: ring.seal(b"x", "y")):
+        assert refused(directory, act)[0] == "keys_missing"
+    assert refused(directory, lambda ring: ring.check(PURPOSES)) == ("keys_missing", list(PURPOSES))
+    assert not directory.exists()
+
+
+@pytest.mark.parametrize("purpose", PURPOSES)
+@pytest.mark.parametrize("ending", ["current", "private", "public", "secret"])
+def test_each_file_is_missed_when_it_is_lost(directory, made, purpose, ending):
+    name = ending if ending == "current" else f"{made[purpose]}.{ending}"
+    file = directory / purpose / name
+    if not file.exists():
+        pytest.skip("no such file for this purpose")
+    file.unlink()
+    assert refused(directory, lambda ring: ring.check(PURPOSES)) == ("keys_missing", [f"{purpose}/{name}"])
+    assert refused(directory, lambda ring: ring.try_out(PURPOSES)) == ("keys_missing", [f"{purpose}/{name}"])
+
+
+@pytest.mark.parametrize("purpose", PURPOSES)
+@pytest.mark.parametrize("ending", ["current", "private", "public", "secret"])
+@pytest.mark.parametrize("content", [b"", b"short", bytes(32), bytes(33), bytes(16), b"\xff" * 16])
+def test_each_file_is_seen_to_be_damaged(directory, made, purpose, ending, content):
+    name = ending if ending == "current" else f"{made[purpose]}.{ending}"
+    file = directory / purpose / name
+    if not file.exists() or (ending == "secret" and len(content) == 32):
+        pytest.skip("no such file for this purpose, or nobody can tell")
+    file.write_bytes(content)
+    assert refused(directory, lambda ring: ring.check(PURPOSES)) == ("keys_damaged", [f"{purpose}/{name}"])
+
+
+def test_a_damaged_public_key_is_our_trouble_and_calls_no_receipt_false(directory):
+    kid, signature = KeyRing(directory).sign("receipts", b"x")
+    (directory / "receipts" / f"{kid}.public").write_bytes(bytes(32))
+    said = refused(directory, lambda ring: ring.verify("receipts", kid, signature, b"x"))
+    assert said == ("keys_damaged", [f"receipts/{kid}.public"])
+
+
+def test_a_lost_key_of_old_receipts_is_missed_until_it_is_given_up(directory, made):
+    old = made["receipts"]
+    KeyRing(directory).rotate("receipts")
+    kids = {old, (directory / "receipts" / "current").read_text()}
+    KeyRing(directory).check_verifying("receipts", kids)
+    (directory / "receipts" / f"{old}.public").unlink()
+    said = refused(directory, lambda ring: ring.check_verifying("receipts", kids))
+    assert said == ("keys_missing", [f"receipts/{old}.public"])
+    (directory / "receipts" / f"{old}.lost").touch()
+    KeyRing(directory).check_verifying("receipts", kids)
+
+
+@pytest.mark.parametrize("purpose", PURPOSES)
+def test_a_key_that_signs_no_more_is_replaced_by_a_rotation(directory, made, purpose):
+    for name in ("current", f"{made[purpose]}.private", f"{made[purpose]}.secret"):
+        (directory / purpose / name).unlink(missing_ok=True)
+    KeyRing(directory).rotate(purpose)
+    ring = KeyRing(directory, kept=PURPOSES)
+    ring.check(PURPOSES)
+    ring.try_out(PURPOSES)

@@ -30,6 +30,15 @@ class RoleName(StrEnum):
     NETWORK = "network"
 
 
+class PurposeName(StrEnum):
+    """What an installation's own keys are for; a test compares it with what is made."""
+
+    QUOTES = "quotes"
+    RECEIPTS = "receipts"
+    LEDGER_HEADS = "ledger-heads"
+    DATA = "data"
+
+
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help=say("option.data_dir"), show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help=say("option.json"))]
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help=say("argument.number"), show_default=False)]
@@ -319,6 +328,17 @@ def _add_setting_up(app: typer.Typer, runtime: "Runtime") -> None:
         from topup.channels.cli.running import run
 
         run(lambda settings: revoke_key(runtime, settings, key_id=key_id), data_dir=data_dir)
+
+    @keys.command(help=say("keys_rotate.help"))
+    def rotate(
+        purpose: Annotated[PurposeName, typer.Argument(help=say("argument.purpose"), show_default=False)],
+        *,
+        data_dir: DataDir = None,
+    ) -> None:
+        from topup.channels.cli.installing import rotate_key
+        from topup.channels.cli.running import run
+
+        run(lambda settings: rotate_key(settings, purpose=purpose.value), data_dir=data_dir)
 
     @database.command(help=say("db_upgrade.help"))
     def upgrade(*, data_dir: DataDir = None) -> None:

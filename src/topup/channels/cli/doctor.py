@@ -126,8 +126,10 @@ async def _installation(runtime: Runtime, settings: Settings) -> list[Finding]:
             for name, check in checks:
                 findings.append(await _guarded(name, check(store)))
             findings.append(_plugins(runtime, store))
+            findings.append(_good("keys", "keys.good"))
     except Problem as problem:
-        findings.append(Finding("database", Level.BROKEN, *say_problem(problem)))
+        about = "keys" if problem.code.startswith("keys_") else "database"
+        findings.append(Finding(about, Level.BROKEN, *say_problem(problem)))
     return findings
 
 

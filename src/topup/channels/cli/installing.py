@@ -4,8 +4,10 @@ from topup.channels.cli.exits import Exit
 from topup.channels.cli.ports import Runtime
 from topup.channels.cli.screen import complain_in_words, err, out, print_json
 from topup.channels.cli.speech import say
+from topup.kernel.errors import Unavailable, WhoMustAct
 from topup.people import operations
 from topup.people.permissions import Role
+from topup.platform.keys import KeyRing
 from topup.platform.settings import Settings
 
 
@@ -27,6 +29,20 @@ async def create_key(runtime: Runtime, settings: Settings, *, role: str, label: 
     err.print(f"[green]✓[/] {say('keys_create.done', role=created.role.value, id=created.id)}")
     out.print(created.secret)
     err.print(f"[dim]{say('keys_create.once')}[/]")
+    return Exit.DONE
+
+
+async def rotate_key(settings: Settings, *, purpose: str) -> Exit:
+    """Sign or seal with a new key from now on. It needs no database: it mends an installation whose key is lost.
+
+    Raises Unavailable `nothing_installed`.
+    """
+    folder = settings.data_dir / "keys"
+    if not folder.is_dir():
+        raise Unavailable("nothing_installed", who=WhoMustAct.YOU, path=str(settings.data_dir))
+    kid = KeyRing(folder).rotate(purpose)
+    out.print(f"[green]✓[/] {say('keys_rotate.done', kid=kid, purpose=purpose)}")
+    err.print(f"[dim]{say('keys_rotate.keep', path=folder / purpose)}[/]")
     return Exit.DONE
 
 

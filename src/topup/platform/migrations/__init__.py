@@ -60,11 +60,6 @@ def current_revision(connection: Connection) -> str | None:
     return str(row[0]) if row else None
 
 
-def is_up_to_date(connection: Connection) -> bool:
-    """Whether the database is what this code expects: its revision, and the repeatable SQL."""
-    return current_revision(connection) == HEAD and not _changed(connection)
-
-
 def run_files(connection: Connection, names: Sequence[str]) -> None:
     """Run `sql/<name>.sql` in order, inside the caller's transaction."""
     for name in names:
