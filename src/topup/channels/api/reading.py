@@ -24,7 +24,11 @@ async def read_json(request: AnyRequest, decoder: msgspec.json.Decoder[Body]) ->
 
     Raises Invalid `body_unreadable` (no JSON), `body_invalid` with `field` and `reason`, or what `read_body` raises.
     """
-    body = await read_body(request)
+    return decoded(await read_body(request), decoder)
+
+
+def decoded(body: bytes, decoder: msgspec.json.Decoder[Body]) -> Body:
+    """A body as the decoder's type. Raises Invalid `body_unreadable`, `body_invalid`."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
