@@ -33,6 +33,7 @@ def build(house: Furnished, settings: Settings, supervisor: Supervisor | None) -
         desk=house.desk,
         keys=house.request_keys,
         database=store.database,
+        usage=house.usage_records,
         address=house.public_url,
         demo=store.installation.demo,
         checks=checks,

@@ -10,6 +10,7 @@ from topup.bootstrap.plugins import Chosen, Plugins, make
 from topup.catalogue.queries import CatalogueCache
 from topup.channels.cli.ports import Store
 from topup.charging import sharing_tasks as sharing
+from topup.charging.usage_records_desk import UsageRecords
 from topup.ledger import tasks as ledger
 from topup.lines import tasks as lines
 from topup.orders import tasks as orders
@@ -34,6 +35,7 @@ class Furnished:
     desk: Desk
     catalogue: CatalogueCache
     request_keys: RequestKeys
+    usage_records: UsageRecords
     plugins: Plugins
     public_url: str
 
@@ -51,6 +53,8 @@ async def furnished(store: Store, chosen: Chosen, *, public_url: str) -> AsyncIt
             aclosing(RequestKeys(database=store.database, lanes=store.installation.lanes))
         )
         catalogue = CatalogueCache()
+        records = UsageRecords(database=store.database, catalogue=catalogue, lanes=store.installation.lanes)
+        await stack.enter_async_context(aclosing(records))
         parts = Parts(
             database=store.database,
             catalogue=catalogue,
@@ -61,7 +65,7 @@ async def furnished(store: Store, chosen: Chosen, *, public_url: str) -> AsyncIt
             public_url=public_url,
         )
         desk = await stack.enter_async_context(Desk(parts))
-        yield Furnished(store, desk, catalogue, keys, plugins, public_url)
+        yield Furnished(store, desk, catalogue, keys, records, plugins, public_url)
 
 
 async def _made(stack: AsyncExitStack, chosen: Chosen, *, demo: bool) -> Plugins:

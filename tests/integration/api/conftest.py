@@ -15,6 +15,7 @@ from tests.support.desk import LANES, publish_demonstration
 from tests.support.serving import free_socket, serving
 from topup.catalogue.queries import CatalogueCache
 from topup.channels.api import create_api_router
+from topup.charging.usage_records_desk import UsageRecords
 from topup.kernel.msisdn import parse_msisdn
 from topup.lines.operations import open_lines
 from topup.orders.desk import Desk
@@ -90,7 +91,11 @@ async def serving_api(
         desk = desk or await stack.enter_async_context(Desk(parts_of(database, data_dir, gateways, url)))
         keys = RequestKeys(database=database, lanes=LANES)
         stack.push_async_callback(keys.aclose)
-        router = create_api_router(desk=desk, keys=keys, database=database, address=url, demo=demo, checks=checks)
+        usage = UsageRecords(database=database, catalogue=CatalogueCache(), lanes=LANES)
+        stack.push_async_callback(usage.aclose)
+        router = create_api_router(
+            desk=desk, keys=keys, database=database, usage=usage, address=url, demo=demo, checks=checks
+        )
         settings = settings_for(database.url, public_url=url)
         app = application(routers=[router], settings=settings, web_settings=WebSettings(**{**NO_LIMITS, **web}))
         await stack.enter_async_context(serving(app, bound))

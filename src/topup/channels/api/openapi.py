@@ -30,6 +30,7 @@ the same request again with the same key.
 _TAGS: Final = {
     "Top-up": "From a number to a receipt.",
     "Lines": "For systems of the operator: needs an API key.",
+    "Usage": "For the network's systems, and others of the operator: needs an API key.",
     "Events": "What gateways and carriers tell us.",
     "Running it": "For monitors.",
     "Demonstration": "Only in a demonstration.",

@@ -12,6 +12,8 @@ from topup.channels.api.hooks import Hooks, Sandbox
 from topup.channels.api.lines import Lines
 from topup.channels.api.openapi import document
 from topup.channels.api.top_ups import TopUps
+from topup.channels.api.usage import UsageRoutes
+from topup.charging.usage_records_desk import UsageRecords
 from topup.orders.desk import Desk
 from topup.platform.database import Database
 from topup.platform.request_keys import RequestKeys
@@ -23,6 +25,7 @@ def create_api_router(
     desk: Desk,
     keys: RequestKeys,
     database: Database,
+    usage: UsageRecords,
     address: str,
     demo: bool,
     checks: Mapping[str, Check] | None = None,
@@ -32,7 +35,9 @@ def create_api_router(
     `address` is how the outside reaches us, `demo` adds the simulated payer, `checks` are further conditions of
     readiness beside the database.
     """
-    endpoints = all_endpoints(desk=desk, keys=keys, database=database, address=address, demo=demo, checks=checks or {})
+    endpoints = all_endpoints(
+        desk=desk, keys=keys, database=database, usage=usage, address=address, demo=demo, checks=checks or {}
+    )
     described = document(endpoints, address=address)
 
     @get("/api/openapi.json")
@@ -43,7 +48,14 @@ def create_api_router(
 
 
 def all_endpoints(
-    *, desk: Desk, keys: RequestKeys, database: Database, address: str, demo: bool, checks: Mapping[str, Check]
+    *,
+    desk: Desk,
+    keys: RequestKeys,
+    database: Database,
+    usage: UsageRecords,
+    address: str,
+    demo: bool,
+    checks: Mapping[str, Check],
 ) -> list[Endpoint]:
     """The table."""
     catalogue = CatalogueCache()
@@ -53,6 +65,7 @@ def all_endpoints(
         *Books(database=database, catalogue=catalogue).endpoints(),
         *Shares(database=database, keys=keys, catalogue=catalogue).endpoints(),
         *Adjusting(database=database, keys=keys, catalogue=catalogue).endpoints(),
+        *UsageRoutes(database=database, keys=keys, catalogue=catalogue, records=usage).endpoints(),
         *Hooks(desk=desk).endpoints(),
         *(Sandbox(desk=desk).endpoints() if demo else []),
         *HealthRoutes(database=database, checks=checks).endpoints(),
