@@ -21,7 +21,7 @@ from topup.catalogue.terms import MIDNIGHT, ONE_DAY
 _SECOND: Final = timedelta(seconds=1)
 _HALF: Final = Fraction(1, 2)
 _NOON: Final = time(12)
-_LONGEST_CALL_S: Final = 31 * 86_400
+LONGEST_CALL_S: Final = 31 * 86_400
 """Longer, and it is no call but a broken record; it also bounds the days that are looked at."""
 
 ALLOWANCE: Final = "usage_allowance"
@@ -144,7 +144,7 @@ def rate(
     found = rates.find(service=usage.service, country=usage.country, called=usage.called)
     if found is None:
         return Rating(refused=RATE_MISSING)
-    if usage.service == "voice" and usage.before + usage.quantity > _LONGEST_CALL_S:
+    if usage.service == "voice" and usage.before + usage.quantity > LONGEST_CALL_S:
         return Rating(found.id, refused=TOO_LONG)
     begin, end = found.counted(usage.before), found.counted(usage.before + usage.quantity)
     if usage.called in found.free_numbers:

@@ -158,6 +158,11 @@ class LineOfUsage:
         return ruling_of(self.carrier).on_credit
 
 
+def blocked_by(service: Service) -> Blockable:
+    """What of a state's blocks keeps a service from being used."""
+    return _BLOCKED_BY[service]
+
+
 @lru_cache(maxsize=1024)
 def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)

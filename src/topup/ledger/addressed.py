@@ -1,6 +1,6 @@
 """What the ledger has of one line, for whoever asks from outside: each thing with an id, a status and its times."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -9,6 +9,7 @@ from psycopg.rows import class_row
 
 from topup.kernel.ids import HoldId, LineId
 from topup.ledger.queries import LONGEST_PAGE
+from topup.platform.arrays import columns
 from topup.platform.database import Connection
 
 _HOLDS: Final = """
@@ -16,6 +17,12 @@ SELECT h.id, h.asset, h.amount, h.settled, h.state::text AS state, h.purpose, h.
 FROM ledger.holds AS h
 WHERE h.lane = %s AND h.line_id = %s AND h.state = 'open'
 ORDER BY h.created_at, h.id LIMIT %s
+"""
+
+_LEFT: Final = """
+SELECT h.id, h.amount - h.settled
+FROM unnest(%b::smallint[], %b::text[]) AS wanted (lane, id)
+JOIN ledger.holds AS h ON h.lane = wanted.lane AND h.id = wanted.id AND h.state = 'open'
 """
 
 
@@ -39,3 +46,12 @@ async def holds_of_line(connection: Connection, *, lane: int, line_id: LineId) -
     cursor = connection.cursor(row_factory=class_row(HoldRow))
     await cursor.execute(_HOLDS, (lane, line_id, LONGEST_PAGE))
     return await cursor.fetchall()
+
+
+async def left_of_holds(connection: Connection, holds: Iterable[tuple[int, str]]) -> dict[str, int]:
+    """What is promised still of holds given as (lane, id); those that are closed, or unknown, are absent."""
+    wanted = sorted(set(holds))
+    if not wanted:
+        return {}
+    cursor = await connection.execute(_LEFT, columns(wanted))
+    return dict(await cursor.fetchall())

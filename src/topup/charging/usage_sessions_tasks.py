@@ -1,0 +1,86 @@
+"""What time does to sessions: those of which nobody spoke in time are closed, and old ones are forgotten."""
+
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+from topup.catalogue.queries import CatalogueCache
+from topup.charging.usage_sessions_requests import Expiry
+from topup.charging.usage_sessions_work import take_in
+from topup.kernel.ids import SessionId
+from topup.platform.crash import crash_label, crash_point
+from topup.platform.database import Database
+from topup.platform.jobs import Sweep
+
+BATCH: Final = 200
+KEPT_FOR: Final = timedelta(days=7)
+"""How long a session that is over can be seen; its record stays for ever."""
+_EVERY_S: Final = 2.0
+_FORGET_EVERY_S: Final = 300.0
+
+# Each process takes some of every lane, and passes over those that somebody works on.
+_DUE: Final = """
+SELECT s.lane, s.id
+FROM unnest(%s::smallint[]) AS wanted (lane)
+CROSS JOIN LATERAL (
+    SELECT s.lane, s.id FROM charging.usage_sessions AS s
+    WHERE s.lane = wanted.lane AND s.look_at <= %s
+    ORDER BY s.lane, s.look_at LIMIT %s
+    FOR NO KEY UPDATE SKIP LOCKED
+) AS s
+LIMIT %s
+"""
+_FORGET: Final = """
+DELETE FROM charging.usage_sessions AS s
+USING (
+    SELECT s.lane, s.id
+    FROM unnest(%s::smallint[]) AS wanted (lane)
+    CROSS JOIN LATERAL (
+        SELECT s.lane, s.id FROM charging.usage_sessions AS s
+        WHERE s.lane = wanted.lane AND s.closed_at <= %s
+        ORDER BY s.lane, s.closed_at LIMIT %s
+        FOR UPDATE SKIP LOCKED
+    ) AS s
+    LIMIT %s
+) AS old
+WHERE s.lane = old.lane AND s.id = old.id
+"""
+_BEFORE_EXPIRY: Final = crash_label("usage.sessions.before_expiry")
+_EXPIRED: Final = crash_label("usage.sessions.expired")
+_BEFORE_FORGETTING: Final = crash_label("usage.sessions.before_forgetting")
+_FORGOTTEN: Final = crash_label("usage.sessions.forgotten")
+
+
+def sweeps(*, database: Database, catalogue: CatalogueCache, lanes: int) -> list[Sweep]:
+    """What runs by itself."""
+    return [
+        Sweep("usage.sessions", _EVERY_S, partial(expire, database, catalogue, lanes), batch=BATCH),
+        Sweep("usage.sessions_forget", _FORGET_EVERY_S, partial(forget, database, lanes), batch=BATCH),
+    ]
+
+
+async def expire(database: Database, catalogue: CatalogueCache, lanes: int) -> int:
+    """Close the sessions whose deadline has passed, BATCH at most; how many were looked at."""
+    async with database.transaction() as transaction:
+        connection, now = transaction.connection, transaction.now
+        cursor = await connection.execute(_DUE, (list(range(lanes)), now, BATCH, BATCH))
+        due = [Expiry(lane, SessionId(identifier)) for lane, identifier in await cursor.fetchall()]
+        if due:
+            await take_in(connection, due, now, snapshot=await catalogue.current(connection))
+            crash_point(_BEFORE_EXPIRY)
+    if due:
+        crash_point(_EXPIRED)
+    return len(due)
+
+
+async def forget(database: Database, lanes: int) -> int:
+    """Delete the sessions that ended KEPT_FOR ago, BATCH at most; how many."""
+    async with database.transaction() as transaction:
+        cursor = await transaction.connection.execute(
+            _FORGET, (list(range(lanes)), transaction.now - KEPT_FOR, BATCH, BATCH)
+        )
+        if cursor.rowcount:
+            crash_point(_BEFORE_FORGETTING)
+    if cursor.rowcount:
+        crash_point(_FORGOTTEN)
+    return cursor.rowcount

@@ -1,0 +1,290 @@
+"""Requests of many sessions taken in together: one transaction, one reading of rows, one posting, one writing.
+
+They are judged in memory by what was read; where somebody else was quicker in between (the ledger refuses, a session
+was opened by another, a day's cost is another), all of it is undone to where it began, the ledger's lanes are taken
+first, and it is judged anew: what is read then stays so.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from topup.catalogue.queries import Snapshot
+from topup.charging import usage_sessions_rows as rows
+from topup.charging.usage_booking import Spending, has_caps, spend, spent_since
+from topup.charging.usage_events import Event, crossings, tell
+from topup.charging.usage_facts import LineOfUsage, lines_of_numbers, lines_of_usage
+from topup.charging.usage_records_rows import write
+from topup.charging.usage_sessions_closing import left_of, records_of
+from topup.charging.usage_sessions_funds import Funds
+from topup.charging.usage_sessions_judging import (
+    Answered,
+    Found,
+    Job,
+    answer,
+    begin_expiry,
+    begin_opening,
+    begin_report,
+    is_refused,
+    judge,
+    look_closer,
+    since,
+    subject_of,
+)
+from topup.charging.usage_sessions_requests import Expiry, Opening, Request, Told
+from topup.charging.usage_sessions_rows import Session, SessionState
+from topup.kernel.errors import Problem
+from topup.kernel.ids import HoldId, LineId
+from topup.ledger import Posted, PostingRefused, Release, post
+from topup.ledger.addressed import left_of_holds
+from topup.lines import lives
+from topup.lines.living import Happened, happen
+from topup.lines.queries import LineRef
+from topup.platform.database import Connection
+from topup.platform.together import together
+
+_TRIES: Final = 3
+
+Placed = tuple[int, Request]
+"""A request and its place among those that came together."""
+
+
+async def take_in(
+    connection: Connection, requests: Sequence[Request], now: datetime, *, snapshot: Snapshot
+) -> list[Answered]:
+    """Take requests in, in the caller's transaction; what each is told, in order.
+
+    Several about one session are taken in one after the other. It posts to the ledger: make it the last.
+    """
+    answers: dict[int, Answered] = {}
+    left: list[Placed] = list(enumerate(requests))
+    while left:
+        wave, left = _wave(left)
+        answers |= await _take_in(connection, wave, now, snapshot)
+    return [answers[place] for place in range(len(requests))]
+
+
+def _wave(left: Sequence[Placed]) -> tuple[list[Placed], list[Placed]]:
+    """The first request about each session, and the others."""
+    seen = set()
+    wave: list[Placed] = []
+    later: list[Placed] = []
+    for placed in left:
+        subject = subject_of(placed[1])
+        (later if subject in seen else wave).append(placed)
+        seen.add(subject)
+    return wave, later
+
+
+async def _take_in(
+    connection: Connection, wave: Sequence[Placed], now: datetime, snapshot: Snapshot
+) -> dict[int, Answered]:
+    places = [(request.lane, request.session_id) for _, request in wave if not isinstance(request, Opening)]
+    # Locked before the savepoint: they stay ours whatever is undone.
+    found, _ = await together(rows.locked(connection, places), connection.execute("SAVEPOINT usage_sessions"))
+    for attempt in range(_TRIES):
+        if attempt:
+            found = await rows.locked(connection, places)
+            await _drop_holds_that_are_gone(connection, found)
+        judging = _Judging(wave, found, now, snapshot)
+        await judging.judge(connection)
+        if await _write(connection, judging, now, snapshot):
+            return judging.answers
+        await connection.execute("ROLLBACK TO SAVEPOINT usage_sessions")
+        await _take_lanes(connection, [job.ref for job in judging.jobs], now)
+    raise RuntimeError("sessions were not to be written though nobody else was at them")
+
+
+async def _take_lanes(connection: Connection, lines: Iterable[LineRef], now: datetime) -> None:
+    """Have the lines, and then the ledger's lanes, to ourselves until the transaction ends."""
+    found = list(lines)
+    await lives.locked(connection, [(line.lane, str(line.id)) for line in found])
+    # Nothing has this hold, so nothing happens; but whoever posts has the lane from then on.
+    nothing = [
+        Release(lane=lane, key="usage:nothing", purpose="usage", reference="", hold_id=HoldId("none"))
+        for lane in sorted({line.lane for line in found})
+    ]
+    await post(connection, nothing, now)
+
+
+async def _drop_holds_that_are_gone(connection: Connection, found: Found) -> None:
+    """What the ledger released by itself, because nobody looked after sessions for a day, is held no more."""
+    meters = [(session.lane, meter) for session, _ in found.values() for meter in session.meters]
+    left = await left_of_holds(connection, [(lane, held.id) for lane, meter in meters for held in meter.holds])
+    for _, meter in meters:
+        meter.holds = [held for held in meter.holds if held.id in left]
+        for held in meter.holds:
+            held.left = left[held.id]
+
+
+@dataclass(slots=True)
+class _Judging:
+    """Requests that are judged together, and what they come to."""
+
+    wave: Sequence[Placed]
+    found: Found
+    now: datetime
+    snapshot: Snapshot
+    answers: dict[int, Answered] = field(default_factory=dict)
+    jobs: list[Job] = field(default_factory=list)
+    funds: dict[LineId, Funds] = field(default_factory=dict)
+    look_later: list[Session] = field(default_factory=list)
+
+    async def judge(self, connection: Connection) -> None:
+        """Judge all; `jobs` are those that change something."""
+        openings = [request for _, request in self.wave if isinstance(request, Opening)]
+        lines: dict[str, LineOfUsage] = {}
+        earlier: dict[tuple[int, str, str], Session] = {}
+        if openings:
+            numbers = [opening.msisdn for opening in openings]
+            lines = await lines_of_numbers(connection, numbers, self.now, snapshot=self.snapshot)
+            keys = [
+                (lines[opening.msisdn].ref.lane, opening.opened_by, opening.client_key)
+                for opening in openings
+                if opening.msisdn in lines
+            ]
+            earlier = await rows.opened(connection, keys)
+        for place, request in self.wave:
+            try:
+                begun = self._begin(place, request, lines, earlier)
+            except Problem as problem:
+                self.answers[place] = problem
+                continue
+            if isinstance(begun, Job):
+                self.jobs.append(begun)
+            else:
+                self.answers[place] = begun
+        for job in self.jobs:
+            standing = None if job.new else self.found[job.session.id][1]
+            look_closer(job, standing, self.snapshot)
+        await self._look_closer(connection, {line.ref.id: line for line in lines.values()})
+        self._conclude()
+
+    def _begin(
+        self,
+        place: int,
+        request: Request,
+        lines: dict[str, LineOfUsage],
+        earlier: dict[tuple[int, str, str], Session],
+    ) -> Job | Told:
+        if isinstance(request, Opening):
+            line = lines.get(request.msisdn)
+            before = earlier.get((line.ref.lane, request.opened_by, request.client_key)) if line else None
+            return begin_opening(place, request, line, before, self.now)
+        found = self.found.get(request.session_id)
+        if isinstance(request, Expiry):
+            return self._expire(place, found)
+        return begin_report(place, request, found, self.snapshot, self.now)
+
+    def _expire(self, place: int, found: tuple[Session, rows.Standing] | None) -> Job | Told:
+        if found is None or found[0].state is not SessionState.OPEN:
+            return Told(b"")
+        if found[0].deadline > self.now:
+            self.look_later.append(found[0])
+            return Told(b"")
+        return begin_expiry(place, found, self.snapshot, self.now)
+
+    async def _look_closer(self, connection: Connection, known: dict[LineId, LineOfUsage]) -> None:
+        """Read what the lines have that need a closer look, and judge these."""
+        closer = [job for job in self.jobs if job.closer]
+        refs = [job.ref for job in closer if job.ref.id not in known]
+        if refs:
+            known |= await lines_of_usage(connection, refs, self.now, snapshot=self.snapshot)
+        spent = await spent_since(connection, since(closer)) if any(map(has_caps, known.values())) else {}
+        self.funds = {name: Funds(line, spent.get(name, {}), self.now) for name, line in known.items()}
+        for job in closer:
+            judge(job, self.funds.get(job.session.line_id))
+
+    def _conclude(self) -> None:
+        """Say what became of each; a session that is not opened leaves nothing."""
+        opened = []
+        for job in self.jobs:
+            refusal = is_refused(job)
+            self.answers[job.place] = refusal or answer(job)
+            if refusal is None:
+                opened.append(job)
+        self.jobs = opened
+
+    def heard(self) -> list[Happened]:
+        """What the lives of the lines are to hear of."""
+        heard = []
+        for job in self.jobs:
+            if not job.metering.postings.charged:
+                continue
+            line = job.line
+            if line is not None and line.hears_of_funds and not left_of(job, self.funds).get(line.currency):
+                heard.append(Happened(job.ref, "funds"))
+            if job.hears_of_activity or (line is not None and line.hears_of_activity(self.now)):
+                heard.append(Happened(job.ref, "activity"))
+        return heard
+
+    def events(self) -> list[Event]:
+        """What fell below its mark since anybody looked at what the line has."""
+        events = []
+        for job in self.jobs:
+            line = job.line
+            unseen: dict[str, int] = {}
+            if line is None:
+                continue
+            for meter in job.session.meters:
+                for asset, amount in meter.unseen.items():
+                    unseen[asset] = unseen.get(asset, 0) + amount
+                meter.unseen = {}
+            if not unseen:
+                continue
+            after = left_of(job, self.funds)
+            before = {asset: after.get(asset, 0) + amount for asset, amount in unseen.items()}
+            for crossing in crossings(before, after, line.carrier.marks.low):
+                occasion = f"{crossing.asset}:{job.session.id}:{job.session.sequence}"
+                events.append(Event(job.ref, crossing.name, occasion, crossing.facts))
+        return events
+
+    def spendings(self) -> list[Spending]:
+        """What capped days cost more."""
+        return [
+            Spending(funds.line.ref, rate_id, day, funds.spent[rate_id, day] - added, added)
+            for funds in self.funds.values()
+            for (rate_id, day), added in funds.added.items()
+            if added
+        ]
+
+
+async def _write(connection: Connection, judging: _Judging, now: datetime, snapshot: Snapshot) -> bool:
+    """Write what was judged; False where it was not so any more, and the caller has to undo it."""
+    jobs = judging.jobs
+    if not jobs and not judging.look_later:
+        return True
+    heard, events, spendings = judging.heard(), judging.events(), judging.spendings()
+    if heard:
+        # Locked before the ledger's lane, as whoever looks after lines does it.
+        await lives.locked(connection, [(happened.line.lane, str(happened.line.id)) for happened in heard])
+    if not await _post(connection, jobs, now):
+        return False
+    if not await rows.insert(connection, [job.session for job in jobs if job.new]):
+        return False
+    if spendings and not await spend(connection, spendings):
+        return False
+    await together(
+        rows.save(connection, [job.session for job in jobs if not job.new]),
+        rows.look_again(connection, judging.look_later),
+        write(connection, [record for job in jobs if job.metering.closing for record in records_of(job)]),
+        tell(connection, events, now),
+    )
+    if heard:
+        await happen(connection, heard, now, snapshot=snapshot)
+    return True
+
+
+async def _post(connection: Connection, jobs: Sequence[Job], now: datetime) -> bool:
+    """Post what was judged, and note the ids of the holds; False where the ledger had it otherwise."""
+    postings = [job.metering.postings for job in jobs]
+    posted = await post(connection, [item for each in postings for item in each.items], now)
+    first = 0
+    for each in postings:
+        for promise in each.promises:
+            answered = posted[first + promise.place]
+            if isinstance(answered, Posted):
+                promise.held.id = str(answered.hold_id)
+        first += len(each.items)
+    return not any(isinstance(answered, PostingRefused) for answered in posted)
