@@ -2,6 +2,7 @@
 languages, and without JavaScript."""
 
 import re
+import time
 from datetime import timedelta
 
 import pytest
@@ -114,8 +115,17 @@ def test_a_wrong_number_gets_a_sentence_that_helps(guest, number, says):
     payer.page.get_by_label(payer.text("number_label")).fill(number)
     payer.press("continue")
     expect(payer.page.locator("#number-wrong")).to_contain_text(re.compile(says, re.IGNORECASE))
-    expect(payer.page.get_by_label(payer.text("number_label"))).to_have_value(number)
-    expect(payer.page.get_by_label(payer.text("number_label"))).to_be_focused()
+    field = payer.page.get_by_label(payer.text("number_label"))
+    expect(field).to_have_value(number)
+    expect(payer.page).to_have_title(f"Error: {payer.text('home_title')} · topup")
+    summary = payer.page.locator("#mistake")
+    expect(summary).to_be_focused()
+    payer.page.keyboard.press("Tab")
+    payer.page.keyboard.press("Enter")
+    expect(field).to_be_focused()
+    field.fill(payer.number)
+    expect(summary).to_have_count(0)
+    expect(payer.page).to_have_title(f"{payer.text('home_title')} · topup")
 
 
 def test_leaving_an_unfinished_number_says_so_and_typing_it_does_not(guest):
@@ -193,6 +203,25 @@ def test_the_page_follows_by_itself(guest, site):
     assert answer.ok
     payer.sees("headline_delivered")
     assert loads == []
+    expect(payer.page).to_have_title(re.compile(payer.text("headline_delivered")))
+
+
+def test_what_another_carrier_confirmed_is_looked_at_once_more(guest):
+    """A carrier may take a top-up back: a page that is still open comes to say so, later."""
+    payer = guest(locale="en")
+    payer.page.clock.install()
+    payer.number = "+6581234590"
+    payer.order("credit:1000")
+    payer.at_gateway("pay")
+    payer.sees("headline_delivered")
+    until = time.monotonic() + 60
+    while payer.facts()["status"] != "refunded" and time.monotonic() < until:
+        payer.page.wait_for_timeout(100)
+    payer.page.clock.fast_forward(100_000)
+    payer.sees("headline_delivered")
+    payer.page.clock.fast_forward(20_000)
+    payer.sees("headline_refunded")
+    expect(payer.page).to_have_title(re.compile(payer.text("headline_refunded")))
 
 
 def test_going_back_and_paying_again_makes_no_second_order(guest):

@@ -7,6 +7,7 @@ from typing import Final
 from topup.channels.web.progress import Step, steps
 from topup.channels.web.reviewing import GrantRow, MethodRow, grant_rows, method_rows
 from topup.channels.web.wording import Said, Wording
+from topup.orders.states import Cause
 from topup.orders.views import MethodView, OrderView, PaymentView
 from topup.orders.wording import returned_words
 
@@ -62,6 +63,8 @@ class OrderPage:
     is_paid: bool
     steps: list[StepRow]
     receipt: bool
+    may_be_taken_back: bool
+    """Another carrier credited it, and carriers sometimes reverse."""
     repeatable: bool
     cancellable: bool
     payable: bool
@@ -102,6 +105,9 @@ def order_page(order: OrderView, wording: Wording) -> OrderPage:
         is_paid=order.status in _PAID,
         steps=[_step_row(step, order, wording) for step in steps(order)],
         receipt=order.receipt_number is not None,
+        may_be_taken_back=order.status == "delivered" and any(
+            entry.cause == Cause.SENT_TO_CARRIER for entry in order.timeline
+        ),
         repeatable=order.status in _REPEATABLE,
         cancellable=order.status == "awaiting_payment",
         payable=order.status == "awaiting_payment",

@@ -30,6 +30,23 @@ document.addEventListener("change", (event) => {
   }
 });
 
+// A mistake that is being mended is not told any more.
+const mended = (event) => {
+  const mistake = document.getElementById("mistake");
+  if (!mistake || !mistake.parentElement.contains(event.target)) return;
+  mistake.remove();
+  event.target.removeAttribute("aria-invalid");
+  entitle(document.querySelector("h1"));
+};
+document.addEventListener("input", mended);
+document.addEventListener("change", mended);
+
+// The tab says what the page says, also after the page has followed by itself.
+const entitle = (headline) => {
+  if (headline) document.title = `${headline.textContent} · topup`;
+};
+document.addEventListener("htmx:afterSettle", () => entitle(document.querySelector("#live h1")));
+
 // A menu closes when one looks elsewhere.
 document.addEventListener("click", (event) => {
   document.querySelectorAll("details.menu[open]").forEach((menu) => {
