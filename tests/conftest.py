@@ -11,4 +11,5 @@ pytest_plugins = [
     "tests.support.browsing",
     "tests.support.sharing",
     "tests.support.usage",
+    "tests.support.usage_sessions",
 ]

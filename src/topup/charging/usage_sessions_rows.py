@@ -274,6 +274,7 @@ _INSERT: Final = f"""
 INSERT INTO charging.usage_sessions ({", ".join(_NAMES)})
 SELECT * FROM unnest({", ".join(f"%b::{_TYPES.get(name, 'text')}[]" for name in _NAMES)})
 ON CONFLICT DO NOTHING
+RETURNING id
 """
 _SAVE: Final = """
 UPDATE charging.usage_sessions AS s
@@ -290,6 +291,7 @@ FROM unnest(%b::smallint[], %b::text[], %b::integer[], %b::bytea[], %b::text[], 
         %b::timestamptz[])
     AS u (lane, id, sequence, fingerprint, answer, meters, state, closed_at)
 WHERE s.lane = u.lane AND s.id = u.id AND s.state = ANY (%b)
+RETURNING s.id
 """
 _LOOK_AGAIN: Final = """
 UPDATE charging.usage_sessions AS s SET look_at = u.deadline
@@ -346,7 +348,7 @@ async def insert(connection: Connection, sessions: Sequence[Session]) -> bool:
     in_order = sorted(sessions, key=lambda session: (session.lane, session.opened_by, session.client_key))
     rows = [tuple(_said(session, name) for name in _NAMES) for session in in_order]
     cursor = await connection.execute(_INSERT, columns(rows))
-    return cursor.rowcount == len(sessions)
+    return len(await cursor.fetchall()) == len(sessions)
 
 
 async def save(connection: Connection, sessions: Sequence[Session]) -> None:
@@ -365,7 +367,7 @@ async def save(connection: Connection, sessions: Sequence[Session]) -> None:
         ]
         sources = {source.value for session in ended for source in SESSION.sources(session.state)}
         cursor = await connection.execute(_CLOSE, (*columns(closing), sorted(sources)))
-        if cursor.rowcount != len(ended):
+        if len(await cursor.fetchall()) != len(ended):
             raise RuntimeError("a session that was locked is not open any more")
 
 

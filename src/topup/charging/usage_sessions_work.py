@@ -45,6 +45,7 @@ from topup.platform.database import Connection
 from topup.platform.together import together
 
 _TRIES: Final = 3
+_SAVEPOINT: Final = "SAVEPOINT usage_sessions"
 
 Placed = tuple[int, Request]
 """A request and its place among those that came together."""
@@ -82,7 +83,7 @@ async def _take_in(
 ) -> dict[int, Answered]:
     places = [(request.lane, request.session_id) for _, request in wave if not isinstance(request, Opening)]
     # Locked before the savepoint: they stay ours whatever is undone.
-    found, _ = await together(rows.locked(connection, places), connection.execute("SAVEPOINT usage_sessions"))
+    found, _ = await together(rows.locked(connection, places), connection.execute(_SAVEPOINT, prepare=False))
     for attempt in range(_TRIES):
         if attempt:
             found = await rows.locked(connection, places)
@@ -91,7 +92,9 @@ async def _take_in(
         await judging.judge(connection)
         if await _write(connection, judging, now, snapshot):
             return judging.answers
-        await connection.execute("ROLLBACK TO SAVEPOINT usage_sessions")
+        # By itself: the driver forgets what is prepared when it sees a rollback, and must not see it too late.
+        async with connection.pipeline():
+            await connection.execute("ROLLBACK TO SAVEPOINT usage_sessions", prepare=False)
         await _take_lanes(connection, [job.ref for job in judging.jobs], now)
     raise RuntimeError("sessions were not to be written though nobody else was at them")
 

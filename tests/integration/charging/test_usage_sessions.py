@@ -1,0 +1,209 @@
+"""Sessions of usage: what is granted is held, what is reported is taken once, what is left over goes back."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from tests.support.usage import ANN, BOB
+from tests.support.usage_sessions import MB
+from topup.charging.usage_sessions_requests import ServiceReport
+from topup.kernel.errors import Conflict, Invalid, NotFound
+
+
+async def test_what_is_granted_is_held_and_what_is_used_is_taken(network):
+    session = await network.open(ANN, ServiceReport(0, 0, 2 * MB, "data"))
+    assert session.last["status"] == "open"
+    assert (session.granted, session.service["final"], session.service["result"]) == (2 * MB, False, "granted")
+    # Four slices of 1.00 are held at once, while that leaves as much again.
+    assert await network.free() == {"PHP": 600}
+    assert (await session.use(2 * MB, 2 * MB))["granted"] == 2 * MB
+    assert await network.free() == {"PHP": 600}
+    assert await network.traffic.has() == {"PHP": 900}
+    assert (await session.use(1 * MB, 2 * MB))["cost"] == [{"asset": "PHP", "amount": 150}]
+    said = await session.end(500_000)
+    assert (session.last["status"], session.last["valid_until"]) == ("released", None)
+    assert (said["used"], said["cost"], said["granted"]) == (3_500_000, [{"asset": "PHP", "amount": 200}], 0)
+    assert await network.traffic.has() == {"PHP": 800}
+    await network.is_sound()
+    [[source, quantity, counted, cost]] = await network.traffic.rows(
+        "SELECT source, quantity, counted, cost_minor FROM charging.usage_records"
+    )
+    assert (source, quantity, counted, cost) == ("session", 3_500_000, 4_000_000, 200)
+
+
+async def test_a_hold_is_renewed_when_it_does_not_cover_the_next_slice(network):
+    session = await network.open(ANN, ServiceReport(0, 0, MB, "data"))
+    for used in range(1, 10):
+        assert (await session.use(MB, MB))["granted"] == MB
+        assert await network.traffic.has() == {"PHP": 1000 - 50 * used}
+        await network.is_sound(over=False)
+    await session.end(MB)
+    assert await network.traffic.has() == {"PHP": 500}
+    await network.is_sound()
+
+
+async def test_what_was_granted_to_the_line_is_used_before_its_money(network):
+    await network.traffic.grant(ANN, "DATA", 3 * MB, kind="plan")
+    session = await network.open(ANN, ServiceReport(0, 0, 2 * MB, "data"))
+    assert session.granted == 2 * MB
+    await session.use(2 * MB, 2 * MB)
+    said = await session.end(2 * MB)
+    assert said["cost"] == [{"asset": "DATA", "amount": 3 * MB}, {"asset": "PHP", "amount": 50}]
+    assert await network.traffic.has() == {"PHP": 950}
+    await network.is_sound()
+
+
+async def test_the_last_of_the_money_is_granted_as_final_and_then_nothing_is(network):
+    await network.traffic.open("+639081234509", main=130)
+    session = await network.open("+639081234509", ServiceReport(0, 0, 2 * MB, "data"))
+    assert (session.granted, session.service["final"]) == (2 * MB, False)
+    said = await session.use(2 * MB, 2 * MB)
+    assert (said["granted"], said["final"], said["result"]) == (0, True, "insufficient_funds")
+    await session.end()
+    assert await network.traffic.has("+639081234509") == {"PHP": 30}
+    await network.traffic.open("+639081234510", main=130)
+    session = await network.open("+639081234510", ServiceReport(0, 0, 5 * MB, "data"))
+    assert (session.granted, session.service["final"]) == (2 * MB, True)
+    await session.end(2 * MB)
+    await network.is_sound()
+
+
+async def test_a_line_with_nothing_is_refused_and_no_session_begins(network):
+    with pytest.raises(Conflict) as refused:
+        await network.open(BOB)
+    assert refused.value.code == "insufficient_funds"
+    assert refused.value.parameters == {"needed": "0.50", "currency": "PHP", "final": True}
+    assert await network.traffic.rows("SELECT id FROM charging.usage_sessions") == []
+    with pytest.raises(NotFound, match="line_unknown"):
+        await network.open("+639081239999")
+
+
+async def test_more_than_was_granted_is_taken_as_far_as_there_is(network):
+    session = await network.open(ANN, ServiceReport(0, 0, MB, "data"))
+    said = await session.use(30 * MB, MB)
+    assert (said["granted"], said["final"], said["result"]) == (0, True, "insufficient_funds")
+    assert (said["overrun"], said["unpaid_minor"]) == (29 * MB, 500)
+    assert said["cost"] == [{"asset": "PHP", "amount": 1000}]
+    assert await network.traffic.has() == {}
+    await session.end()
+    await network.is_sound()
+
+
+async def test_a_request_that_is_sent_again_is_told_the_same(network):
+    opening = network.opening()
+    first = await network.sessions.open(opening)
+    again = await network.sessions.open(opening)
+    assert (again.body, first.replayed, again.replayed) == (first.body, False, True)
+    with pytest.raises(Invalid, match="key_reused"):
+        await network.sessions.open(replace(opening, fingerprint=b"x" * 16))
+    session = await network.open(key=opening.client_key)
+    report = session.next(ServiceReport(0, MB, MB))
+    first, again, third = await asyncio.gather(*(network.sessions.report(report) for _ in range(3)))
+    assert first.body == again.body == third.body
+    assert await network.traffic.has() == {"PHP": 950}
+    with pytest.raises(Invalid, match="usage_sequence_reused"):
+        await network.sessions.report(replace(report, fingerprint=b"x" * 16))
+    await session.send(report)
+    late = replace(report, sequence=0)
+    with pytest.raises(Conflict) as refused:
+        await network.sessions.report(late)
+    assert (refused.value.code, refused.value.parameters) == ("usage_sequence_wrong", {"expected": 2})
+    with pytest.raises(Conflict):
+        await network.sessions.report(replace(report, sequence=3))
+    with pytest.raises(Conflict, match="usage_sequence_wrong"):
+        await network.sessions.open(opening)
+    end = session.next(ServiceReport(0, 0), closing=True)
+    first, again = await network.sessions.report(end), await network.sessions.report(end)
+    assert first.body == again.body
+    with pytest.raises(Conflict, match="usage_session_closed"):
+        await network.sessions.report(replace(end, sequence=end.sequence + 1))
+    await network.is_sound()
+
+
+async def test_a_session_of_which_nobody_speaks_is_closed_and_gives_back(network):
+    session = await network.open(ANN, ServiceReport(0, 0, 2 * MB, "data"))
+    await session.use(2 * MB, 2 * MB)
+    await network.time_passes(seconds=659)
+    assert await network.expire() == 0 or (await session.shown())["status"] == "open"
+    await network.time_passes(seconds=5)
+    await network.expire()
+    shown = await session.shown()
+    assert (shown["status"], shown["next_sequence"], shown["services"][0]["held"]) == ("timed_out", None, [])
+    assert await network.free() == {"PHP": 900}
+    with pytest.raises(Conflict, match="usage_session_closed"):
+        await session.use(MB)
+    await network.is_sound()
+
+
+async def test_a_session_that_is_spoken_of_is_looked_at_later(network):
+    session = await network.open()
+    await network.time_passes(seconds=600)
+    await session.use(MB, MB)
+    await network.time_passes(seconds=100)
+    assert await network.expire() == 1
+    assert (await session.shown())["status"] == "open"
+    assert await network.expire() == 0
+    await network.time_passes(seconds=600)
+    assert await network.expire() == 1
+    assert (await session.shown())["status"] == "timed_out"
+    await network.is_sound()
+
+
+async def test_a_call_is_counted_from_its_beginning(network):
+    session = await network.open(ANN, ServiceReport(0, 0, 60, "voice", None, "+639081234502"))
+    assert session.granted == 60
+    await session.use(30, 60)
+    assert await network.traffic.has() == {"PHP": 800}
+    # The second report is of the same minute.
+    await session.use(20, 60)
+    assert await network.traffic.has() == {"PHP": 800}
+    said = await session.end(20)
+    assert (said["used"], said["cost"]) == (70, [{"asset": "PHP", "amount": 400}])
+    await network.is_sound()
+
+
+async def test_a_free_number_holds_nothing(network):
+    session = await network.open(BOB, ServiceReport(0, 0, 60, "voice", None, "10086"))
+    assert session.granted == 60
+    for _ in range(6):
+        assert (await session.use(60, 60))["granted"] == 60
+    assert (await session.end(10))["cost"] == []
+    await network.is_sound()
+
+
+async def test_several_services_of_one_session(network):
+    session = await network.open(ANN, ServiceReport(1, 0, MB, "data"), ServiceReport(2, 0, 1, "sms"))
+    assert [service["rating_group"] for service in session.last["services"]] == [1, 2]
+    await session.send(session.next(ServiceReport(2, 1, 1), ServiceReport(7, 0, 60, "voice")))
+    assert [service["granted"] for service in session.last["services"]] == [1, 60]
+    await session.send(session.next(ServiceReport(1, MB, 0), ServiceReport(7, 10, 0)))
+    assert [service["result"] for service in session.last["services"]] == ["not_requested", "not_requested"]
+    await session.send(session.next(closing=True))
+    assert await network.traffic.has() == {"PHP": 1000 - 50 - 100 - 200}
+    await network.is_sound()
+
+
+async def test_what_has_no_rate_is_refused_beside_what_has_one(network):
+    session = await network.open(ANN, ServiceReport(1, 0, MB, "data"), ServiceReport(2, 0, 1, "mms"))
+    assert [service["result"] for service in session.last["services"]] == ["granted", "rate_missing"]
+    with pytest.raises(Invalid, match="rate_missing"):
+        await network.open(ANN, ServiceReport(2, 0, 1, "mms"))
+    with pytest.raises(Invalid, match="usage_service_missing"):
+        await network.open(ANN, ServiceReport(2, 0, 1))
+    with pytest.raises(Invalid, match="usage_service_twice"):
+        await network.open(ANN, ServiceReport(2, 0, 1, "sms"), ServiceReport(2, 0, 1, "sms"))
+    await session.send(session.next(closing=True))
+    await network.is_sound()
+
+
+async def test_two_sessions_share_what_a_line_has(network):
+    first, second = await asyncio.gather(network.open(), network.open())
+    assert {first.granted, second.granted} == {MB}
+    for _ in range(6):
+        await asyncio.gather(first.use(MB, MB), second.use(MB, MB))
+        await network.is_sound(over=False)
+    assert await network.traffic.has() == {"PHP": 400}
+    await asyncio.gather(first.end(MB), second.end(MB))
+    assert await network.traffic.has() == {"PHP": 300}
+    await network.is_sound()
