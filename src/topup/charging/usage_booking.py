@@ -166,13 +166,14 @@ JOIN charging.usage_spent AS s ON s.lane = wanted.lane AND s.line_id = wanted.li
 _FIRST_SPENT: Final = """
 INSERT INTO charging.usage_spent (lane, line_id, rate_id, day, minor)
 SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::date[], %b::bigint[])
-ON CONFLICT DO NOTHING
+ON CONFLICT DO NOTHING RETURNING day
 """
 _MORE_SPENT: Final = """
 UPDATE charging.usage_spent AS s SET minor = s.minor + u.added
 FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::date[], %b::bigint[], %b::bigint[])
     AS u (lane, line_id, rate_id, day, before, added)
 WHERE s.lane = u.lane AND s.line_id = u.line_id AND s.rate_id = u.rate_id AND s.day = u.day AND s.minor = u.before
+RETURNING s.day
 """
 
 
@@ -217,7 +218,7 @@ async def spend(connection: Connection, spendings: Sequence[Spending]) -> bool:
     for statement, rows in ((_FIRST_SPENT, sorted(first)), (_MORE_SPENT, sorted(more))):
         written: list[tuple[Any, ...]] = list(rows)
         if written:
-            done += (await connection.execute(statement, columns(written))).rowcount
+            done += len(await (await connection.execute(statement, columns(written))).fetchall())
     return done == len(spendings)
 
 

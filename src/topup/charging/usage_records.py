@@ -53,7 +53,7 @@ JOIN charging.usage_claims AS c ON c.lane = wanted.lane AND c.id = wanted.id
 _CLAIM: Final = """
 INSERT INTO charging.usage_claims (lane, id, fingerprint, line_lane, line_id, at)
 SELECT * FROM unnest(%b::smallint[], %b::text[], %b::bytea[], %b::smallint[], %b::text[], %b::timestamptz[])
-ON CONFLICT DO NOTHING
+ON CONFLICT DO NOTHING RETURNING id
 """
 
 
@@ -108,14 +108,16 @@ async def rate_records(
 
     Records of one line are charged for in the order given. It posts to the ledger: make it the last.
     """
-    await connection.execute("SAVEPOINT usage")
+    await connection.execute("SAVEPOINT usage", prepare=False)
     for _ in range(_TRIES):
         judging = _Judging(now, lanes, await _claims(connection, records, lanes))
         await judging.look(connection, records, snapshot)
         outcomes = [judging.judge(record) for record in records]
         if await _write(connection, judging, now, snapshot):
             return outcomes
-        await connection.execute("ROLLBACK TO SAVEPOINT usage")
+        # By itself: the driver forgets what is prepared when it sees a rollback, and must not see it too late.
+        async with connection.pipeline():
+            await connection.execute("ROLLBACK TO SAVEPOINT usage", prepare=False)
         await _take_lanes(connection, judging.lines.values(), now)
     raise RuntimeError("usage was not to be written though nobody else was at it")
 
@@ -262,7 +264,7 @@ async def _write(connection: Connection, judging: _Judging, now: datetime, snaps
     if any(isinstance(answer, PostingRefused) for answer in await post(connection, judging.items, now)):
         return False
     claimed = await connection.execute(_CLAIM, columns(sorted(judging.claims)))
-    if claimed.rowcount != len(judging.claims) or not await spend(connection, judging.spendings):
+    if len(await claimed.fetchall()) != len(judging.claims) or not await spend(connection, judging.spendings):
         return False
     await write(connection, judging.rows)
     await _tell(connection, judging, now, snapshot)

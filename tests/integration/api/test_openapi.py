@@ -30,7 +30,7 @@ CHECKS = [
     ignored_auth,
 ]
 EXAMPLES = 12
-GUARDED = ("/api/v1/lines/", "/api/v1/shares/", "/api/v1/adjustments/")
+GUARDED = ("/api/v1/lines/", "/api/v1/shares/", "/api/v1/adjustments/", "/api/v1/usage")
 
 
 @pytest.fixture
@@ -60,6 +60,9 @@ def test_the_document_names_every_route_of_the_contract(document):
         "GET /api/v1/shares/{share_id}",
         "POST /api/v1/lines/{number}/adjustments",
         "GET /api/v1/adjustments/{adjustment_id}",
+        "POST /api/v1/usage",
+        "GET /api/v1/lines/{number}/usage",
+        "GET /api/v1/lines/{number}/events",
         "POST /webhooks/{method}",
         "POST /webhooks/carriers/{carrier}",
         "POST /sandbox/payments/{payment_id}",
@@ -89,7 +92,7 @@ def test_what_creates_needs_a_key_and_what_shows_a_line_needs_another(document):
         for operation in item.values()
         if any(p["name"] == "Idempotency-Key" and p["required"] for p in operation["parameters"])
     }
-    assert keyed == {"createOrder", "createPayment", "createShare", "createAdjustment"}
+    assert keyed == {"createOrder", "createPayment", "createShare", "createAdjustment", "createUsage"}
     for path, item in document["paths"].items():
         for operation in item.values():
             assert (operation.get("security") == [{"ApiKey": []}]) is path.startswith(GUARDED), path
