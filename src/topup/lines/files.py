@@ -92,13 +92,15 @@ async def read_in_portions(
     store: Callable[[Portion], Coroutine[Any, Any, None]],
     progress: Progress,
     size: int = PORTION,
+    optional: Sequence[str] = (),
 ) -> None:
     """Have each portion of the file's rows judged, in a thread, and then stored, while the next is judged.
 
-    Raises UnreadableFile, and what `judge` and `store` raise.
+    The fields are those of `columns`, then of `optional`, which a file may lack: empty there. Raises UnreadableFile,
+    and what `judge` and `store` raise.
     """
     with _reasons(), path.open("rb") as raw, TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
-        rows = _rows(file, columns)
+        rows = _rows(file, columns, optional)
 
         def following() -> tuple[Portion, int] | None:
             portion = list(islice(rows, size))
@@ -124,16 +126,21 @@ def _reasons() -> Iterator[None]:
         raise UnreadableFile("lines_file_unreadable", reason=error.strerror or "unknown") from None
 
 
-def _rows(file: Iterator[str], columns: Sequence[str]) -> Iterator[Row]:
+def _rows(file: Iterator[str], columns: Sequence[str], optional: Sequence[str]) -> Iterator[Row]:
     reader = csv.reader(_bounded(file), strict=True)
     head = [column.strip().lower() for column in next(reader, [])]
-    if sorted(head) != sorted(columns):
+    missing = [column for column in optional if column not in head]
+    if sorted([*head, *missing]) != sorted([*columns, *optional]):
         raise UnreadableFile("lines_file_columns", wanted=", ".join(columns))
-    order = [head.index(column) for column in columns]
+    width = len(head)
+    # What is missing stands behind the last.
+    order = [(head + missing).index(column) for column in (*columns, *optional)]
+    absent = [""] * len(missing)
     for fields in reader:
         if fields:
-            matches = len(fields) == len(order)
-            yield reader.line_num, [fields[place].strip() for place in order] if matches else None
+            matches = len(fields) == width
+            whole = fields + absent
+            yield reader.line_num, [whole[place].strip() for place in order] if matches else None
 
 
 def _bounded(file: Iterator[str]) -> Iterator[str]:

@@ -73,18 +73,19 @@ async def _take_in(
         async with store.database.read() as transaction:
             snapshot = await Snapshot.load(transaction.connection)
         size = file.stat().st_size if file.is_file() else None  # noqa: ASYNC240 - a command has nobody else to serve
-        with _bar(shown=not as_json) as bar, _reported(report) as listener:
-            task = bar.add_task(file.name, total=size)
+        with bar(shown=not as_json) as shown, reported(report) as listener:
+            task = shown.add_task(file.name, total=size)
 
             async def progress(done: int) -> None:
-                bar.update(task, completed=done)
+                shown.update(task, completed=done)
 
             found = await read(store, snapshot, progress, listener)
     _tell(found, file, words=words, report=report, as_json=as_json)
     return Exit.REFUSED if found.refused else Exit.DONE
 
 
-def _bar(*, shown: bool) -> Progress:
+def bar(*, shown: bool) -> Progress:
+    """How far a file is taken in."""
     return Progress(
         TextColumn("[dim]{task.description}[/]"),
         BarColumn(),
@@ -97,7 +98,7 @@ def _bar(*, shown: bool) -> Progress:
 
 
 @contextmanager
-def _reported(report: Path | None) -> Iterator[Listener | None]:
+def reported(report: Path | None) -> Iterator[Listener | None]:
     """Who writes bad rows down as they are found: there may be more than fit into memory."""
     if report is None:
         yield None
@@ -105,17 +106,17 @@ def _reported(report: Path | None) -> Iterator[Listener | None]:
     with report.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(_REPORT_COLUMNS)
-        yield lambda row: writer.writerow((row.line, row.code, _reason(row)))
+        yield lambda row: writer.writerow((row.line, row.code, refusal_words(row)))
 
 
 def _tell(found: Report, file: Path, *, words: str, report: Path | None, as_json: bool) -> None:
     counts = {name: value for name, value in asdict(found).items() if name != "bad"}
     if as_json:
-        bad = [{"line": row.line, "code": row.code, "reason": _reason(row)} for row in found.bad]
+        bad = [{"line": row.line, "code": row.code, "reason": refusal_words(row)} for row in found.bad]
         print_json({**counts, "bad": bad})
         return
     for row in found.bad if report is None else ():
-        err.print(f"[red]{escape(str(file))}:{row.line}[/] {escape(_reason(row))}")
+        err.print(f"[red]{escape(str(file))}:{row.line}[/] {escape(refusal_words(row))}")
     if report is None and found.refused > len(found.bad):
         err.print(f"[dim]{say('lines_import.more', count=found.refused - len(found.bad))}[/]")
     if report is not None and found.refused:
@@ -124,7 +125,8 @@ def _tell(found: Report, file: Path, *, words: str, report: Path | None, as_json
     out.print(f"{mark} {say(words, **counts)}")
 
 
-def _reason(row: BadRow) -> str:
+def refusal_words(row: BadRow) -> str:
+    """Why a row was not taken."""
     return sentence_of(row.code, row.parameters) or row.code
 
 
