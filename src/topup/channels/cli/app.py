@@ -15,6 +15,7 @@ import typer
 
 from topup.channels.cli.credit_commands import add_credit
 from topup.channels.cli.speech import say
+from topup.channels.cli.usage_commands import add_usage
 
 if TYPE_CHECKING:
     from topup.channels.cli.ports import Runtime
@@ -272,7 +273,10 @@ def _add_files(app: typer.Typer, runtime: "Runtime") -> None:
 
         run(lambda settings: load_file(runtime, settings, file=file), data_dir=data_dir)
 
+    usage = _group("usage", say("usage.help"))
+    add_usage(usage, runtime)
     app.add_typer(lines, rich_help_panel=_SETTING_UP)
+    app.add_typer(usage, rich_help_panel=_SETTING_UP)
     app.add_typer(catalogue, rich_help_panel=_SETTING_UP)
 
 
