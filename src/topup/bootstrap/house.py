@@ -10,6 +10,7 @@ from topup.bootstrap.plugins import Chosen, Plugins, make
 from topup.catalogue.queries import CatalogueCache
 from topup.channels.cli.ports import Store
 from topup.charging import sharing_tasks as sharing
+from topup.charging import usage_events_tasks as usage_events
 from topup.charging.usage_records_desk import UsageRecords
 from topup.ledger import tasks as ledger
 from topup.lines import tasks as lines
@@ -83,6 +84,9 @@ def sweeps(house: Furnished) -> list[Sweep]:
     found = [
         *orders.sweeps(house.desk),
         *sharing.sweeps(database=database, catalogue=house.catalogue),
+        *usage_events.sweeps(
+            database=database, catalogue=house.catalogue, lanes=house.store.installation.lanes
+        ),
         *lines.sweeps(database=database, catalogue=house.catalogue, lanes=house.store.installation.lanes),
         *ledger.sweeps(database),
         Sweep("platform.request_keys", _FORGET_EVERY_S, partial(_forget, database), batch=_FORGET_BATCH),
