@@ -171,6 +171,33 @@ def test_no_amount_and_no_word_of_the_header_breaks_inside(guest, locale, elder,
     assert payer.page.evaluate(LAYOUT) == []
 
 
+SPLIT = """() => {
+  const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+  const split = [];
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    for (const word of node.data.matchAll(/(?<![\\w@.-])[A-Za-z¥0-9.,]+(?![\\w-])/g)) {
+      const range = document.createRange();
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      const seen = [...range.getClientRects()].filter((line) => line.width);
+      if (word[0].length < 20 && new Set(seen.map((line) => line.top)).size > 1) split.push(word[0]);
+    }
+  }
+  return split;
+}"""
+
+
+@pytest.mark.parametrize("size", [PHONE, SMALLEST])
+def test_no_word_is_torn_however_large(guest, size):
+    payer = guest(size=size, locale="en")
+    payer.page.context.add_cookies([{"name": "size", "value": "large", "url": payer.site.url}])
+    torn = {}
+    for name in every_page(payer):
+        torn[name] = payer.page.evaluate(SPLIT)
+    assert {name: words for name, words in torn.items() if words} == {}
+
+
 TORN = """() => [...document.querySelectorAll(".lines dd")].flatMap((element) => {
   const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
   const torn = [];
