@@ -34,6 +34,7 @@ def build(house: Furnished, settings: Settings, supervisor: Supervisor | None) -
         keys=house.request_keys,
         database=store.database,
         usage=house.usage_records,
+        sessions=house.usage_sessions,
         address=house.public_url,
         demo=store.installation.demo,
         checks=checks,

@@ -11,7 +11,9 @@ from topup.catalogue.queries import CatalogueCache
 from topup.channels.cli.ports import Store
 from topup.charging import sharing_tasks as sharing
 from topup.charging import usage_events_tasks as usage_events
+from topup.charging import usage_sessions_tasks as usage_sessions
 from topup.charging.usage_records_desk import UsageRecords
+from topup.charging.usage_sessions import Sessions
 from topup.ledger import tasks as ledger
 from topup.lines import tasks as lines
 from topup.orders import tasks as orders
@@ -37,6 +39,7 @@ class Furnished:
     catalogue: CatalogueCache
     request_keys: RequestKeys
     usage_records: UsageRecords
+    usage_sessions: Sessions
     plugins: Plugins
     public_url: str
 
@@ -56,6 +59,8 @@ async def furnished(store: Store, chosen: Chosen, *, public_url: str) -> AsyncIt
         catalogue = CatalogueCache()
         records = UsageRecords(database=store.database, catalogue=catalogue, lanes=store.installation.lanes)
         await stack.enter_async_context(aclosing(records))
+        sessions = Sessions(database=store.database, catalogue=catalogue)
+        await stack.enter_async_context(aclosing(sessions))
         parts = Parts(
             database=store.database,
             catalogue=catalogue,
@@ -66,7 +71,7 @@ async def furnished(store: Store, chosen: Chosen, *, public_url: str) -> AsyncIt
             public_url=public_url,
         )
         desk = await stack.enter_async_context(Desk(parts))
-        yield Furnished(store, desk, catalogue, keys, records, plugins, public_url)
+        yield Furnished(store, desk, catalogue, keys, records, sessions, plugins, public_url)
 
 
 async def _made(stack: AsyncExitStack, chosen: Chosen, *, demo: bool) -> Plugins:
@@ -80,21 +85,20 @@ async def _made(stack: AsyncExitStack, chosen: Chosen, *, demo: bool) -> Plugins
 
 def sweeps(house: Furnished) -> list[Sweep]:
     """Everything that runs by itself."""
-    database = house.store.database
+    database, lanes = house.store.database, house.store.installation.lanes
     found = [
         *orders.sweeps(house.desk),
         *sharing.sweeps(database=database, catalogue=house.catalogue),
-        *usage_events.sweeps(
-            database=database, catalogue=house.catalogue, lanes=house.store.installation.lanes
-        ),
-        *lines.sweeps(database=database, catalogue=house.catalogue, lanes=house.store.installation.lanes),
+        *usage_events.sweeps(database=database, catalogue=house.catalogue, lanes=house.store.installation.lanes),
+        *lines.sweeps(database=database, catalogue=house.catalogue, lanes=lanes),
+        *usage_sessions.sweeps(database=database, catalogue=house.catalogue, lanes=lanes),
         *ledger.sweeps(database),
         Sweep("platform.request_keys", _FORGET_EVERY_S, partial(_forget, database), batch=_FORGET_BATCH),
     ]
     if house.plugins.messenger is not None:
         from topup.notifications import tasks as notifications  # noqa: PLC0415 - slow to load, as above
 
-        keyring, lanes = house.store.keyring, house.store.installation.lanes
+        keyring = house.store.keyring
         found += notifications.sweeps(database=database, keyring=keyring, messenger=house.plugins.messenger)
         found += lines.reminders(database=database, catalogue=house.catalogue, keyring=keyring, lanes=lanes)
     return found

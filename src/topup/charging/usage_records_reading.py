@@ -81,7 +81,7 @@ def read_record(
         raise Invalid("usage_called_unreadable")
     return UsageRecord(
         identifier,
-        _number(number),
+        e164_of(number),
         cast("Service", service),
         _quantity(quantity),
         _instant(at),
@@ -92,7 +92,8 @@ def read_record(
 
 
 @lru_cache(maxsize=65_536)
-def _number(text: str) -> str:
+def e164_of(text: str) -> str:
+    """The number of a line as people or networks write it. Raises InvalidNumber."""
     # What networks write is E.164 already: whether it is a line's, the lines know better than any numbering plan.
     return text if _E164.fullmatch(text) else parse_msisdn(text).e164
 

@@ -16,6 +16,7 @@ from tests.support.serving import free_socket, serving
 from topup.catalogue.queries import CatalogueCache
 from topup.channels.api import create_api_router
 from topup.charging.usage_records_desk import UsageRecords
+from topup.charging.usage_sessions import Sessions
 from topup.kernel.msisdn import parse_msisdn
 from topup.lines.operations import open_lines
 from topup.orders.desk import Desk
@@ -93,8 +94,17 @@ async def serving_api(
         stack.push_async_callback(keys.aclose)
         usage = UsageRecords(database=database, catalogue=CatalogueCache(), lanes=LANES)
         stack.push_async_callback(usage.aclose)
+        sessions = Sessions(database=database, catalogue=CatalogueCache())
+        stack.push_async_callback(sessions.aclose)
         router = create_api_router(
-            desk=desk, keys=keys, database=database, usage=usage, address=url, demo=demo, checks=checks
+            desk=desk,
+            keys=keys,
+            database=database,
+            usage=usage,
+            sessions=sessions,
+            address=url,
+            demo=demo,
+            checks=checks,
         )
         settings = settings_for(database.url, public_url=url)
         app = application(routers=[router], settings=settings, web_settings=WebSettings(**{**NO_LIMITS, **web}))

@@ -18,10 +18,10 @@ WITH_KEY: Final = ("key_missing", "key_unreadable", "key_reused", "request_runni
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter in the path or the query: its name, what it is, and an example."""
+    """A parameter in the path, the query or a header: its name, what it is, and an example."""
 
     name: str
-    place: Literal["path", "query"]
+    place: Literal["path", "query", "header"]
     meaning: str
     example: str
     longest: int = 64

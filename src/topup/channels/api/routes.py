@@ -13,7 +13,9 @@ from topup.channels.api.lines import Lines
 from topup.channels.api.openapi import document
 from topup.channels.api.top_ups import TopUps
 from topup.channels.api.usage import UsageRoutes
+from topup.channels.api.usage_sessions import SessionRoutes
 from topup.charging.usage_records_desk import UsageRecords
+from topup.charging.usage_sessions import Sessions
 from topup.orders.desk import Desk
 from topup.platform.database import Database
 from topup.platform.request_keys import RequestKeys
@@ -26,6 +28,7 @@ def create_api_router(
     keys: RequestKeys,
     database: Database,
     usage: UsageRecords,
+    sessions: Sessions,
     address: str,
     demo: bool,
     checks: Mapping[str, Check] | None = None,
@@ -36,7 +39,14 @@ def create_api_router(
     readiness beside the database.
     """
     endpoints = all_endpoints(
-        desk=desk, keys=keys, database=database, usage=usage, address=address, demo=demo, checks=checks or {}
+        desk=desk,
+        keys=keys,
+        database=database,
+        usage=usage,
+        sessions=sessions,
+        address=address,
+        demo=demo,
+        checks=checks or {},
     )
     described = document(endpoints, address=address)
 
@@ -53,6 +63,7 @@ def all_endpoints(
     keys: RequestKeys,
     database: Database,
     usage: UsageRecords,
+    sessions: Sessions,
     address: str,
     demo: bool,
     checks: Mapping[str, Check],
@@ -66,6 +77,7 @@ def all_endpoints(
         *Shares(database=database, keys=keys, catalogue=catalogue).endpoints(),
         *Adjusting(database=database, keys=keys, catalogue=catalogue).endpoints(),
         *UsageRoutes(database=database, keys=keys, catalogue=catalogue, records=usage).endpoints(),
+        *SessionRoutes(database=database, sessions=sessions).endpoints(),
         *Hooks(desk=desk).endpoints(),
         *(Sandbox(desk=desk).endpoints() if demo else []),
         *HealthRoutes(database=database, checks=checks).endpoints(),
