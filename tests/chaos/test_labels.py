@@ -22,6 +22,7 @@ FILES += [
     SOURCE / "bootstrap" / "house.py",
     SOURCE / "charging" / "adjustments.py",
     SOURCE / "charging" / "sharing.py",
+    SOURCE / "charging" / "usage_events_tasks.py",
     SOURCE / "platform" / "request_keys.py",
     SOURCE / "platform" / "batching.py",
 ]

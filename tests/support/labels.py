@@ -11,6 +11,7 @@ from typing import Final
 
 from tests.support.database import settings_for
 from topup.catalogue.queries import CatalogueCache
+from topup.charging.usage_records_desk import UsageRecords
 from topup.orders.desk import Desk
 from topup.orders.reading import Parts
 from topup.platform.crash import LABELS
@@ -54,10 +55,18 @@ OF_CREDIT: Final = ("sharing.", "adjustments.")
 OF_LINES: Final = ("lines.",)
 """Passed by time alone, for lines that live by a carrier's rules: test_lines_kill.py kills there."""
 
+OF_USAGE: Final = ("usage.",)
+"""Passed by what networks send of usage, and by what lines are told of it."""
+
 
 def all_labels() -> list[str]:
     """The labels of a web and jobs process that top-ups pass."""
-    return [label for label in _declared() if not label.startswith((*OF_CREDIT, *OF_LINES))]
+    return [label for label in _declared() if not label.startswith((*OF_CREDIT, *OF_LINES, *OF_USAGE))]
+
+
+def usage_labels(*, of: str) -> list[str]:
+    """Those of usage that begin so: test_usage_kill.py kills at those of records and events."""
+    return [label for label in _declared() if label.startswith(f"usage.{of}.")]
 
 
 def credit_labels() -> list[str]:
@@ -94,6 +103,7 @@ async def _furnish() -> None:
     )
     Desk(parts)
     RequestKeys(database=database, lanes=16)
+    UsageRecords(database=database, catalogue=CatalogueCache(), lanes=16)
 
 
 def triggers_of(label: str) -> tuple[str | int, ...]:
