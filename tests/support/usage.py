@@ -93,6 +93,11 @@ class Traffic:
     async def of(cls, database: Database, carrier: bytes = CARRIER) -> "Traffic":
         return cls(await Circle.of(database, carrier))
 
+    @classmethod
+    async def found(cls, database: Database, *numbers: str) -> "Traffic":
+        """Of lines that are there already."""
+        return cls(await Circle.found(database, *numbers))
+
     async def open(self, *numbers: str, main: int = 0, **kinds: int) -> None:
         await self.circle.open(*numbers, main=main, **kinds)
 
