@@ -11,7 +11,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
-from bench import pgbench
+from bench import audit, pgbench
 from bench.workloads import BUCKET, THREE, Callers, Submit, fill, lines
 from topup.kernel.ids import LineId
 from topup.ledger import Item, Posted, post, post_batcher
@@ -94,9 +94,10 @@ async def measure(database_url: str, seconds: float, rounds: int = ROUNDS) -> di
                     rate = await pgbench.transactions_per_s(yardstick_url, clients=clients, seconds=round(seconds) or 1)
                     figures.note(f"pgbench_n_{clients}", rate)
                 await _credits(database, figures, credited, seconds)
-                await _turn(database, figures, "mixed", owned=spent, callers=64, seconds=seconds, mixed=True)
-                await _turn(database, figures, "skew", owned=credited[:HOT], callers=64, seconds=seconds)
+                await turn(database, figures, "mixed", owned=spent, callers=64, seconds=seconds, mixed=True)
+                await turn(database, figures, "skew", owned=credited[:HOT], callers=64, seconds=seconds)
                 await _single(database, figures, credited, seconds)
+                figures.note("audit", await audit.transfers_per_s(database))
     return figures.flat()
 
 
@@ -104,7 +105,7 @@ async def _credits(database: Database, figures: Figures, owned: list[LineId], se
     """Plain credits by 64 and 256 callers, and what one takes of the disk: tables and indexes."""
     before, posted = await _size(database)
     for callers in (64, 256):
-        await _turn(database, figures, f"credits_{callers}", owned=owned, callers=callers, seconds=seconds)
+        await turn(database, figures, f"credits_{callers}", owned=owned, callers=callers, seconds=seconds)
     after, posted_after = await _size(database)
     figures.bytes_per_credit = (after - before) / (posted_after - posted)
 
@@ -121,17 +122,17 @@ async def _size(database: Database) -> tuple[int, int]:
         return row[0], row[1]
 
 
-async def _turn(
+async def turn(
     database: Database,
     figures: Figures,
     name: str,
     *,
-    owned: list[LineId],
+    owned: Sequence[LineId],
     callers: int,
     seconds: float,
     mixed: bool = False,
 ) -> None:
-    """Callers of the batcher."""
+    """Take down under `name` what callers of the batcher get done in `seconds`, each with one item at a time."""
     batcher = post_batcher(database)
     load = Callers(batcher.submit, owned)
     await _run(figures, name, load, load.mixed if mixed else load.credits, callers=callers, seconds=seconds)

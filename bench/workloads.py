@@ -54,7 +54,7 @@ class Callers:
     """Callers that ask until told to stop, and how long each item took them in seconds."""
 
     submit: Submit
-    lines: list[LineId]
+    lines: Sequence[LineId]
     running: bool = True
     seconds: list[float] = field(default_factory=list)
 
