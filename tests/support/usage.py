@@ -78,6 +78,20 @@ on_entry = { close_line = true, release_number = true }
 """What makes the carrier's lines live: they end ten days after the last activity, and stop when they are empty."""
 
 
+def a_record(number: str, service: str, quantity: int, **changes: Any) -> UsageRecord:
+    """A record of a minute ago, unless it says otherwise."""
+    said = {
+        "number": number,
+        "service": service,
+        "quantity": quantity,
+        "at": datetime.now(UTC) - timedelta(minutes=1),
+        "country": None,
+        "called": None,
+        "source": "api",
+    }
+    return read_record(**said | changes)
+
+
 @dataclass
 class Traffic:
     """What lines of a carrier did."""
@@ -121,17 +135,7 @@ class Traffic:
 
     def record(self, number: str = ANN, service: str = "voice", quantity: int = 60, **changes: Any) -> UsageRecord:
         self.ids += 1
-        said = {
-            "identifier": f"r{self.ids}",
-            "number": number,
-            "service": service,
-            "quantity": quantity,
-            "at": datetime.now(UTC) - timedelta(minutes=1),
-            "country": None,
-            "called": None,
-            "source": "api",
-        }
-        return read_record(**said | changes)
+        return a_record(number, service, quantity, **{"identifier": f"r{self.ids}", **changes})
 
     async def rate(self, *records: UsageRecord) -> list[Outcome]:
         async with self.database.transaction() as transaction:
