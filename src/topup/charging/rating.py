@@ -6,10 +6,11 @@ each with what the piece before left behind, costs what it costs in one.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from itertools import groupby, pairwise, product
 from math import ceil, floor
 from typing import Final
@@ -18,6 +19,7 @@ from zoneinfo import ZoneInfo
 from topup.catalogue.rates import ASSET_OF, Period, Rate, RateBook, Remainder, Service
 from topup.catalogue.terms import MIDNIGHT, ONE_DAY
 
+_ZERO: Final = Fraction(0)
 _SECOND: Final = timedelta(seconds=1)
 _HALF: Final = Fraction(1, 2)
 _NOON: Final = time(12)
@@ -187,7 +189,15 @@ def _pay(stretch: _Stretch, till: "_Till", purse: "_Purse") -> None:
         period = stretch.period
         price = period.price_minor if period else tariff.price_minor
         reason = f"usage_{period.name}" if period else RATED
-        till.charge(stretch.day, Fraction(price) * quantity / tariff.per, quantity, price, reason)
+        unit = _unit(price, tariff.per)
+        exact = Fraction(unit.numerator * quantity, unit.denominator)
+        till.charge(stretch.day, exact, quantity, price, reason)
+
+
+@lru_cache(maxsize=4096)
+def _unit(price: Decimal, per: int) -> Fraction:
+    """What one unit costs."""
+    return Fraction(price) / per
 
 
 @dataclass(slots=True)
@@ -253,17 +263,20 @@ class _Till:
     def charge(self, day: date, exact: Fraction, quantity: int, price: Decimal | None, reason: str) -> None:
         """Add a cost, as far as the day's cap allows."""
         self._turn_to(day)
-        rest = self.carried.remainder if self.carried else Fraction(0)
-        paid = min(exact, max(self._room(day) - rest, Fraction(0))) if self._capped else exact
-        if paid < exact:
-            self.free.append(Free(quantity, DAILY_CAP, day, exact - paid))
-        elif not exact:
+        rest = self.carried.remainder if self.carried else _ZERO
+        paid = exact
+        if self._capped:
+            paid = min(exact, max(self._room(day) - rest, _ZERO))
+            if paid < exact:
+                self.free.append(Free(quantity, DAILY_CAP, day, exact - paid))
+        if not exact:
             self.free.append(Free(quantity, FREE_PRICE, day))
         if not paid:
             return
-        whole = floor(rest + paid)
-        self.carried = Carried(rest + paid - whole, day)
-        self._book(day, whole, self._part(reason, quantity, day, price, paid))
+        total = rest + paid if rest else paid
+        whole, below = divmod(total.numerator, total.denominator)
+        self.carried = Carried(Fraction(below, total.denominator), day)
+        self._book(whole, reason, quantity, day, price=price, exact=paid)
 
     def close(self, *, final: bool) -> Carried | None:
         """What is left below a minor unit: for the next piece, or rounded at the end."""
@@ -283,7 +296,7 @@ class _Till:
         whole = rounded(carried.remainder, self.rate.remainder)
         whole = min(whole, floor(self._room(carried.day))) if self._capped else whole
         if whole:
-            self._book(carried.day, whole, self._part(ROUNDING, 0, carried.day, None, Fraction(0)))
+            self._book(whole, ROUNDING, 0, carried.day, price=None, exact=_ZERO)
 
     @property
     def _capped(self) -> bool:
@@ -293,14 +306,16 @@ class _Till:
         spent = self.spent_before.get((self.rate.id, day), 0) + self.spent.get(day, 0)
         return Fraction(max((self.rate.daily_cap_minor or 0) - spent, 0))
 
-    def _part(self, reason: str, quantity: int, day: date, price: Decimal | None, exact: Fraction) -> Charge:
+    def _book(
+        self, whole: int, reason: str, quantity: int, day: date, *, price: Decimal | None, exact: Fraction
+    ) -> None:
+        """Charge whole minor units, of a part that cost `exact`."""
+        self.spent[day] = self.spent.get(day, 0) + whole
         per = None if price is None else self.rate.per
         currency, scope = self.line.currency, self.rate.scope
-        return Charge(currency, 0, scope, reason, quantity, day, price_minor=price, per=per, exact=exact)
-
-    def _book(self, day: date, whole: int, part: Charge) -> None:
-        self.spent[day] = self.spent.get(day, 0) + whole
-        self.charges.append(replace(part, amount=whole))
+        self.charges.append(
+            Charge(currency, whole, scope, reason, quantity, day, price_minor=price, per=per, exact=exact)
+        )
 
 
 def rounded(remainder: Fraction, rule: Remainder) -> int:
@@ -318,9 +333,15 @@ def _stretches(
     """The steps of `span`, cut where a step begins under another price, on another day, or after an allowance's end."""
     begin, end = span
     start = usage.at.astimezone(UTC)
-    pace = _SECOND if usage.service == "voice" else timedelta(0)
+    if usage.service != "voice":
+        # All at one moment: nothing to cut.
+        if begin < end:
+            local = start.astimezone(zone)
+            yield _Stretch(begin, end, start, local.date(), tariff.period_at(local))
+        return
+    pace = _SECOND
     cuts = {begin, end}
-    if pace and begin < end:
+    if begin < end:
         until = start + end * pace
         moments = (moment for moment in (*_borders(tariff, start, until, zone), *ends) if start < moment < until)
         # A step that is under way is paid as it began: the cut is where the next one begins.

@@ -37,7 +37,7 @@ from topup.charging.usage_sessions_rows import Session, SessionState
 from topup.kernel.errors import Problem
 from topup.kernel.ids import HoldId, LineId
 from topup.ledger import Posted, PostingRefused, Release, post
-from topup.ledger.addressed import left_of_holds
+from topup.ledger.promises import left_of_holds
 from topup.lines import lives
 from topup.lines.living import Happened, happen
 from topup.lines.queries import LineRef
