@@ -17,11 +17,6 @@ def reason_words(reason: str, *, locale: str) -> str:
     return translate(locale, DOMAIN, reason)
 
 
-def service_name(service: str, *, locale: str) -> str:
-    """What was used."""
-    return translate(locale, DOMAIN, f"service.{service}")
-
-
 def quantity_words(service: Service, quantity: int, *, locale: str) -> str:
     """How much was used: `90 minutes`, `1.5 GB`."""
     asset = ASSET_OF.get(service)

@@ -21,7 +21,6 @@ from topup.charging.usage_history_wording import (
     event_words,
     quantity_words,
     reason_words,
-    service_name,
 )
 from topup.charging.usage_import import Reject, UsageReport, import_usage, rejects_of
 from topup.charging.usage_records_rows import UsageRow
@@ -166,21 +165,24 @@ def _usages(view: HistoryView) -> RenderableType:
     if not view.usages:
         return Text(f"  {say('usage_show.none')}", style="dim")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    table.add_column(justify="right", no_wrap=True)
     for row in view.usages:
+        what = Text(quantity_words(row.service, row.quantity, locale=locale()))
+        what.append(_where(row, view.of), style="dim")
+        what.append(f"\n{_why(row)}", style="dim")
         table.add_row(
             format_datetime(row.at, locale(), zone=view.of.zone),
-            service_name(row.service, locale=locale()),
-            quantity_words(row.service, row.quantity, locale=locale()),
-            Text(_where(row, view.of), style="dim"),
+            what,
             Text(format_money(Money(row.cost_minor, row.currency), locale()), style="bold"),
-            Text(_why(row), style="dim"),
         )
     return table
 
 
 def _where(row: UsageRow, of: LineOfHistory) -> str:
     abroad = () if row.country == of.carrier.document.country else (row.country,)
-    return " ".join([*abroad, *([row.called] if row.called else [])])
+    return "".join(f"  {place}" for place in (*abroad, row.called) if place)
 
 
 def _why(row: UsageRow) -> str:
@@ -195,6 +197,7 @@ def _events(view: EventsView) -> RenderableType:
     if not view.events:
         return Text(f"  {say('usage_events.none')}", style="dim")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 1))
+    table.add_column(no_wrap=True)
     for told in view.events:
         when = format_datetime(told.occurred_at, locale(), zone=view.of.zone)
         table.add_row(when, event_words(told, zone=view.of.zone, locale=locale()))
@@ -243,4 +246,5 @@ def _usage_json(row: UsageRow) -> dict[str, Any]:
 
 
 def _parts_json(parts: Sequence[Any], names: Sequence[str]) -> list[Mapping[str, Any]]:
-    return [{name: getattr(part, name) for name in names} for part in parts]
+    found = [{name: getattr(part, name) for name in names} for part in parts]
+    return [said | {"day": said["day"].isoformat()} if "day" in said else said for said in found]
