@@ -77,6 +77,7 @@ class Installation:
                 confirmations=frozenset(confirm),
                 locale="zh_Hans",
                 channel="test",
+                payer="one and the same",
             )
         except Problem as problem:
             return problem

@@ -28,6 +28,7 @@ async def order_of(desk, quote, channel: str) -> str:
             confirmations=frozenset(),
             locale="en",
             channel=channel,
+            payer="one and the same",
         )
     except Problem as problem:
         return f"{problem.code}: {problem.parameters['confirmations']}"

@@ -162,7 +162,14 @@ class Shop:
     references: int = field(default=0)
 
     async def ordered(
-        self, number=OWN_NUMBER, amount=5000, currency="CNY", confirm=("duplicate", "large_amount"), contact=None
+        self,
+        number=OWN_NUMBER,
+        amount=5000,
+        currency="CNY",
+        confirm=("duplicate", "large_amount"),
+        *,
+        contact=None,
+        payer="somebody",
     ):
         quote = await self.desk.quote(number=number, product=None, amount=Money(amount, currency), payment_method=None)
         return await self.desk.order(
@@ -172,6 +179,7 @@ class Shop:
             confirmations=frozenset(confirm),
             locale="zh_Hans",
             channel="test",
+            payer=payer,
         )
 
     async def paying(self, order, payment_id=None):

@@ -160,17 +160,20 @@ class Desk(Reading):
         channel: str,
         answer: Answering[OrderView] | None = None,
         sees_balance: bool = False,
+        payer: str | None = None,
     ) -> OrderView:
         """Make an order of a quote, in the quote's lane. Raises quote_unknown, quote_altered, quote_expired,
         quote_used, carrier_changed, number_cannot_be_topped_up, contact_unreadable, and confirmation_needed with the
-        `confirmations` that are missing, and the `minutes` since a suspected duplicate. With `sees_balance` also
-        line_full, line_nearly_full.
+        `confirmations` that are missing, and the `minutes` since a suspected duplicate of the caller's own: `payer` says
+        who that is, and is kept as a pseudonym. With `sees_balance` also line_full, line_nearly_full, and every
+        duplicate is told as one's own.
         """
         lane, _ = place_of("quote", quote_id)
         sealed = None
         if contact:
             sealed = seal_contact(self._parts.keys, lane=lane, address=parse_contact(contact))
-        wanted = OrderWanted(order_id, quote_id, sealed, confirmations, locale, channel, answer, sees_balance)
+        mark = self._parts.keys.pseudonym(payer) if payer else None
+        wanted = OrderWanted(order_id, quote_id, sealed, confirmations, locale, channel, answer, sees_balance, mark)
         return await self._orders.submit(wanted)
 
     async def pay(

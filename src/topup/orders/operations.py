@@ -100,15 +100,16 @@ async def store_quotes(connection: Connection, quotes: Sequence[tuple[int, str, 
     )
 
 
-async def create(connection: Connection, orders: Sequence[tuple[Order, str]], now: datetime) -> None:
-    """Write new orders, each with its channel, and the first step of their history."""
+async def create(connection: Connection, orders: Sequence[tuple[Order, str, bytes | None]], now: datetime) -> None:
+    """Write new orders, each with its channel and its payer, and the first step of their history."""
     if not orders:
         return
     await connection.execute(
         "INSERT INTO orders.orders (lane, id, quote_id, msisdn, carrier_id, currency, face_minor, expires_at,"
-        " contact_id, locale, channel, state, state_since, steps, created_at)"
+        " contact_id, locale, channel, payer, state, state_since, steps, created_at)"
         " SELECT u.*, 'awaiting_payment', %s, 1, %s FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::text[],"
-        " %b::text[], %b::text[], %b::bigint[], %b::timestamptz[], %b::text[], %b::text[], %b::text[]) AS u",
+        " %b::text[], %b::text[], %b::bigint[], %b::timestamptz[], %b::text[], %b::text[], %b::text[],"
+        " %b::bytea[]) AS u",
         (
             now,
             now,
@@ -125,12 +126,13 @@ async def create(connection: Connection, orders: Sequence[tuple[Order, str]], no
                     o.contact_id,
                     o.locale,
                     channel,
+                    payer,
                 )
-                for o, channel in orders
+                for o, channel, payer in orders
             ),
         ),
     )
-    steps = [(o.lane, str(o.id), 1, OrderState.AWAITING_PAYMENT, Cause.ORDERED) for o, _ in orders]
+    steps = [(o.lane, str(o.id), 1, OrderState.AWAITING_PAYMENT, Cause.ORDERED) for o, _, _ in orders]
     await remember(connection, steps, now)
 
 

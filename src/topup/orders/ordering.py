@@ -17,7 +17,7 @@ from topup.lines.queries import Route, route
 from topup.orders import operations, queries
 from topup.orders.granting import foresee
 from topup.orders.presentation import new_order_view, order_views
-from topup.orders.queries import Order, QuoteRow, place_of
+from topup.orders.queries import Order, QuoteRow, Recent, place_of
 from topup.orders.quotes import StoredQuote, checked, compose, sign
 from topup.orders.states import OrderState
 from topup.orders.views import OrderView, QuoteView
@@ -47,7 +47,10 @@ class QuoteWanted:
 
 @dataclass(frozen=True, slots=True)
 class OrderWanted:
-    """An order to be made from a quote, under an id that its caller's key decided. `sees_balance` as in QuoteWanted."""
+    """An order to be made from a quote, under an id that its caller's key decided. `sees_balance` as in QuoteWanted.
+
+    `payer` tells the caller's own orders from others'; None knows no own ones.
+    """
 
     order_id: OrderId
     quote_id: str
@@ -57,6 +60,7 @@ class OrderWanted:
     channel: str
     answer: Answering[OrderView] | None
     sees_balance: bool = False
+    payer: bytes | None = None
 
 
 class Ordering:
@@ -120,8 +124,8 @@ class Ordering:
     ) -> list[OrderView | Problem]:
         """Make orders. Refusals: quote_unknown, quote_altered, quote_expired, quote_used, carrier_changed,
         number_cannot_be_topped_up, confirmation_needed (with the `minutes` since the other top-up where a duplicate is
-        asked about), and for who may see the balance those of `granting.foresee`. An order that its key made before is
-        given again.
+        asked about that the caller may know of), and for who may see the balance those of `granting.foresee`. An order
+        that its key made before is given again.
         """
         places = [place_of("quote", item.quote_id) for item in wanted]
         rows = await queries.quotes(connection, places)
@@ -137,7 +141,7 @@ class Ordering:
         repeated = await order_views(connection, mine)
         seen = {item.quote_id for item in wanted if item.sees_balance}
         held = await _held(connection, [way for identifier, way in routes.items() if identifier in seen])
-        made: list[tuple[Order, str]] = []
+        made: list[tuple[Order, str, bytes | None]] = []
         contacts: list[SealedContact] = []
         answers: list[OrderView | Problem] = []
         for item in wanted:
@@ -147,10 +151,10 @@ class Ordering:
                 refusal = refusal or _too_much(quote, routes[quote.id], item, held, now)
                 if refusal is None:
                     order = _order(item, quote, rows[quote.id].lane, now)
-                    made.append((order, item.channel))
+                    made.append((order, item.channel, item.payer))
                     contacts += [item.contact] if item.contact else []
                     used[quote.id] = order.id
-                    earlier[_topup(quote)] = now
+                    earlier.setdefault(_topup(quote), []).append(Recent(now, item.payer, paid=False))
                     answers.append(new_order_view(order, quote))
                 else:
                     answers.append(refusal)
@@ -193,7 +197,7 @@ def _topup(quote: StoredQuote) -> tuple[str, int, str]:
 
 async def _earlier(
     connection: Connection, quotes: Mapping[str, StoredQuote], rows: Mapping[str, QuoteRow], now: datetime
-) -> dict[tuple[str, int, str], datetime]:
+) -> dict[tuple[str, int, str], list[Recent]]:
     wanted = [
         (rows[identifier].lane, *_topup(quote), now - timedelta(seconds=quote.duplicate_window_s))
         for identifier, quote in quotes.items()
@@ -202,22 +206,28 @@ async def _earlier(
 
 
 def _refusal(
-    quote: StoredQuote, way: Route, item: OrderWanted, earlier: Mapping[tuple[str, int, str], datetime], now: datetime
+    quote: StoredQuote,
+    way: Route,
+    item: OrderWanted,
+    earlier: Mapping[tuple[str, int, str], Sequence[Recent]],
+    now: datetime,
 ) -> Problem | None:
     if way.carrier_id != quote.carrier_id:
         return Conflict("carrier_changed")
     line = way.line.id if way.line else None
     if way.barred or (quote.line_id is not None and line != quote.line_id):
         return Invalid("number_cannot_be_topped_up")
-    before = earlier.get(_topup(quote))
-    asked = [DUPLICATE] if before is not None else []
+    others = earlier.get(_topup(quote), ())
+    own = [other.at for other in others if item.sees_balance or (item.payer is not None and other.payer == item.payer)]
+    # What others have not paid is no top-up, and nobody else's to know; when they paid is not either.
+    asked = [DUPLICATE] if own or any(other.paid for other in others) else []
     asked += [LARGE_AMOUNT] if quote.large_amount else []
     missing = [confirmation for confirmation in asked if confirmation not in item.confirmations]
     if not missing:
         return None
-    if before is None or DUPLICATE not in missing:
+    if not own or DUPLICATE not in missing:
         return Conflict("confirmation_needed", confirmations=missing)
-    minutes = max(1, int((now - before).total_seconds() // 60))
+    minutes = max(1, int((now - max(own)).total_seconds() // 60))
     return Conflict("confirmation_needed", confirmations=missing, minutes=minutes)
 
 

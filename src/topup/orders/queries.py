@@ -206,22 +206,34 @@ async def of_quotes(connection: Connection, quotes_: Sequence[Place]) -> dict[st
     return dict(await cursor.fetchall())
 
 
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """When a number was last topped up by one payer (None: nobody knows who), or ordered to be and not `paid`."""
+
+    at: datetime
+    payer: bytes | None
+    paid: bool
+
+
 async def recent(
     connection: Connection, wanted: Sequence[tuple[int, str, int, str, datetime]], now: datetime
-) -> dict[tuple[str, int, str], datetime]:
-    """When the same number (lane, E.164, face in minor units, currency) was last topped up since a time, if it was.
+) -> dict[tuple[str, int, str], list[Recent]]:
+    """Top-ups of the same number (lane, E.164, face in minor units, currency) since a time, the last of each payer.
 
     What counts is paid, or may still be paid. Orders that expired, were cancelled or go back do not: nothing would be
     paid twice. One whose time is over has expired, whether or not it was noted yet.
     """
     cursor = await connection.execute(
-        "SELECT o.msisdn, o.face_minor, o.currency, max(o.created_at)"
+        "SELECT o.msisdn, o.face_minor, o.currency, max(o.created_at), o.payer, o.state <> 'awaiting_payment'"
         " FROM unnest(%b::smallint[], %b::text[], %b::bigint[], %b::text[], %b::timestamptz[])"
         " AS w (lane, msisdn, face_minor, currency, since)"
         " JOIN orders.orders o ON o.lane = w.lane AND o.msisdn = w.msisdn AND o.created_at >= w.since"
         " WHERE o.face_minor = w.face_minor AND o.currency = w.currency"
         " AND o.state NOT IN ('expired', 'cancelled', 'refunding', 'refunded')"
-        " AND (o.state <> 'awaiting_payment' OR o.expires_at > %s) GROUP BY 1, 2, 3",
+        " AND (o.state <> 'awaiting_payment' OR o.expires_at > %s) GROUP BY 1, 2, 3, 5, 6",
         (*columns(wanted), now),
     )
-    return {(msisdn, face, currency): at for msisdn, face, currency, at in await cursor.fetchall()}
+    found: dict[tuple[str, int, str], list[Recent]] = {}
+    for msisdn, face, currency, at, payer, paid in await cursor.fetchall():
+        found.setdefault((msisdn, face, currency), []).append(Recent(at, payer, paid))
+    return found

@@ -10,6 +10,7 @@ loss. What is lost for good, and nobody has a copy of, an operator gives up: `<k
 """
 
 import fcntl
+import hmac
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -60,6 +61,7 @@ class KeyRing:
         self._own: dict[bytes, tuple[str, str, bytes]] = {}
         """What this process signed lately, by signature: the very same bytes need no arithmetic (60 us)."""
         self._sealing: tuple[int, str] | None = None
+        self._naming: tuple[int, bytes] | None = None
         self._currents: dict[str, str] = {}
         """The path of each purpose's `current`: looked at for every signature."""
 
@@ -164,6 +166,22 @@ class KeyRing:
             return cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], bound_to.encode())
         except (InvalidTag, ValueError):
             raise CannotOpen("changed, or sealed for something else") from None
+
+    def pseudonym(self, text: str) -> bytes:
+        """16 bytes that are the same for the same text, and tell nobody without our keys which text that was.
+
+        Another after a rotation of the data key.
+        """
+        stamp = _stamp(self._current_of(DATA)) or self._ensure(DATA)
+        if self._naming is None or self._naming[0] != stamp:
+            folder = self._folder(DATA)
+            file = folder / f"{_current(folder)}.secret"
+            secret = _read_key(file)
+            if secret is None:
+                raise _missing(file)
+            # Not the key that seals: each does one thing.
+            self._naming = (stamp, hmac.digest(secret, b"pseudonyms", "sha256"))
+        return hmac.digest(self._naming[1], text.encode(), "sha256")[:16]
 
     def _flaws(self, purpose: str) -> tuple[list[Path], list[Path]]:
         """The files of a purpose that are missing, and those that are damaged."""

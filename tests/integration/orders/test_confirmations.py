@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from topup.kernel.errors import Problem
-from topup.kernel.ids import lane_of
+from topup.kernel.ids import OrderId, lane_of, new_id
+from topup.kernel.money import Money
 from topup.kernel.outcome import Accepted, Reason, Refused
 from topup.orders.queries import recent
 
@@ -49,6 +50,52 @@ async def test_so_is_what_was_paid(shop):
     assert await asked(shop) == DUPLICATE
 
 
+async def test_what_others_have_not_paid_is_nobody_elses_to_know(shop):
+    await shop.paying(await shop.ordered(payer="somebody else"))
+    await shop.ordered(payer=None)
+    assert await asked(shop, payer="a stranger") == {}
+    assert await asked(shop, payer=None) == {}
+
+
+async def test_what_others_paid_is_asked_about_and_not_when(shop):
+    await shop.tells(shop.paid(await shop.paying(await shop.ordered(payer="somebody else"))))
+    await shop.later(minutes=3)
+    assert await asked(shop, payer="a stranger") == needed("duplicate")
+    assert await asked(shop, payer=None) == needed("duplicate")
+    assert await asked(shop, payer="somebody else") == needed("duplicate", minutes=3)
+
+
+async def test_of_ones_own_and_others_only_ones_own_is_told(shop):
+    await shop.ordered(payer="me")
+    await shop.later(minutes=2)
+    await shop.tells(shop.paid(await shop.paying(await shop.ordered(payer="somebody else"))))
+    await shop.later(minutes=2)
+    assert await asked(shop, payer="me") == needed("duplicate", minutes=4)
+
+
+async def test_whoever_may_see_the_balance_is_told_of_all(shop):
+    await shop.ordered(payer="somebody else")
+    quote = await shop.desk.quote(number="13800138000", product=None, amount=Money(5000, "CNY"), payment_method=None)
+    with pytest.raises(Problem, match="confirmation_needed") as caught:
+        await shop.desk.order(
+            order_id=OrderId(new_id("order", lane_of(quote.id))),
+            quote_id=quote.id,
+            contact=None,
+            confirmations=frozenset(),
+            locale="en",
+            channel="test",
+            sees_balance=True,
+        )
+    assert caught.value.parameters == {"confirmations": ["duplicate"], "minutes": 1}
+
+
+async def test_who_ordered_is_kept_as_a_pseudonym(shop):
+    await shop.ordered(payer="address:203.0.113.77")
+    async with shop.database.read() as transaction:
+        cursor = await transaction.connection.execute("SELECT payer FROM orders.orders")
+        assert await cursor.fetchall() == [(shop.keys.pseudonym("address:203.0.113.77"),)]
+
+
 @pytest.mark.parametrize("answer", [Accepted("taken in"), Refused(Reason.CONFIGURATION, "account frozen")])
 async def test_what_goes_back_is_not(shop, answer):
     """On its way, a person's matter, or back: only what a person has is asked about, for it may still arrive."""
@@ -75,7 +122,8 @@ async def last_topped_up(shop, order) -> list:
     async with shop.database.read() as transaction:
         since = transaction.now - timedelta(hours=1)
         wanted = [(lane_of(order.id), order.msisdn.e164, order.face.amount_minor, order.face.currency, since)]
-        return [*(await recent(transaction.connection, wanted, transaction.now)).values()]
+        found = await recent(transaction.connection, wanted, transaction.now)
+        return [other.at for others in found.values() for other in others]
 
 
 async def test_what_was_not_paid_in_time_is_not_whether_or_not_that_was_noted(shop):

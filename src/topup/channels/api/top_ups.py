@@ -8,19 +8,20 @@ from litestar.params import FromPath
 from topup.channels.api import rendering, shapes
 from topup.channels.api.endpoints import Endpoint, Parameter
 from topup.channels.api.keyed import Keyed, answer_once
-from topup.channels.api.reading import path_text, principal_of, query_number, read_json
+from topup.channels.api.reading import name_of, path_text, principal_of, query_number, read_json
 from topup.kernel.errors import NotFound
 from topup.kernel.ids import InvalidId, OrderId, PaymentId, check_id, lane_of, new_id
 from topup.kernel.money import Money
 from topup.orders.desk import Desk
 from topup.orders.receipt_pdf import render_pdf
 from topup.orders.views import OrderView, PaymentView
+from topup.people.api_keys import ApiPrincipal
 from topup.people.permissions import Permission
 from topup.platform.database import Database
 from topup.platform.request_keys import Answering, RequestKeys
 from topup.platform.web import Handlers, limit, request_locale
 from topup.platform.web.answers import Answer, answer
-from topup.platform.web.edge import AnyRequest
+from topup.platform.web.edge import AnyRequest, caller_of
 
 _CHANNEL: Final = "api"
 _ROOT: Final = "/api/v1"
@@ -70,14 +71,9 @@ class TopUps(Handlers):
             product=wish.product,
             amount=amount,
             payment_method=wish.payment_method,
-            sees_balance=await self._sees_balance(request),
+            sees_balance=_sees_balance(await principal_of(request, self._database)),
         )
         return answer(rendering.encode(rendering.quote(view, request_locale(request))), status=201)
-
-    async def _sees_balance(self, request: AnyRequest) -> bool:
-        """Whether the caller may see what a line has. A guest never may; nor learns that it has anything."""
-        principal = await principal_of(request, self._database)
-        return principal is not None and principal.may(Permission.READ_LINES)
 
     async def methods(self, request: AnyRequest, quote_id: FromPath[str]) -> Answer:
         """How a quote can be paid."""
@@ -90,7 +86,7 @@ class TopUps(Handlers):
         wish = await read_json(request, _new_order)
         locale = request_locale(request)
         confirmations = frozenset(wish.confirmations)
-        sees_balance = await self._sees_balance(request)
+        principal = await principal_of(request, self._database)
 
         def render(view: OrderView) -> tuple[int, bytes]:
             return 201, rendering.encode(rendering.order(view, locale))
@@ -104,7 +100,8 @@ class TopUps(Handlers):
                 locale=locale,
                 channel=_CHANNEL,
                 answer=answering,
-                sees_balance=sees_balance,
+                sees_balance=_sees_balance(principal),
+                payer=name_of(principal) if principal else caller_of(request),
             )
 
         content = rendering.encode((wish.quote_id, wish.contact, sorted(confirmations)))
@@ -207,6 +204,11 @@ class TopUps(Handlers):
 
 def _render_payment(view: PaymentView) -> tuple[int, bytes]:
     return 201, rendering.encode(rendering.payment(view))
+
+
+def _sees_balance(principal: ApiPrincipal | None) -> bool:
+    """Whether the caller may see what a line has. A guest never may; nor learns that it has anything."""
+    return principal is not None and principal.may(Permission.READ_LINES)
 
 
 def _lane(kind: str, identifier: str) -> int:

@@ -16,6 +16,7 @@ from topup.orders.ordering import DUPLICATE, LARGE_AMOUNT
 from topup.orders.views import OrderView, PaymentView, QuoteView
 from topup.platform.request_keys import Answering, Claim, KeyedRequest, RequestKeys, Stored, check_key
 from topup.platform.web import limit
+from topup.platform.web.edge import caller_of
 
 Made = TypeVar("Made")
 
@@ -105,6 +106,7 @@ class ReviewPages:
                 confirmations=form.many("confirmations"),
                 locale=reader_of(request).wording.locale,
                 channel="web",
+                payer=caller_of(request),
                 answer=Answering(claim, lambda order: (303, order.id.encode())),
             )
 
@@ -163,15 +165,16 @@ def _asked(request: WebRequest, quote: QuoteView, form: Form, problem: Problem) 
     """The questions the order waits for, as sentences with a box to tick."""
     wording = reader_of(request).wording
     wanted = problem.parameters.get("confirmations", [])
+    minutes = problem.parameters.get("minutes", "")
     sum_ = wording.money(quote.total)
     questions = [
         Question(
             name,
             wording.text(
-                f"ask_{name}",
+                f"ask_own_{name}" if name == DUPLICATE and minutes else f"ask_{name}",
                 sum=sum_,
                 number=quote.msisdn.grouped(),
-                minutes=problem.parameters.get("minutes", ""),
+                minutes=minutes,
             ),
             name in form.many("confirmations"),
         )

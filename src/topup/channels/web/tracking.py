@@ -105,9 +105,8 @@ def order_page(order: OrderView, wording: Wording) -> OrderPage:
         is_paid=order.status in _PAID,
         steps=[_step_row(step, order, wording) for step in steps(order)],
         receipt=order.receipt_number is not None,
-        may_be_taken_back=order.status == "delivered" and any(
-            entry.cause == Cause.SENT_TO_CARRIER for entry in order.timeline
-        ),
+        may_be_taken_back=order.status == "delivered"
+        and any(entry.cause == Cause.SENT_TO_CARRIER for entry in order.timeline),
         repeatable=order.status in _REPEATABLE,
         cancellable=order.status == "awaiting_payment",
         payable=order.status == "awaiting_payment",

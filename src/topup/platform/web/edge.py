@@ -15,7 +15,7 @@ from topup.platform.metrics import request_answered
 from topup.platform.settings import Network
 from topup.platform.web.addresses import FORWARDING, NOBODY, client_of, is_loopback
 from topup.platform.web.answers import WHOLE, Answer, Header, Message, Receive, Scope, Send, Whole, lines
-from topup.platform.web.limits import Limits
+from topup.platform.web.limits import Limits, neighbourhood
 from topup.platform.web.settings import WebSettings
 from topup.platform.web.shortcuts import Shortcut, Shortcuts
 
@@ -209,6 +209,11 @@ def client_address(connection: AnyConnection) -> str:
         return peer
     forwarded = b",".join(value for name, value in connection.scope["headers"] if name == b"x-forwarded-for")
     return client_of(peer, forwarded.decode("latin-1"), trusted)
+
+
+def caller_of(connection: AnyConnection) -> str:
+    """What counts as one caller who said no name: an address, or a subscriber's whole range of them."""
+    return f"address:{neighbourhood(client_address(connection))}"
 
 
 def is_local(connection: AnyConnection) -> bool:

@@ -129,7 +129,8 @@ def _advice(problem: Problem) -> str:
     for value in problem.parameters.values():
         # What is listed may have a sentence of its own: `confirmation_needed.do.large_amount`.
         if isinstance(value, list) and has_text(DOMAIN, named := f"{problem.code}.do.{'.'.join(value)}"):
-            return named
+            # And another where more may be told: how many `minutes` ago it was.
+            return own if "minutes" in problem.parameters and has_text(DOMAIN, own := f"{named}.own") else named
     return f"{problem.code}.do"
 
 

@@ -31,6 +31,7 @@ CREATE TABLE orders.orders (
     contact_id      text COLLATE "C",
     locale          text NOT NULL,
     channel         text NOT NULL,
+    payer           bytea,                -- who ordered, as far as is known: a pseudonym, to tell own orders from others'
     PRIMARY KEY (lane, id),
     UNIQUE (lane, quote_id)
 );
