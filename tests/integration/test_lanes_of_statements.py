@@ -4,6 +4,7 @@ So each of them can be answered by one shard of a distributed database, and none
 over all lanes is listed here, with why it may.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -33,9 +34,14 @@ from tests.support.ledger import (
 from tests.support.lines import EXAMPLES, Village, days
 from tests.support.sharing import ANA, BEN, SMART, Circle
 from tests.support.statements import Recorded, tables_with_lane, tell_all
+from tests.support.usage import CARRIER, LIVING, Traffic
 from topup.catalogue.queries import CatalogueCache
 from topup.charging.adjustments import Adjustments, AdjustmentWish
 from topup.charging.line_books import LineBooks
+from topup.charging.usage_events_tasks import Telling
+from topup.charging.usage_history import UsageHistory
+from topup.charging.usage_import import import_usage, rejects_of
+from topup.charging.usage_records_desk import UsageRecords
 from topup.kernel.ids import AdjustmentId, new_id
 from topup.kernel.money import Money
 from topup.kernel.msisdn import parse_msisdn
@@ -107,12 +113,13 @@ async def test_whatever_is_executed_names_its_lane_or_carries_it_per_item(shop, 
     await orders_from_quote_to_refund(shop)
     await orders_through_another_carrier(shop)
     await credit_that_moves_between_lines(database)
+    await usage_that_is_sent(database, tmp_path)
     await lines_that_live(database, tmp_path, shop.keys)
     found = over_all_lanes(recorded, hot)
     print(f"{len(recorded.statements)} statements on {len(hot)} hot tables; over all lanes: {', '.join(sorted(found))}")
     assert {way: statements for way, statements in found.items() if way not in OVER_ALL_LANES} == {}
     assert found.keys() == OVER_ALL_LANES, "what is listed and not executed says nothing"
-    missed = {table for table in hot - recorded.touched() if not table.startswith("charging.usage_")}
+    missed = {table for table in hot - recorded.touched() if not table.startswith("charging.usage_sessions")}
     assert missed == set(), "this run never came to these"
 
 
@@ -236,6 +243,46 @@ async def credit_that_moves_between_lines(database: Database):
     books = LineBooks(database=database, catalogue=circle.catalogue)
     assert (await books.buckets(number=ANA)).buckets
     assert (await books.transfers(number=ANA)).transfers
+
+
+async def usage_that_is_sent(database: Database, folder: Path):
+    # Numbers of another carrier's than the one who shares credit here.
+    ann = "+639051234501"
+    traffic = await Traffic.of(database, (CARRIER + LIVING).replace(b"+63908", b"+63905"))
+    await traffic.open(ann, main=1000)
+    await traffic.sees_its_money(ann)
+    async with database.read() as transaction:
+        soon = transaction.now + days(2)
+    await traffic.grant(ann, "DATA", 500, usable_until=soon)
+    records = [traffic.record(ann, service="data", quantity=10**6) for _ in range(2)]
+    for record in (*records, *records, traffic.record(ann, quantity=120), traffic.record(ann, quantity=9000)):
+        await traffic.rate(record)
+    # As where somebody else was quicker: all of it again, with the lanes taken first.
+    await asyncio.gather(*(traffic.rate(traffic.record(ann, service="sms", quantity=1)) for _ in range(6)))
+    file = folder / "usage.csv"
+    file.write_text(f"id,number,service,quantity,at\na,{ann},sms,1,2026-01-01T00:00:00Z\nb,{ann},sms,1,none\n")
+
+    async def progress(_done: int) -> None:
+        pass
+
+    catalogue = traffic.circle.catalogue
+    for _ in range(2):
+        found = await import_usage(database, file, catalogue=catalogue, lanes=LANES, progress=progress)
+    async with database.read() as transaction:
+        assert await rejects_of(transaction.connection, import_id=found.import_id, lanes=LANES)
+    await traffic.rate(traffic.record(ann, service="sms", quantity=1))
+    telling = Telling(database=database, catalogue=catalogue, lanes=LANES)
+    for _ in range(2):
+        await telling.expiring()
+        await telling.blocked()
+        await telling.restored()
+        await traffic.circle.give(ann, 100)
+    history = UsageHistory(database=database, catalogue=catalogue)
+    assert (await history.usages(number=ann)).usages
+    assert (await history.events(number=ann)).events
+    desk = UsageRecords(database=database, catalogue=catalogue, lanes=LANES)
+    assert await desk.charge(records)
+    await desk.aclose()
 
 
 async def lines_that_live(database: Database, folder: Path, keys: KeyRing):
