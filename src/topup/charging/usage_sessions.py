@@ -62,8 +62,7 @@ class Sessions:
         return shown(session)
 
     async def _take_in(self, connection: Connection, requests: Sequence[Request], now: datetime) -> Sequence[Answered]:
-        snapshot = await self._catalogue.current(connection)
-        return await take_in(connection, requests, now, snapshot=snapshot)
+        return await take_in(connection, requests, now, catalogue=self._catalogue)
 
 
 def place_of(session_id: str) -> tuple[int, SessionId]:

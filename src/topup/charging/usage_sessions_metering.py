@@ -119,8 +119,8 @@ class Metering:
             funds.spend(rating, tariff, unpaid)
         self._note(meter, report, rating)
         wanted = 0 if refusal else self.wanted(meter, report)
-        granted, slices = self._affordable(meter, tariff, wanted, funds) if wanted else (0, 0)
-        targets = self._targets(meter, tariff, granted * slices, funds) if granted else {}
+        granted, slices, rating = self._affordable(meter, tariff, wanted, funds) if wanted else (0, 0, None)
+        targets = self._targets(rating, tariff, funds) if rating and granted else {}
         self._renew(meter, takes, targets, funds)
         meter.covered = meter.used + granted * slices
         meter.period = NO_PERIOD if meter.service == "voice" else self._period(tariff)
@@ -195,8 +195,8 @@ class Metering:
                 money -= amount
         return money
 
-    def _affordable(self, meter: Meter, tariff: Rate, wanted: int, funds: Funds) -> tuple[int, int]:
-        """How much can be granted, and for how many slices of it is held ahead.
+    def _affordable(self, meter: Meter, tariff: Rate, wanted: int, funds: Funds) -> tuple[int, int, Rating]:
+        """How much can be granted, for how many slices of it is held ahead, and what these come to.
 
         Ahead is held only as long as the line has as much again: others use it too.
         """
@@ -204,32 +204,32 @@ class Metering:
         asset = ASSET_OF.get(meter.service)
         allowances = funds.allowances()
         stock = sum(a.amount for a in allowances if a.asset == asset and serves(a.scope, tariff))
+
+        def priced(quantity: int) -> tuple[Rating, bool]:
+            found = self._rated(meter, quantity, allowances, funds.spent, final=True)
+            return found, found.refused is None and _minor(found) <= money
+
         ahead = self.rules.held_slices
         while ahead > 1:
-            rating = self._rated(meter, wanted * ahead, allowances, funds.spent, final=True)
-            if rating.refused is None and _minor(rating) * 2 <= money and _units(rating) * 2 <= stock:
-                return wanted, ahead
+            rating, enough = priced(wanted * ahead)
+            if enough and _minor(rating) * 2 <= money and _units(rating) * 2 <= stock:
+                return wanted, ahead, rating
             ahead //= 2
-
-        def can_pay(quantity: int) -> bool:
-            found = self._rated(meter, quantity, allowances, funds.spent, final=True)
-            return found.refused is None and _minor(found) <= money
-
-        if can_pay(wanted):
-            return wanted, 1
+        rating, enough = priced(wanted)
+        if enough:
+            return wanted, 1, rating
         least, most = 0, wanted
         while most - least > 1:
             middle = (least + most) // 2
-            least, most = (middle, most) if can_pay(middle) else (least, middle)
+            least, most = (middle, most) if priced(middle)[1] else (least, middle)
         if least:
             # A step is paid whole: so it may be used whole.
             whole = min(tariff.counted(meter.used + least) - meter.used, wanted)
-            least = whole if whole > least and can_pay(whole) else least
-        return least, 1
+            least = whole if whole > least and priced(whole)[1] else least
+        return least, 1, priced(least)[0]
 
-    def _targets(self, meter: Meter, tariff: Rate, quantity: int, funds: Funds) -> dict[str, int]:
+    def _targets(self, rating: Rating, tariff: Rate, funds: Funds) -> dict[str, int]:
         """What of each bucket a further quantity would take."""
-        rating = self._rated(meter, quantity, funds.allowances(), funds.spent, final=True)
         targets: dict[str, int] = {}
         money = 0
         for charge in rating.charges:

@@ -253,9 +253,10 @@ _TYPES: Final = {
     "look_at": "timestamptz",
     "closed_at": "timestamptz",
 }
+# Texts go as one text with a line each, as in the ledger: an array of texts costs more to write, and to read.
 _LOCKED: Final = f"""
 SELECT s.*, l.status, l.state, l.zone, l.active_at
-FROM unnest(%b::smallint[], %b::text[]) AS wanted (lane, id)
+FROM unnest(%s::smallint[], string_to_array(%s, E'\\n')) AS wanted (lane, id)
 CROSS JOIN LATERAL (
     SELECT {_COLUMNS} FROM charging.usage_sessions AS s
     WHERE s.lane = wanted.lane AND s.id = wanted.id
@@ -278,8 +279,10 @@ RETURNING id
 """
 _SAVE: Final = """
 UPDATE charging.usage_sessions AS s
-SET sequence = u.sequence, fingerprint = u.fingerprint, answer = u.answer, meters = u.meters, deadline = u.deadline
-FROM unnest(%b::smallint[], %b::text[], %b::integer[], %b::bytea[], %b::text[], %b::text[], %b::timestamptz[])
+SET sequence = u.sequence, fingerprint = decode(u.fingerprint, 'hex'), answer = u.answer, meters = u.meters,
+    deadline = u.deadline
+FROM unnest(%s::smallint[], string_to_array(%s, E'\\n'), %s::integer[], string_to_array(%s, E'\\n'),
+        string_to_array(%s, E'\\n'), string_to_array(%s, E'\\n'), %s::timestamptz[])
     AS u (lane, id, sequence, fingerprint, answer, meters, deadline)
 WHERE s.lane = u.lane AND s.id = u.id
 """
@@ -309,7 +312,8 @@ async def locked(connection: Connection, places: Iterable[tuple[int, str]]) -> d
     if not wanted:
         return {}
     cursor = connection.cursor(binary=True)
-    await cursor.execute(_LOCKED, columns(wanted), prepare=True)
+    lanes, identifiers = zip(*wanted, strict=True)
+    await cursor.execute(_LOCKED, (_array(lanes), "\n".join(identifiers)), prepare=True)
     width = len(_NAMES)
     return {row[1]: (_session(row[:width]), Standing(*row[width:])) for row in await cursor.fetchall()}
 
@@ -356,10 +360,16 @@ async def save(connection: Connection, sessions: Sequence[Session]) -> None:
     going = [session for session in sessions if session.state is SessionState.OPEN]
     ended = [session for session in sessions if session.state is not SessionState.OPEN]
     if going:
-        rows = [
-            (s.lane, s.id, s.sequence, s.fingerprint, s.answer, _encode(s.meters).decode(), s.deadline) for s in going
-        ]
-        await connection.execute(_SAVE, columns(rows), prepare=True)
+        values = (
+            _array(s.lane for s in going),
+            "\n".join([s.id for s in going]),
+            _array(s.sequence for s in going),
+            "\n".join([s.fingerprint.hex() for s in going]),
+            "\n".join([s.answer for s in going]),
+            b"\n".join([_encode(s.meters) for s in going]).decode(),
+            _array(s.deadline.isoformat() for s in going),
+        )
+        await connection.execute(_SAVE, values, prepare=True)
     if ended:
         closing = [
             (s.lane, s.id, s.sequence, s.fingerprint, s.answer, _encode(s.meters).decode(), s.state.value, s.closed_at)
@@ -369,6 +379,10 @@ async def save(connection: Connection, sessions: Sequence[Session]) -> None:
         cursor = await connection.execute(_CLOSE, (*columns(closing), sorted(sources)))
         if len(await cursor.fetchall()) != len(ended):
             raise RuntimeError("a session that was locked is not open any more")
+
+
+def _array(values: Iterable[object]) -> str:
+    return f"{{{','.join(map(str, values))}}}"
 
 
 def _session(row: Sequence[Any]) -> Session:

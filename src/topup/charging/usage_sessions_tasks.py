@@ -66,7 +66,7 @@ async def expire(database: Database, catalogue: CatalogueCache, lanes: int) -> i
         cursor = await connection.execute(_DUE, (list(range(lanes)), now, BATCH, BATCH))
         due = [Expiry(lane, SessionId(identifier)) for lane, identifier in await cursor.fetchall()]
         if due:
-            await take_in(connection, due, now, snapshot=await catalogue.current(connection))
+            await take_in(connection, due, now, catalogue=catalogue)
             crash_point(_BEFORE_EXPIRY)
     if due:
         crash_point(_EXPIRED)

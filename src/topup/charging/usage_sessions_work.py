@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from topup.catalogue.queries import Snapshot
+from topup.catalogue.queries import CatalogueCache, Snapshot
 from topup.charging import usage_sessions_rows as rows
 from topup.charging.usage_booking import Spending, has_caps, spend, spent_since
 from topup.charging.usage_events import Event, crossings, tell
@@ -52,18 +52,29 @@ Placed = tuple[int, Request]
 
 
 async def take_in(
-    connection: Connection, requests: Sequence[Request], now: datetime, *, snapshot: Snapshot
+    connection: Connection, requests: Sequence[Request], now: datetime, *, catalogue: CatalogueCache
 ) -> list[Answered]:
     """Take requests in, in the caller's transaction; what each is told, in order.
 
     Several about one session are taken in one after the other. It posts to the ledger: make it the last.
     """
-    answers: dict[int, Answered] = {}
-    left: list[Placed] = list(enumerate(requests))
+    wave, left = _wave(list(enumerate(requests)))
+    snapshot, found = await together(catalogue.current(connection), _begin(connection, wave))
+    answers = await _take_in(connection, wave, found, now, snapshot)
     while left:
         wave, left = _wave(left)
-        answers |= await _take_in(connection, wave, now, snapshot)
+        answers |= await _take_in(connection, wave, await _begin(connection, wave), now, snapshot)
     return [answers[place] for place in range(len(requests))]
+
+
+async def _begin(connection: Connection, wave: Sequence[Placed]) -> Found:
+    """The sessions of a wave, locked before the savepoint: they stay ours whatever is undone."""
+    found, _ = await together(rows.locked(connection, _places(wave)), connection.execute(_SAVEPOINT, prepare=False))
+    return found
+
+
+def _places(wave: Sequence[Placed]) -> list[tuple[int, str]]:
+    return [(request.lane, request.session_id) for _, request in wave if not isinstance(request, Opening)]
 
 
 def _wave(left: Sequence[Placed]) -> tuple[list[Placed], list[Placed]]:
@@ -79,14 +90,11 @@ def _wave(left: Sequence[Placed]) -> tuple[list[Placed], list[Placed]]:
 
 
 async def _take_in(
-    connection: Connection, wave: Sequence[Placed], now: datetime, snapshot: Snapshot
+    connection: Connection, wave: Sequence[Placed], found: Found, now: datetime, snapshot: Snapshot
 ) -> dict[int, Answered]:
-    places = [(request.lane, request.session_id) for _, request in wave if not isinstance(request, Opening)]
-    # Locked before the savepoint: they stay ours whatever is undone.
-    found, _ = await together(rows.locked(connection, places), connection.execute(_SAVEPOINT, prepare=False))
     for attempt in range(_TRIES):
         if attempt:
-            found = await rows.locked(connection, places)
+            found = await rows.locked(connection, _places(wave))
             await _drop_holds_that_are_gone(connection, found)
         judging = _Judging(wave, found, now, snapshot)
         await judging.judge(connection)
