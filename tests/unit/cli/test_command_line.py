@@ -32,8 +32,8 @@ from topup.platform.i18n import LOCALES, catalogue
 
 COMMANDS = (
     "serve", "web", "worker", "recharge", "balance", "order", "audit", "doctor", "share", "adjust",
-    "lines import", "catalogue check", "catalogue load", "catalogue explain", "keys create", "keys revoke",
-    "keys rotate", "db upgrade",
+    "lines import", "usage import", "usage show", "usage events", "usage rejects", "catalogue check", "catalogue load",
+    "catalogue explain", "keys create", "keys revoke", "keys rotate", "db upgrade",
 )  # fmt: skip
 BLUNT = ("alembic", "litestar", "psycopg", "sqlalchemy", "cryptography", "structlog", "pydantic", "phonenumbers.data")
 
