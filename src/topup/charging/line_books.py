@@ -1,19 +1,23 @@
-"""What the books have of one line, each thing with its id: buckets, holds, and page by page its transfers."""
+"""What the books have of one line, each thing with its id: buckets, holds, and page by page its transfers.
+
+Any of them is found by its id too, whatever has become of it since.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Generic, TypeVar
 
 from topup.catalogue.queries import CatalogueCache
 from topup.catalogue.versions import CarrierVersion
 from topup.kernel.errors import NotFound
-from topup.kernel.ids import InvalidId, TransferId, number_of, numbered_id
+from topup.kernel.ids import AccountId, HoldId, InvalidId, LineId, TransferId, check_id, lane_of, number_of, numbered_id
 from topup.kernel.msisdn import Msisdn, parse_msisdn
-from topup.ledger.addressed import HoldRow, holds_of_line
-from topup.ledger.queries import Bucket, TransferRow, buckets, transfers_of_line
-from topup.lines.queries import Line, lines_now
+from topup.ledger.addressed import BucketRow, HoldRow, bucket_of, hold_of, holds_of_line
+from topup.ledger.queries import Bucket, TransferRow, buckets, transfer_numbered, transfers_of_line
+from topup.lines.queries import Line, LineRef, lines_now
 from topup.lines.standing import standings
-from topup.platform.database import Connection, Database
+from topup.platform.database import Connection, Database, Transaction
 
 PAGE = 100
 """Transfers of one page."""
@@ -46,6 +50,19 @@ class TransfersView:
     of: LineOfBooks
     transfers: Sequence[TransferRow]
     before: TransferId | None
+
+
+Row = TypeVar("Row", HoldRow, BucketRow, TransferRow)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView(Generic[Row]):
+    """One thing of a line's books at `now`; the line's days are those of `zone`."""
+
+    row: Row
+    line_id: LineId
+    zone: str
+    now: datetime
 
 
 class LineBooks:
@@ -85,6 +102,28 @@ class LineBooks:
         page = found[:PAGE]
         return TransfersView(of, page, transfer_id(page[-1]) if len(found) > PAGE else None)
 
+    async def hold(self, *, hold_id: str) -> EntryView[HoldRow]:
+        """A hold by its id, open, settled or released. Raises NotFound hold_unknown."""
+        async with self._database.read() as transaction:
+            row = await hold_of(transaction.connection, HoldId(_checked("hold", hold_id, "hold_unknown")))
+            return await _entry(transaction, row, row.line_id if row else None, "hold_unknown")
+
+    async def bucket(self, *, bucket_id: str) -> EntryView[BucketRow]:
+        """A bucket by its id, open or closed. Raises NotFound bucket_unknown."""
+        async with self._database.read() as transaction:
+            row = await bucket_of(transaction.connection, AccountId(_checked("account", bucket_id, "bucket_unknown")))
+            return await _entry(transaction, row, row.bucket.line_id if row else None, "bucket_unknown")
+
+    async def transfer(self, *, transfer_id: str) -> EntryView[TransferRow]:
+        """A transfer by its id. Raises NotFound transfer_unknown, also for one between accounts of ours: no line's."""
+        try:
+            lane, sequence = number_of("transfer", transfer_id)
+        except InvalidId:
+            raise NotFound("transfer_unknown") from None
+        async with self._database.read() as transaction:
+            row = await transfer_numbered(transaction.connection, lane=lane, sequence=sequence)
+            return await _entry(transaction, row, row.line_id if row else None, "transfer_unknown")
+
     async def _line(self, connection: Connection, msisdn: Msisdn) -> LineOfBooks:
         line = (await lines_now(connection, [msisdn.e164])).get(msisdn.e164)
         snapshot = await self._catalogue.current(connection)
@@ -93,6 +132,22 @@ class LineBooks:
             raise NotFound("line_unknown")
         stands = (await standings(connection, [line.ref]))[line.ref.id]
         return LineOfBooks(msisdn, line, carrier, stands.zone.key)
+
+
+def _checked(kind: str, identifier: str, code: str) -> str:
+    try:
+        return check_id(kind, identifier)
+    except InvalidId:
+        raise NotFound(code) from None
+
+
+async def _entry(transaction: Transaction, row: Row | None, line_id: LineId | None, code: str) -> EntryView[Row]:
+    if row is None or line_id is None:
+        raise NotFound(code)
+    found = await standings(transaction.connection, [LineRef(lane_of(line_id), line_id)])
+    if line_id not in found:
+        raise NotFound(code)
+    return EntryView(row, line_id, found[line_id].zone.key, transaction.now)
 
 
 def transfer_id(transfer: TransferRow) -> TransferId:

@@ -12,7 +12,7 @@ from topup.charging.sharing_states import COUNTED, ShareState
 from topup.kernel.ids import HoldId, LineId, ShareId
 from topup.kernel.money import Money
 from topup.lines.queries import LineRef
-from topup.platform.arrays import selected
+from topup.platform.arrays import columns, selected
 from topup.platform.database import Connection
 
 
@@ -89,6 +89,22 @@ _SUM: Final = """
 SELECT coalesce(sum(s.amount_minor), 0)::bigint, count(*) FROM charging.shares AS s
 WHERE s.state = ANY (%s) AND s.created_at >= %s AND
 """
+_OF_LINE: Final = f"""
+SELECT * FROM (
+    (SELECT {selected(Share, "s")} FROM charging.shares AS s
+     WHERE s.lane = %(lane)s AND s.sender_id = %(line)s AND (s.created_at, s.id) < (%(at)s, %(id)s)
+     ORDER BY s.created_at DESC, s.id DESC LIMIT %(limit)s)
+    UNION ALL
+    (SELECT {selected(Share, "s")} FROM charging.shares AS s
+     WHERE s.receiver_id = %(line)s AND (s.created_at, s.id) < (%(at)s, %(id)s)
+     ORDER BY s.created_at DESC, s.id DESC LIMIT %(limit)s)
+) AS s ORDER BY s.created_at DESC, s.id DESC LIMIT %(limit)s
+"""
+_STEPS_OF: Final = """
+SELECT t.share_id, t.state, t.cause, t.at FROM unnest(%b::smallint[], %b::text[]) AS w (lane, id)
+JOIN charging.share_steps AS t ON t.lane = w.lane AND t.share_id = w.id
+ORDER BY t.share_id, t.step
+"""
 _SENT: Final = f"{_SUM} s.lane = %s AND s.sender_id = %s"
 # Of all lanes: whoever sent it may live anywhere.
 _RECEIVED: Final = f"{_SUM} s.receiver_id = %s"
@@ -110,6 +126,28 @@ async def steps_of(connection: Connection, *, lane: int, share_id: str) -> list[
     cursor = connection.cursor(row_factory=args_row(ShareStep))
     await cursor.execute(_STEPS, (lane, share_id))
     return await cursor.fetchall()
+
+
+async def shares_of_line(
+    connection: Connection, line: LineRef, *, before: tuple[datetime, str], limit: int
+) -> list[Share]:
+    """What a line sent or was sent before (a time, an id), newest first."""
+    cursor = connection.cursor(row_factory=args_row(_made))
+    at, identifier = before
+    parameters = {"lane": line.lane, "line": line.id, "at": at, "id": identifier, "limit": limit}
+    await cursor.execute(_OF_LINE, parameters)
+    return await cursor.fetchall()
+
+
+async def steps_of_all(connection: Connection, shares: Sequence[Share]) -> dict[str, tuple[ShareStep, ...]]:
+    """The ways these shares have gone, by share."""
+    found: dict[str, tuple[ShareStep, ...]] = {}
+    if not shares:
+        return found
+    cursor = await connection.execute(_STEPS_OF, columns((share.lane, share.id) for share in shares))
+    for share_id, state, cause, at in await cursor.fetchall():
+        found[share_id] = (*found.get(share_id, ()), ShareStep(state, cause, at))
+    return found
 
 
 async def sent_since(connection: Connection, line: LineRef, since: datetime) -> SoFar:

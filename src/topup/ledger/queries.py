@@ -91,6 +91,12 @@ class DueBucket:
     roll: Mapping[str, Any] | None
 
 
+BUCKET_COLUMNS: Final = """
+    b.id, b.line_id, b.asset, b.kind, b.scope, b.priority, b.policy::text AS policy, b.at_end::text AS at_end, b.source,
+    b.rule, b.balance, b.held, b.usable_until, b.forfeit_at, b.opened_at
+"""
+"""Of a row `b` of ledger.buckets, as Bucket names them."""
+
 _TRANSFER: Final = """
 SELECT lane, sequence, key, leg, debit, credit, asset, amount, line_id, purpose, reference, usable_until, created_at
 FROM ledger.transfers
@@ -105,9 +111,8 @@ async def buckets(connection: Connection, line_ids: Sequence[LineId]) -> dict[Li
     wanted = list(dict.fromkeys(line_ids))
     cursor = connection.cursor(row_factory=class_row(Bucket))
     await cursor.execute(
-        """
-        SELECT b.id, b.line_id, b.asset, b.kind, b.scope, b.priority, b.policy::text AS policy,
-            b.at_end::text AS at_end, b.source, b.rule, b.balance, b.held, b.usable_until, b.forfeit_at, b.opened_at
+        f"""
+        SELECT {BUCKET_COLUMNS}
         FROM unnest(%s::smallint[], %s::text[]) AS wanted (lane, id)
         CROSS JOIN LATERAL (
             SELECT * FROM ledger.buckets AS b
@@ -144,6 +149,13 @@ async def transfers_of_line(
         (lane, line_id, before, min(limit, LONGEST_PAGE)),
     )
     return await cursor.fetchall()
+
+
+async def transfer_numbered(connection: Connection, *, lane: int, sequence: int) -> TransferRow | None:
+    """The transfer at that place of its lane's chain."""
+    cursor = connection.cursor(row_factory=class_row(TransferRow))
+    await cursor.execute(f"{_TRANSFER} WHERE lane = %s AND sequence = %s", (lane, sequence))
+    return await cursor.fetchone()
 
 
 async def transfers_under(connection: Connection, *, lane: int, prefix: str) -> list[TransferRow]:

@@ -1,12 +1,16 @@
 """A line's credit over REST: its books with ids and dates, shares and adjustments under keys, each for who may."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
+from tests.support.ledger import transfer
 from tests.support.sharing import ANA, BEN, Circle
 from topup.charging.line_books import PAGE
 from topup.kernel.ids import new_id, number_of, numbered_id
+from topup.ledger import post
+from topup.ledger.tasks import expire_buckets
 from topup.people.operations import create_key
 from topup.people.permissions import Role
 
@@ -37,6 +41,10 @@ class Office:
     async def adjust(self, amount_minor, *, reason="goodwill", note="", number=ANA, **options):
         body = {"amount": {"amount_minor": amount_minor, "currency": "PHP"}, "reason": reason, "note": note}
         return await self.ask("POST", f"/lines/{number}/adjustments", body, **options)
+
+    async def rows(self, statement, *parameters):
+        async with self.api.database.read() as transaction:
+            return await (await transaction.connection.execute(statement, parameters)).fetchall()
 
     def key_id(self, role=Role.OPERATOR):
         return self._keys[role].id
@@ -152,7 +160,8 @@ async def test_who_may_not_moves_nothing(office):
         assert ((await office.share(role=role)).status_code == 201) is may_share
         assert (await office.adjust(100, role=role)).json()["code"] == "not_permitted"
     assert await office.circle.has(ANA) == {"main": 46_900}
-    for path in (f"/lines/{ANA}/buckets", f"/lines/{ANA}/transfers", f"/shares/{new_id('share', 1)}"):
+    ids = [f"/{kind}s/{new_id(kind, 1)}" for kind in ("share", "hold", "transfer")]
+    for path in (f"/lines/{ANA}/buckets", f"/lines/{ANA}/transfers", f"/buckets/{new_id('account', 1)}", *ids):
         assert (await office.ask("GET", path, role=Role.AUDITOR)).status_code == 403
         assert (await office.api.client.get(f"/api/v1{path}")).status_code == 401
 
@@ -212,3 +221,63 @@ async def test_what_is_not_there_is_not_found(office):
     ):
         refused = await office.ask("GET", path)
         assert (refused.status_code, refused.json()["code"]) == (404, code)
+
+
+async def test_everything_of_the_books_is_found_by_its_id_also_when_it_is_closed(office):
+    share = (await office.share()).json()
+    [given, taken] = (await office.ask("GET", f"/lines/{ANA}/transfers")).json()["transfers"][:2]
+    assert (await office.ask("GET", f"/transfers/{taken['id']}", role=Role.READER)).json() == taken
+    assert given["reference"] == share["id"]
+    [bucket] = (await office.ask("GET", f"/lines/{BEN}/buckets")).json()["buckets"]
+    assert (await office.ask("GET", f"/buckets/{bucket['id']}")).json() == bucket
+    assert (bucket["status"], bucket["closed_at"]) == ("usable", None)
+    [(hold_id,)] = await office.rows("SELECT hold_id FROM charging.shares")
+    hold = (await office.ask("GET", f"/holds/{hold_id}")).json()
+    assert (hold["id"], hold["status"], hold["amount"], hold["settled"]) == (hold_id, "settled", 3100, 3100)
+    assert hold["line_id"] == given["line_id"]
+    assert hold["created_at"] <= hold["closed_at"] <= hold["expires_at"]
+
+
+async def test_a_bucket_that_was_forfeited_is_found_with_when(office):
+    await office.share()
+    [bucket] = (await office.ask("GET", f"/lines/{BEN}/buckets")).json()["buckets"]
+    office.api.database.clock_offset += timedelta(days=30)
+    assert (await office.ask("GET", f"/buckets/{bucket['id']}")).json()["status"] == "ended"
+    assert await expire_buckets(office.api.database) == 1
+    assert (await office.ask("GET", f"/lines/{BEN}/buckets")).json()["buckets"] == []
+    closed = (await office.ask("GET", f"/buckets/{bucket['id']}")).json()
+    assert (closed["status"], closed["amount"], closed["available"]) == ("closed", 0, 0)
+    assert closed["closed_at"] > closed["forfeit_at"]
+
+
+async def test_a_lines_shares_are_listed_on_both_sides_page_by_page(office, monkeypatch):
+    monkeypatch.setattr("topup.charging.sharing_history.PAGE", 2)
+    made = [(await office.share()).json() for _ in range(3)]
+    for number in (ANA, BEN):
+        first = (await office.ask("GET", f"/lines/{number}/shares", role=Role.READER)).json()
+        assert first["shares"] == [made[2], made[1]]
+        second = (await office.ask("GET", f"/lines/{number}/shares?before={first['before']}")).json()
+        assert (second["shares"], second["before"]) == ([made[0]], None)
+    assert (await office.ask("GET", f"/lines/{ANA}/shares", role=Role.AUDITOR)).status_code == 403
+
+
+async def test_an_id_of_nothing_or_of_another_kind_is_not_found(office):
+    await office.adjust(100)
+    lane = office.circle.lines[ANA].lane
+    [(sequence,)] = await office.rows("SELECT min(sequence) FROM ledger.transfers WHERE lane = %s", lane)
+    async with office.api.database.transaction() as transaction:
+        await post(transaction.connection, [transfer(lane=lane)], transaction.now)
+    ours = numbered_id("transfer", lane, (await office.rows("SELECT max(sequence) FROM ledger.transfers"))[0][0])
+    for path, code in (
+        (f"/holds/{new_id('hold', 3)}", "hold_unknown"),
+        (f"/holds/{new_id('account', 3)}", "hold_unknown"),
+        (f"/buckets/{new_id('account', 3)}", "bucket_unknown"),
+        ("/buckets/nonsense", "bucket_unknown"),
+        (f"/transfers/{numbered_id('transfer', lane, sequence + 1000)}", "transfer_unknown"),
+        (f"/transfers/{new_id('transfer', lane)}", "transfer_unknown"),
+        (f"/transfers/{ours}", "transfer_unknown"),
+        (f"/lines/{ANA}/shares?before={new_id('share', 3)}", "share_unknown"),
+        (f"/lines/{ANA}/shares?before=nonsense", "share_unknown"),
+    ):
+        refused = await office.ask("GET", path)
+        assert (refused.status_code, refused.json()["code"]) == (404, code), path

@@ -30,7 +30,8 @@ CHECKS = [
     ignored_auth,
 ]
 EXAMPLES = 12
-GUARDED = ("/api/v1/lines/", "/api/v1/shares/", "/api/v1/adjustments/", "/api/v1/usage")
+BOOKS = ("buckets", "holds", "transfers", "shares", "adjustments")
+GUARDED = ("/api/v1/lines/", "/api/v1/usage", *(f"/api/v1/{kind}/" for kind in BOOKS))
 
 
 @pytest.fixture
@@ -57,7 +58,11 @@ def test_the_document_names_every_route_of_the_contract(document):
         "GET /api/v1/lines/{number}/buckets",
         "GET /api/v1/lines/{number}/transfers",
         "POST /api/v1/lines/{number}/shares",
+        "GET /api/v1/lines/{number}/shares",
         "GET /api/v1/shares/{share_id}",
+        "GET /api/v1/buckets/{bucket_id}",
+        "GET /api/v1/holds/{hold_id}",
+        "GET /api/v1/transfers/{transfer_id}",
         "POST /api/v1/lines/{number}/adjustments",
         "GET /api/v1/adjustments/{adjustment_id}",
         "POST /api/v1/usage",

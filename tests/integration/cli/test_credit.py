@@ -4,10 +4,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.support.commands import Finished, serving, topup
 from tests.support.database import temporary_data_dir
+from topup.platform.embedded import EmbeddedServer
 
 pytestmark = [pytest.mark.xdist_group("commands"), pytest.mark.timeout(600)]
 
@@ -25,6 +27,11 @@ def demonstration() -> Iterator[Path]:
 def buckets(data_dir: Path, number: str) -> dict[str, int]:
     found = json.loads(topup(data_dir, "balance", number, "--json").out)["buckets"]
     return {bucket["kind"]: bucket["available"] for bucket in found if bucket["available"]}
+
+
+def first_of(data_dir: Path, statement: str) -> str:
+    with EmbeddedServer.start(data_dir) as server, psycopg.connect(server.url) as connection:
+        return connection.execute(statement).fetchone()[0]
 
 
 def adjust(data_dir: Path, *words: str) -> Finished:
@@ -51,6 +58,30 @@ def test_staff_give_and_take_and_lines_share(demonstration: Path) -> None:
     assert (again["status"], again["total"]) == ("shared", {"amount_minor": 2050, "currency": "CNY"})
     assert topup(demonstration, "audit").code == 0
 
+    listed = json.loads(topup(demonstration, "shares", OTHER, "--json").out)
+    assert [share["total"]["amount_minor"] for share in listed["shares"]] == [2050, 1050]
+    assert (listed["shares"][0], listed["before"]) == (again, None)
+    shown = topup(demonstration, "shares", ONE)
+    assert (shown.code, shown.err) == (0, "")
+    assert "→ 139 0013 9000" in shown.out
+    assert "¥20.50" in shown.out
+    assert "← 138 0013 8000" in topup(demonstration, "shares", OTHER).out
+    one = topup(demonstration, "shares", again["id"])
+    for words in ("¥20.00", "¥0.50", "done", "held with the sender", again["id"]):
+        assert words in one.out
+    assert json.loads(topup(demonstration, "shares", again["id"], "--json").out) == again
+
+    taken = topup(demonstration, "entry", said["id"])
+    assert (taken.code, taken.err) == (0, "")
+    for words in ("Adjustment", "posted", "-CN¥5.00", "correction", said["id"]):
+        assert words in taken.out
+    for kind, statement, status in (
+        ("bucket", "SELECT min(id) FROM ledger.buckets", "usable"),
+        ("hold", "SELECT min(id) FROM ledger.holds", "settled"),
+    ):
+        found = json.loads(topup(demonstration, "entry", first_of(demonstration, statement), "--json").out)
+        assert (found["entry"], found["status"]) == (kind, status)
+
 
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
@@ -68,6 +99,10 @@ def test_staff_give_and_take_and_lines_share(demonstration: Path) -> None:
         (("adjust", ONE, "+5", "--reason", "because"), 1, "goodwill"),
         (("adjust", ONE, "+5", "--reason", "other"), 1, "needs a note"),
         (("adjust", ONE, "+5"), 2, "--reason"),
+        (("shares", "13811112222"), 1, "know no line"),
+        (("shares", "shr_nonsense"), 1, "cannot find this share"),
+        (("entry", "hol_nonsense"), 1, "cannot find this hold"),
+        (("entry", "ord_nonsense"), 1, "nothing that is in the books"),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_a_sentence(

@@ -16,6 +16,8 @@ from topup.channels.api.shapes import Money as MoneySaid
 from topup.charging.adjustments import Adjustment, Adjustments, AdjustmentWish
 from topup.charging.line_books import PAGE, LineBooks
 from topup.charging.sharing import ShareView, Sharing
+from topup.charging.sharing_history import PAGE as SHARES
+from topup.charging.sharing_history import shares_of
 from topup.charging.sharing_rules import Wish
 from topup.kernel.errors import Conflict, Invalid, NotFound
 from topup.kernel.ids import AdjustmentId, ShareId, new_id
@@ -59,8 +61,29 @@ class Books(Handlers):
         view = await self._books.transfers(number=path_text(number), before=before)
         return answer(encode(rendering.transfers(view, request_locale(request))))
 
+    async def bucket(self, request: AnyRequest, bucket_id: FromPath[str]) -> Answer:
+        """A bucket by its id, also when it is closed."""
+        await permitted(request, self._database, _READ)
+        view = await self._books.bucket(bucket_id=bucket_id)
+        return answer(encode(rendering.bucket(view.row, view.now, request_locale(request))))
+
+    async def hold(self, request: AnyRequest, hold_id: FromPath[str]) -> Answer:
+        """A hold by its id, also when it is settled or released."""
+        await permitted(request, self._database, _READ)
+        view = await self._books.hold(hold_id=hold_id)
+        return answer(encode(rendering.hold(view.row, request_locale(request))))
+
+    async def transfer(self, request: AnyRequest, transfer_id: FromPath[str]) -> Answer:
+        """A transfer of a line by its id."""
+        await permitted(request, self._database, _READ)
+        view = await self._books.transfer(transfer_id=transfer_id)
+        return answer(encode(rendering.transfer(view.row, request_locale(request))))
+
     def endpoints(self) -> list[Endpoint]:
         """The routes."""
+        bucket = Parameter("bucket_id", "path", "Id of a bucket.", "acc_01m7xprzmv03t2s6sdhxcrg8x8")
+        hold = Parameter("hold_id", "path", "Id of a hold.", "hol_01m7xprzmv03t2s6sdhxcrg8x8")
+        transfer = Parameter("transfer_id", "path", "Id of a transfer.", "trf_000000000103t2s6sdhxcrg8x8")
         before = Parameter("before", "query", f"The `before` of the last page, for the {PAGE} transfers before those.",
                            "trf_000000000103t2s6sdhxcrg8x8", required=False)  # fmt: skip
         return [
@@ -70,6 +93,15 @@ class Books(Handlers):
             Endpoint("GET", "/api/v1/lines/{number}/transfers", self.transfers, "listTransfers",
                      "List a line's transfers", "Lines", shapes.LineTransfers, parameters=(_NUMBER, before),
                      problems=(*_LINE_PROBLEMS, NotFound("transfer_unknown")), permission=_READ.value),
+            Endpoint("GET", "/api/v1/buckets/{bucket_id}", self.bucket, "getBucket", "See a bucket, open or closed",
+                     "Lines", shapes.LedgerBucket, parameters=(bucket,), problems=(NotFound("bucket_unknown"),),
+                     permission=_READ.value),
+            Endpoint("GET", "/api/v1/holds/{hold_id}", self.hold, "getHold", "See a hold, open or at its end",
+                     "Lines", shapes.LineHold, parameters=(hold,), problems=(NotFound("hold_unknown"),),
+                     permission=_READ.value),
+            Endpoint("GET", "/api/v1/transfers/{transfer_id}", self.transfer, "getTransfer", "See a transfer",
+                     "Lines", shapes.Transfer, parameters=(transfer,), problems=(NotFound("transfer_unknown"),),
+                     permission=_READ.value),
         ]  # fmt: skip
 
 
@@ -100,6 +132,13 @@ class Shares(Handlers):
         keyed = Keyed(route="POST /lines/{number}/shares", content=content, resource=resource, render=_render_share)
         return await answer_once(request, keys=self._keys, database=self._database, keyed=keyed, work=work)
 
+    async def shares(self, request: AnyRequest, number: FromPath[str]) -> Answer:
+        """What a line sent and was sent, page by page, newest first."""
+        await permitted(request, self._database, _READ)
+        before = query_text(request, "before")
+        view = await shares_of(self._database, number=path_text(number), before=before)
+        return answer(encode(rendering.shares(view)))
+
     async def share(self, request: AnyRequest, share_id: FromPath[str]) -> Answer:
         """Where a share stands."""
         await permitted(request, self._database, _READ)
@@ -115,6 +154,8 @@ class Shares(Handlers):
 
     def endpoints(self) -> list[Endpoint]:
         """The routes."""
+        before = Parameter("before", "query", f"The `before` of the last page, for the {SHARES} shares before those.",
+                           "shr_01m7xprzmv03t2s6sdhxcrg8x8", required=False)  # fmt: skip
         share = Parameter("share_id", "path", "Id of a share.", "shr_01m7xprzmv03t2s6sdhxcrg8x8")
         refusals = tuple(
             Conflict(code)
@@ -133,6 +174,9 @@ class Shares(Handlers):
                      problems=(*_LINE_PROBLEMS, "number_missing", "sharing_receiver_unknown", "sharing_same_line",
                                "sharing_other_carrier", "sharing_not_offered", "sharing_amount", "currency_wrong",
                                *refusals, *_REFUSALS)),
+            Endpoint("GET", "/api/v1/lines/{number}/shares", self.shares, "listShares",
+                     "List what a line sent and was sent", "Lines", shapes.LineShares, parameters=(_NUMBER, before),
+                     problems=(*_LINE_PROBLEMS, NotFound("share_unknown")), permission=_READ.value),
             Endpoint("GET", "/api/v1/shares/{share_id}", self.share, "getShare", "See where a share stands", "Lines",
                      shapes.Share, parameters=(share,), problems=(NotFound("share_unknown"),), permission=_READ.value),
         ]  # fmt: skip

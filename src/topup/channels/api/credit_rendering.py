@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from topup.channels.api import credit_shapes as shapes
 from topup.channels.api.shapes import Carrier, Money, SignedMoney
-from topup.charging import adjustments, line_books, sharing
+from topup.charging import adjustments, line_books, sharing, sharing_history
 from topup.kernel.money import Money as Amount
-from topup.ledger.addressed import HoldRow
-from topup.ledger.queries import Bucket, TransferRow
+from topup.ledger.addressed import BucketRow, HoldRow
+from topup.ledger.queries import TransferRow
 from topup.orders.accounts import why_of
 from topup.orders.wording import amount_words, why_words
 from topup.platform.i18n import has_text, language_tag
@@ -22,8 +22,8 @@ def buckets(view: line_books.BucketsView, locale: str) -> shapes.LineBuckets:
         line_id=of.line.ref.id,
         carrier=Carrier(of.carrier.carrier_id, names),
         zone=of.zone,
-        buckets=[_bucket(bucket, view.now, locale) for bucket in view.buckets],
-        holds=[_hold(hold, locale) for hold in view.holds],
+        buckets=[bucket(BucketRow(found, None), view.now, locale) for found in view.buckets],
+        holds=[hold(found, locale) for found in view.holds],
     )
 
 
@@ -33,7 +33,7 @@ def transfers(view: line_books.TransfersView, locale: str) -> shapes.LineTransfe
         number=view.of.msisdn.e164,
         line_id=view.of.line.ref.id,
         zone=view.of.zone,
-        transfers=[_transfer(transfer, locale) for transfer in view.transfers],
+        transfers=[transfer(found, locale) for found in view.transfers],
         before=view.before,
     )
 
@@ -59,6 +59,16 @@ def share(view: sharing.ShareView) -> shapes.Share:
     )
 
 
+def shares(view: sharing_history.SharesView) -> shapes.LineShares:
+    """A page of what a line sent and was sent."""
+    return shapes.LineShares(
+        number=view.msisdn.e164,
+        line_id=view.line.id,
+        shares=[share(found) for found in view.shares],
+        before=view.before,
+    )
+
+
 def adjustment(found: adjustments.Adjustment) -> shapes.Adjustment:
     """An adjustment."""
     return shapes.Adjustment(
@@ -76,12 +86,15 @@ def adjustment(found: adjustments.Adjustment) -> shapes.Adjustment:
     )
 
 
-def _bucket(bucket: Bucket, now: datetime, locale: str) -> shapes.LedgerBucket:
+def bucket(found: BucketRow, now: datetime, locale: str) -> shapes.LedgerBucket:
+    """A bucket, open or closed."""
+    bucket = found.bucket
     rule = why_of(bucket.rule)
     said = why_words(rule, locale=locale) if has_text("catalogue", str(rule.get("id", ""))) else None
     return shapes.LedgerBucket(
         id=bucket.id,
-        status="usable" if bucket.is_usable(now) else "ended",
+        line_id=bucket.line_id,
+        status="closed" if found.closed_at else "usable" if bucket.is_usable(now) else "ended",
         asset=bucket.asset,
         kind=bucket.kind,
         scope=bucket.scope,
@@ -93,16 +106,19 @@ def _bucket(bucket: Bucket, now: datetime, locale: str) -> shapes.LedgerBucket:
         usable_until=_utc(bucket.usable_until) if bucket.usable_until else None,
         forfeit_at=_utc(bucket.forfeit_at) if bucket.forfeit_at else None,
         opened_at=_utc(bucket.opened_at),
+        closed_at=_utc(found.closed_at) if found.closed_at else None,
         text=amount_words(bucket.asset, bucket.balance, locale=locale),
         why=said,
         rule=dict(rule),
     )
 
 
-def _hold(hold: HoldRow, locale: str) -> shapes.LineHold:
+def hold(hold: HoldRow, locale: str) -> shapes.LineHold:
+    """A hold, open or at its end."""
     return shapes.LineHold(
         id=hold.id,
-        status="open",
+        line_id=hold.line_id,
+        status=hold.state,
         asset=hold.asset,
         amount=hold.amount,
         settled=hold.settled,
@@ -110,14 +126,17 @@ def _hold(hold: HoldRow, locale: str) -> shapes.LineHold:
         reference=hold.reference,
         created_at=_utc(hold.created_at),
         expires_at=_utc(hold.expires_at),
+        closed_at=_utc(hold.closed_at) if hold.closed_at else None,
         text=amount_words(hold.asset, hold.amount, locale=locale),
     )
 
 
-def _transfer(transfer: TransferRow, locale: str) -> shapes.Transfer:
+def transfer(transfer: TransferRow, locale: str) -> shapes.Transfer:
+    """A transfer of a line."""
     takes, gives = (account.startswith("acc_") for account in (transfer.credit, transfer.debit))
     return shapes.Transfer(
         id=line_books.transfer_id(transfer),
+        line_id=transfer.line_id or "",
         status="posted",
         direction="within" if takes and gives else "in" if takes else "out",
         asset=transfer.asset,

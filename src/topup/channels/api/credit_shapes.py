@@ -22,10 +22,13 @@ from topup.kernel.money import MAXIMUM_AMOUNT
 
 
 class LedgerBucket(Struct, frozen=True):
-    """Part of what a line has. `held` of `amount` is promised. `ended`: past its date, and not forfeited yet."""
+    """Part of what a line has. `held` of `amount` is promised. `ended`: past its date, and not forfeited yet;
+    `closed`: empty for ever.
+    """
 
     id: Annotated[str, Meta(examples=["acc_01m7xprzmv03t2s6sdhxcrg8x8"])]
-    status: Literal["usable", "ended"]
+    line_id: str
+    status: Literal["usable", "ended", "closed"]
     asset: Annotated[str, Meta(description="A currency, DATA (bytes), VOICE (seconds), SMS or POINTS.")]
     kind: str
     scope: Annotated[str, Meta(description="The services and zones it serves; any: all.")]
@@ -37,16 +40,18 @@ class LedgerBucket(Struct, frozen=True):
     usable_until: Annotated[Time | None, Meta(description="null: without end.")]
     forfeit_at: Annotated[Time | None, Meta(description="null: never.")]
     opened_at: Time
+    closed_at: Time | None
     text: SaidText
     why: Annotated[SaidText | None, Meta(description="Why that date.")]
     rule: Annotated[dict[str, Any], Meta(description="The rule's id and its inputs.")]
 
 
 class LineHold(Struct, frozen=True):
-    """Something that is promised: it is settled or released before long."""
+    """Something that is promised. `settled`: of it so much was taken, the rest given back; `released`: all of it."""
 
     id: Annotated[str, Meta(examples=["hol_01m7xprzmv03t2s6sdhxcrg8x8"])]
-    status: Literal["open"]
+    line_id: str
+    status: Literal["open", "settled", "released"]
     asset: str
     amount: int
     settled: int
@@ -54,6 +59,7 @@ class LineHold(Struct, frozen=True):
     reference: Annotated[str, Meta(description="Whose doing it is: the id of a share, a session.")]
     created_at: Time
     expires_at: Time
+    closed_at: Time | None
     text: SaidText
 
 
@@ -72,6 +78,7 @@ class Transfer(Struct, frozen=True):
     """One amount that moved between two accounts: a bucket's id, or the code of an account of ours. Never edited."""
 
     id: Annotated[str, Meta(examples=["trf_000000000103t2s6sdhxcrg8x8"])]
+    line_id: str
     status: Literal["posted"]
     direction: Annotated[Literal["in", "out", "within"], Meta(description="As the line sees it.")]
     asset: str
@@ -131,6 +138,15 @@ class Share(Struct, frozen=True):
     created_at: Time
     updated_at: Time
     final: bool
+
+
+class LineShares(Struct, frozen=True):
+    """A page of what a line sent and was sent, newest first."""
+
+    number: E164
+    line_id: str
+    shares: list[Share]
+    before: Annotated[str | None, Meta(description="Send it as `before` for the next page; null: this is the last.")]
 
 
 class AdjustmentAmount(Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,7 +17,7 @@ _Json = Annotated[bool, typer.Option("--json", help=say("option.json"))]
 
 
 def add_credit(app: typer.Typer, runtime: "Runtime", *, panel: str) -> None:
-    """Add `share` and `adjust` to the command line."""
+    """Add `share`, `shares`, `adjust` and `entry` to the command line."""
 
     @app.command(help=say("share.help"), rich_help_panel=panel)
     def share(
@@ -35,6 +35,36 @@ def add_credit(app: typer.Typer, runtime: "Runtime", *, panel: str) -> None:
 
         asked = ShareAsked(sender, receiver, amount, tuple(roaming or ()), yes, as_json)
         run(lambda settings: share_credit(runtime, settings, asked), data_dir=data_dir)
+
+    @app.command(help=say("shares.help"), rich_help_panel=panel)
+    def shares(
+        which: Annotated[str, typer.Argument(metavar="NUMBER|ID", help=say("argument.shares"), show_default=False)],
+        *,
+        before: Annotated[
+            str | None, typer.Option("--before", help=say("option.before_share"), show_default=False)
+        ] = None,
+        as_json: _Json = False,
+        data_dir: _DataDir = None,
+    ) -> None:
+        from topup.channels.cli.running import run
+        from topup.channels.cli.shares import show_shares
+
+        run(
+            lambda settings: show_shares(runtime, settings, which=which, before=before, as_json=as_json),
+            data_dir=data_dir,
+        )
+
+    @app.command(help=say("entry.help"), rich_help_panel=panel)
+    def entry(
+        entry_id: Annotated[str, typer.Argument(metavar="ID", help=say("argument.entry"), show_default=False)],
+        *,
+        as_json: _Json = False,
+        data_dir: _DataDir = None,
+    ) -> None:
+        from topup.channels.cli.entries import show_entry
+        from topup.channels.cli.running import run
+
+        run(lambda settings: show_entry(runtime, settings, entry_id=entry_id, as_json=as_json), data_dir=data_dir)
 
     # What begins with a minus sign is an amount here, unless it is an option.
     @app.command(help=say("adjust.help"), rich_help_panel=panel, context_settings={"ignore_unknown_options": True})

@@ -97,7 +97,7 @@ def _conclude(view: ShareView, receiver: Msisdn, *, as_json: bool) -> Exit:
     codes = {ShareState.SHARED: Exit.DONE, ShareState.RETURNED: Exit.REFUSED}
     code = codes.get(share.state, Exit.UNRESOLVED)
     if as_json:
-        print_json(_share_json(view))
+        print_json(share_json(view))
         return code
     amount, total = format_money(share.amount, locale()), format_money(share.total, locale())
     words = {
@@ -110,7 +110,7 @@ def _conclude(view: ShareView, receiver: Msisdn, *, as_json: bool) -> Exit:
     return code
 
 
-def _share_json(view: ShareView) -> dict[str, Any]:
+def share_json(view: ShareView) -> dict[str, Any]:
     """A share for programs: the names of the REST API."""
     share = view.share
     return {
