@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from topup.catalogue.rates import Rate
 from topup.charging.rating import Allowance, Rating, Usage, rate, serves
-from topup.charging.usage_facts import LineOfUsage, Purse
+from topup.charging.usage_facts import LineOfUsage
 from topup.kernel.ids import AccountId, LineId
 from topup.ledger import Debit
 from topup.lines.queries import LineRef
@@ -64,13 +64,6 @@ def bill_of(rating: Rating, line: LineOfUsage, tariff: Rate) -> Bill:
             by_day[of_day] = by_day.get(of_day, 0) + part.amount
     minor = sum(part.amount for part in rating.charges if part.bucket_id is None and part.asset == line.currency)
     return Bill(allowances, minor, by_day if tariff.daily_cap_minor is not None else {})
-
-
-def scopes_of(line: LineOfUsage, tariff: Rate) -> tuple[str, ...] | None:
-    """The scopes of the line's money that may pay for a rate, as the ledger takes them; None: all it has."""
-    money = [purse for purse in (*line.purses, *line.frozen) if purse.asset == line.currency]
-    fitting = {purse.scope for purse in money if serves(purse.scope, tariff)}
-    return None if fitting == {purse.scope for purse in money} else tuple(sorted(fitting))
 
 
 @dataclass(slots=True)
@@ -234,8 +227,3 @@ def spendings_of(account: Account) -> list[Spending]:
 def first_day(line: LineOfUsage, at: datetime) -> date:
     """The day of the line's calendar from which on a usage that began at `at` may cost something."""
     return at.astimezone(line.zone).date()
-
-
-def as_purses(taken: Iterable[Taken]) -> tuple[Purse, ...]:
-    """What was taken, as purses: for adding it up."""
-    return tuple(Purse(part.bucket_id, part.asset, part.kind, "any", part.amount, None) for part in taken)

@@ -4,15 +4,14 @@ An event is a row in the transaction that made it true, so that none is lost and
 `occasion` says what it is told of: the same is never told twice, whoever finds it however often.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
 import msgspec
 
-from topup.charging.usage_facts import Purse
-from topup.kernel.ids import new_id
+from topup.kernel.ids import LineId, new_id
 from topup.lines.queries import LineRef
 from topup.platform.arrays import columns
 from topup.platform.database import Connection
@@ -29,6 +28,17 @@ FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::text[], %b::text[], %b::
     AS u (lane, line_id, id, name, occasion, facts)
 ORDER BY u.lane, u.line_id, u.name, u.occasion
 ON CONFLICT (lane, line_id, name, occasion) DO NOTHING
+"""
+_LEFT: Final = """
+SELECT b.line_id, b.asset, sum(b.balance)::bigint
+FROM unnest(%b::smallint[], %b::text[]) AS wanted (lane, id)
+CROSS JOIN LATERAL (
+    SELECT b.line_id, b.asset, b.balance, b.usable_until FROM ledger.buckets AS b
+    WHERE b.lane = wanted.lane AND b.line_id = wanted.id AND b.closed_at IS NULL
+    ORDER BY b.opened_order
+) AS b
+WHERE b.usable_until > %s IS NOT FALSE
+GROUP BY b.line_id, b.asset
 """
 
 
@@ -73,12 +83,15 @@ def crossings(before: Mapping[str, int], after: Mapping[str, int], marks: Mappin
     return tuple(found)
 
 
-def amounts_of(purses: Iterable[Purse]) -> dict[str, int]:
-    """What there is of each asset."""
-    amounts: dict[str, int] = {}
-    for purse in purses:
-        amounts[purse.asset] = amounts.get(purse.asset, 0) + purse.available
-    return amounts
+async def left_of(connection: Connection, lines: Sequence[LineRef], now: datetime) -> dict[LineId, dict[str, int]]:
+    """What lines have of each asset now, what is promised of it included; of none, no entry. One query."""
+    if not lines:
+        return {}
+    cursor = await connection.execute(_LEFT, (*columns([(line.lane, line.id) for line in lines]), now))
+    left: dict[LineId, dict[str, int]] = {}
+    for line_id, asset, amount in await cursor.fetchall():
+        left.setdefault(LineId(line_id), {})[asset] = amount
+    return left
 
 
 async def tell(connection: Connection, events: Sequence[Event], now: datetime) -> None:

@@ -13,11 +13,11 @@ from typing import Final
 from topup.catalogue.life_cycle_rules import Blockable
 from topup.catalogue.queries import CatalogueCache, Snapshot
 from topup.catalogue.rates import ASSET_OF
-from topup.charging.usage_events import Event, amounts_of, tell
-from topup.charging.usage_facts import lines_of_usage
+from topup.charging.usage_events import Event, left_of, tell
 from topup.kernel.ids import LineId
 from topup.lines import changes
 from topup.lines.queries import LineRef
+from topup.lines.standing import standings
 from topup.platform.arrays import columns
 from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Connection, Database, Transaction
@@ -112,24 +112,22 @@ class Telling:
         async with self._database.read() as transaction:
             cursor = await transaction.connection.execute(_LANES_OPEN, (list(self._lanes),))
             lanes = [lane for (lane,) in await cursor.fetchall()]
-        return await self._told(lanes, partial(self._restored, await self._snapshot())) if lanes else 0
+        return await self._told(lanes, self._restored) if lanes else 0
 
-    async def _restored(self, snapshot: Snapshot, transaction: Transaction, lane: int) -> int:
+    async def _restored(self, transaction: Transaction, lane: int) -> int:
         """A portion of those that wait, from behind the last one on; at the end, from the beginning again."""
         connection, now = transaction.connection, transaction.now
         cursor = await connection.execute(_OPEN, (lane, self._seen[lane], BATCH))
         found = [(LineRef(lane, LineId(line_id)), event, asset) for line_id, event, asset in await cursor.fetchall()]
         self._seen[lane] = found[-1][1] if len(found) == BATCH else ""
-        lines = (
-            await lines_of_usage(connection, [line for line, _, _ in found], now, snapshot=snapshot) if found else {}
-        )
+        lines = [line for line, _, _ in found]
+        here, lives = await left_of(connection, lines, now), await standings(connection, lines)
         events, done = [], []
         for line, event, asset in found:
-            seen = lines.get(line.id)
-            left = amounts_of(seen.purses).get(asset, 0) if seen else 0
+            left = here.get(line.id, {}).get(asset, 0)
             if left > 0:
                 events.append(Event(line, "restored", event, {"asset": asset, "left": left}))
-            if left > 0 or seen is None or seen.line.status == "closed":
+            if left > 0 or lives[line.id].line.status == "closed":
                 done.append((lane, line.id, event))
         await tell(connection, events, now)
         if done:

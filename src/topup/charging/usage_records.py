@@ -17,7 +17,6 @@ from topup.charging.usage_booking import (
     Account,
     Spending,
     Taken,
-    as_purses,
     bill_of,
     first_day,
     has_caps,
@@ -26,8 +25,8 @@ from topup.charging.usage_booking import (
     spendings_of,
     spent_since,
 )
-from topup.charging.usage_events import Event, amounts_of, crossings, tell
-from topup.charging.usage_facts import LINE_UNKNOWN, LineOfUsage, lines_of_numbers, lines_of_usage, untimely
+from topup.charging.usage_events import Event, crossings, left_of, tell
+from topup.charging.usage_facts import LINE_UNKNOWN, LineOfUsage, lines_of_numbers, untimely
 from topup.charging.usage_records_reading import UsageRecord
 from topup.charging.usage_records_rows import Place, UsageRow, row_of, write
 from topup.kernel.errors import Problem, WhoMustAct
@@ -267,25 +266,22 @@ async def _write(connection: Connection, judging: _Judging, now: datetime, snaps
     if len(await claimed.fetchall()) != len(judging.claims) or not await spend(connection, judging.spendings):
         return False
     await write(connection, judging.rows)
-    await _tell(connection, judging, now, snapshot)
+    await _tell(connection, judging, now)
     await happen(connection, heard, now, snapshot=snapshot)
     return True
 
 
-async def _tell(connection: Connection, judging: _Judging, now: datetime, snapshot: Snapshot) -> None:
+async def _tell(connection: Connection, judging: _Judging, now: datetime) -> None:
     """Tell what fell below its mark. The lanes are ours by now: what is left and what was taken make what was."""
     charged = judging.charged
-    if not charged:
-        return
-    lines = await lines_of_usage(
-        connection, [judging.accounts[line_id].line.ref for line_id in charged], now, snapshot=snapshot
-    )
+    lines = {line_id: judging.accounts[line_id].line for line_id in charged}
+    left = await left_of(connection, [line.ref for line in lines.values()], now)
     events: list[Event] = []
     for line_id, rows in charged.items():
-        line = lines[line_id]
-        after = amounts_of(line.purses)
-        taken = amounts_of(as_purses(part for row in rows for part in row.paid))
-        before = {asset: after.get(asset, 0) + amount for asset, amount in taken.items()}
+        line, after = lines[line_id], left.get(line_id, {})
+        before = dict(after)
+        for part in (part for row in rows for part in row.paid):
+            before[part.asset] = before.get(part.asset, 0) + part.amount
         events += [
             Event(line.ref, crossing.name, f"{crossing.asset}:{rows[-1].id}", crossing.facts)
             for crossing in crossings(before, after, line.carrier.marks.low)

@@ -18,7 +18,7 @@ LONGEST_ID: Final = 100
 MOST: Final = 10**15
 """Seconds, bytes or messages of one record: a petabyte."""
 
-_ID: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._:/+=@~-]{{0,{LONGEST_ID - 1}}}")
+_ID: Final = re.compile(rf"(?!ses_)[A-Za-z0-9][A-Za-z0-9._:/+=@~-]{{0,{LONGEST_ID - 1}}}")
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _CALLED: Final = re.compile(r"\+[1-9][0-9]{1,14}|[0-9*#]{2,8}")
 _QUANTITY: Final = re.compile(r"[0-9]{1,16}")
@@ -29,7 +29,8 @@ _SERVICES: Final[frozenset[str]] = frozenset(get_args(Service))
 class UsageRecord:
     """`quantity` (seconds, bytes, messages) of a service, used by the line of `msisdn` at `at` (a call: begun).
 
-    `id` is the sender's: each is charged for once. `country`: None, the line's own; `called`: None, nobody.
+    `id` is the sender's, and none of a session's: each is charged for once. `country`: None, the line's own; `called`:
+    None, nobody.
     """
 
     id: str

@@ -94,13 +94,23 @@ async def test_money_of_another_scope_does_not_pay(traffic):
     await traffic.is_sound()
 
 
-async def test_what_is_promised_does_not_pay(traffic):
+async def promise(traffic, amount):
     line = traffic.circle.lines[ANN]
     async with traffic.database.transaction() as transaction:
-        hold = Hold(lane=line.lane, key="held", purpose="test", reference="", line_id=line.id, asset="PHP", amount=900,
-                    expires_at=transaction.now + timedelta(hours=1))  # fmt: skip
+        hold = Hold(lane=line.lane, key="held", purpose="test", reference="", line_id=line.id, asset="PHP",
+                    amount=amount, expires_at=transaction.now + timedelta(hours=1))  # fmt: skip
         await post(transaction.connection, [hold], transaction.now)
+
+
+async def test_what_is_promised_does_not_pay(traffic):
+    await promise(traffic, 900)
     assert codes(await traffic.rate(traffic.record())) == ["insufficient_funds"]
+
+
+async def test_what_is_promised_is_not_used_up(traffic):
+    await promise(traffic, 800)
+    await traffic.rate(traffic.record())
+    assert await traffic.told() == []
 
 
 async def test_what_is_frozen_is_named(traffic):

@@ -48,6 +48,7 @@ def test_a_number_may_be_written_as_people_do(number):
         ({"identifier": ""}, "usage_id_unreadable"),
         ({"identifier": "a b"}, "usage_id_unreadable"),
         ({"identifier": "a\n"}, "usage_id_unreadable"),
+        ({"identifier": "ses_01m7xprzmv03t2s6sdhxcrg8x8"}, "usage_id_unreadable"),
         ({"identifier": "x" * 101}, "usage_id_unreadable"),
         ({"service": "VOICE"}, "usage_service_unknown"),
         ({"quantity": "1.0"}, "usage_quantity_unreadable"),
