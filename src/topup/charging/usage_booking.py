@@ -4,7 +4,7 @@ Purely in memory, so that many usages of one line can be judged one after the ot
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -86,7 +86,12 @@ class Account:
     @property
     def allowances(self) -> tuple[Allowance, ...]:
         """What is left of what was granted, in the order of use."""
-        return tuple(replace(allowance, amount=self.rest[allowance.bucket_id]) for allowance in self.line.allowances)
+        rest = self.rest
+        return tuple(
+            Allowance(purse.bucket_id, purse.asset, rest[purse.bucket_id], purse.scope, purse.usable_until)
+            for purse in self.line.purses
+            if rest[purse.bucket_id] and purse.asset != self.line.currency
+        )
 
     def money(self, tariff: Rate) -> int:
         """The money that may pay for a rate now, minor units."""

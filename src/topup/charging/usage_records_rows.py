@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Final, Literal
 
 import msgspec
@@ -83,7 +84,9 @@ class Place:
 
 _NAMES: Final = tuple(field.name for field in fields(UsageRow))
 _SELECTED: Final = selected(UsageRow, "r")
-_JSON: Final = {"parts", "free", "paid"}
+_JSON: Final = ("parts", "free", "paid")
+_COLUMNS: Final = (*(name for name in _NAMES if name not in _JSON), *_JSON)
+_plain: Final = attrgetter(*(name for name in _NAMES if name not in _JSON))
 _TYPES: Final = {
     "lane": "smallint",
     "at": "timestamptz",
@@ -94,9 +97,9 @@ _TYPES: Final = {
     "rated_at": "timestamptz",
 }
 _INSERT: Final = f"""
-INSERT INTO charging.usage_records ({", ".join(_NAMES)})
-SELECT {", ".join(f"u.{name}::jsonb" if name in _JSON else f"u.{name}" for name in _NAMES)}
-FROM unnest({", ".join(f"%b::{_TYPES.get(name, 'text')}[]" for name in _NAMES)}) AS u ({", ".join(_NAMES)})
+INSERT INTO charging.usage_records ({", ".join(_COLUMNS)})
+SELECT {", ".join(f"u.{name}::jsonb" if name in _JSON else f"u.{name}" for name in _COLUMNS)}
+FROM unnest({", ".join(f"%b::{_TYPES.get(name, 'text')}[]" for name in _COLUMNS)}) AS u ({", ".join(_COLUMNS)})
 """
 _AT_PLACES: Final = f"""
 SELECT {_SELECTED}
@@ -186,8 +189,7 @@ def row_of(
 async def write(connection: Connection, rows: Sequence[UsageRow]) -> None:
     """Write usages down, in the transaction that charges for them."""
     if rows:
-        values = [tuple(_said(row, name) for name in _NAMES) for row in rows]
-        await connection.execute(_INSERT, columns(values))
+        await connection.execute(_INSERT, columns([_said(row) for row in rows]))
 
 
 async def at_places(connection: Connection, places: Sequence[Place]) -> dict[Place, UsageRow]:
@@ -217,6 +219,5 @@ SELECTED: Final = _SELECTED
 """The columns of a usage called `r`, in the order `made` takes them."""
 
 
-def _said(row: UsageRow, name: str) -> Any:
-    value = getattr(row, name)
-    return _encode(value).decode() if name in _JSON else value
+def _said(row: UsageRow) -> tuple[Any, ...]:
+    return *_plain(row), _encode(row.parts).decode(), _encode(row.free).decode(), _encode(row.paid).decode()
