@@ -60,6 +60,8 @@ def parse_msisdn(text: str, *, region: str = "CN") -> Msisdn:
     return _parse(text, region)
 
 
+_LINK: Final = re.compile(r"\Atel:(?=[+0-9(])", re.ASCII | re.IGNORECASE)
+"""What stands before a number that was copied from a link (RFC 3966)."""
 _PLAIN_MOBILE: Final = re.compile(r"1[3-9][0-9]{9}")
 
 
@@ -80,7 +82,7 @@ def _chinese_mobile() -> re.Pattern[str]:
 
 
 def _parsed(text: str, region: str) -> Msisdn:
-    plain = unicodedata.normalize("NFKC", text).strip()
+    plain = _LINK.sub("", unicodedata.normalize("NFKC", text).strip())
     if not plain:
         raise InvalidNumber("number_missing")
     # Letters would be read as a telephone keypad's digits, or dropped: neither is what the person meant.

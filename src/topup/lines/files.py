@@ -104,7 +104,8 @@ async def read_in_portions(
 
         def following() -> tuple[Portion, int] | None:
             portion = list(islice(rows, size))
-            return (judge(portion), raw.tell()) if portion else None
+            # A pipe does not know where it is.
+            return (judge(portion), raw.tell() if raw.seekable() else 0) if portion else None
 
         found = await asyncio.to_thread(following)
         while found is not None:

@@ -73,6 +73,7 @@ async def test_health_tells_strangers_only_whether(still_api):
 async def test_metrics_are_for_this_machine_or_a_key(still_api):
     shown = await still_api.client.get("/metrics")
     assert shown.headers["content-type"].startswith("text/plain")
+    assert shown.headers["content-type"].count("charset=") == 1
     assert "topup_http_request_seconds_bucket" in shown.text
     refused = await still_api.client.get("/metrics", headers=STRANGER)
     assert (refused.status_code, refused.json()["code"]) == (401, "credentials_missing")

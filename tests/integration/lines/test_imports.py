@@ -1,5 +1,7 @@
 """Importing an operator's lines: what is good is taken, what is bad is named with its line."""
 
+import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -144,3 +146,11 @@ async def test_whatever_is_in_a_file_is_taken_or_named(
     except UnreadableFile:
         return
     assert len(report.bad) == report.refused
+
+
+async def test_a_pipe_is_read_as_a_file_is(database: Database, snapshot: Snapshot, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    content = HEAD + "".join(f"138001{number:05},qingfeng,physical,active\n" for number in range(50))
+    report, _ = await asyncio.gather(imported(database, snapshot, pipe), asyncio.to_thread(pipe.write_text, content))
+    assert (report.opened, report.refused) == (50, 0)

@@ -23,7 +23,14 @@ class Exit(IntEnum):
 
 
 _MISTYPED: Final = frozenset(
-    {"confirmation_unknown", "amount_unreadable", "date_unreadable", "roaming_unknown", "signed_amount_unreadable"}
+    {
+        "confirmation_unknown",
+        "amount_unreadable",
+        "date_unreadable",
+        "roaming_unknown",
+        "setting_wrong",
+        "signed_amount_unreadable",
+    }
 )
 """Problems of the command line itself, though only the number's carrier knows how an amount is written."""
 _UNAVAILABLE: Final = frozenset({"unavailable", "throttled"})
@@ -33,4 +40,6 @@ def exit_of(problem: Problem) -> Exit:
     """The exit code of a problem."""
     if problem.code in _MISTYPED:
         return Exit.USAGE
-    return Exit.UNAVAILABLE if problem.category in _UNAVAILABLE else Exit.REFUSED
+    # A directory that cannot be used is the machine's matter, whoever named it.
+    cannot_be_tried = problem.category in _UNAVAILABLE or problem.code == "data_dir_unusable"
+    return Exit.UNAVAILABLE if cannot_be_tried else Exit.REFUSED

@@ -72,7 +72,8 @@ def _headers(length: int, media_type: str, more: Mapping[str, str]) -> list[Head
 
 @lru_cache(maxsize=64)
 def _content_type(media_type: str) -> Header:
-    return _header("content-type", f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type)
+    bare = media_type.startswith("text/") and "charset=" not in media_type
+    return _header("content-type", f"{media_type}; charset=utf-8" if bare else media_type)
 
 
 def _header(name: str, value: str) -> Header:
