@@ -152,5 +152,9 @@ async def test_a_pipe_is_read_as_a_file_is(database: Database, snapshot: Snapsho
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     content = HEAD + "".join(f"138001{number:05},qingfeng,physical,active\n" for number in range(50))
-    report, _ = await asyncio.gather(imported(database, snapshot, pipe), asyncio.to_thread(pipe.write_text, content))
+    # Opening a pipe waits for its other end: that one is a thread's, which needs no event loop.
+    writing = asyncio.create_task(asyncio.to_thread(pipe.write_text, content))
+    await asyncio.sleep(0)
+    report = await imported(database, snapshot, pipe)
+    await writing
     assert (report.opened, report.refused) == (50, 0)
