@@ -6,11 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.usage import ANN, BOB, CARRIER, EVE, LIVING, Traffic
+from tests.support.sharing import LANES
+from tests.support.usage import ANN, BOB, CARRIER, EVE, LIVING, NUMBERS, Traffic
+from topup.catalogue.queries import CatalogueCache
 from topup.charging.usage_records import Known, Rated, Refused
 from topup.kernel.errors import WhoMustAct
 from topup.ledger import Hold, post
 from topup.lines.lives import seen
+from topup.lines.tasks import LifeCycles
 
 
 def codes(outcomes):
@@ -256,6 +259,32 @@ class TestLivingLines:
         assert (refused.code, refused.who) == ("line_blocked", WhoMustAct.YOU)
         await traffic.grant(ANN, "DATA", 10**9)
         assert codes(await traffic.rate(traffic.record(service="data", quantity=10**6))) == ["Rated"]
+
+
+async def test_use_credit_and_lives_at_the_same_time_do_not_wait_in_a_circle(database):
+    traffic = await Traffic.of(database, CARRIER + LIVING)
+    numbers = NUMBERS[:8]
+    await traffic.open(*numbers, main=300)
+    for number in numbers:
+        await traffic.sees_its_money(number)
+    lives = LifeCycles(database=database, catalogue=CatalogueCache(), lanes=LANES)
+
+    async def use(turn):
+        for n in range(6):
+            order = numbers if (turn + n) % 2 else numbers[::-1]
+            await traffic.rate(*(traffic.record(number, quantity=60) for number in order))
+
+    async def fill():
+        for number in numbers * 2:
+            await traffic.circle.give(number, 300)
+            await traffic.sees_its_money(number)
+
+    async def live():
+        for _ in range(10):
+            await lives.live()
+
+    await asyncio.gather(*(use(turn) for turn in range(4)), fill(), fill(), live())
+    await traffic.is_sound()
 
 
 async def test_low_and_used_up_are_told_once_each_on_the_way_down(traffic):
