@@ -31,7 +31,7 @@ async def load_file(runtime: Runtime, settings: Settings, *, file: Path) -> Exit
         async with runtime.store(settings) as store, store.database.transaction() as transaction:
             version = await publish(transaction.connection, carrier, transaction.now)
     except CatalogueMistakes as found:
-        return tell_mistakes(found)
+        return tell_mistakes(found, words="catalogue_load.mistakes")
     except AlreadyPublished as problem:
         # What was asked for is so: nothing failed.
         out.print(f"[green]✓[/] {escape(say_problem(problem)[0])}")
@@ -44,9 +44,9 @@ def _name(carrier: CarrierFile) -> str:
     return carrier.document.names.get(locale(), carrier.document.id)
 
 
-def tell_mistakes(found: CatalogueMistakes) -> Exit:
+def tell_mistakes(found: CatalogueMistakes, *, words: str = "catalogue_check.mistakes") -> Exit:
     """Every mistake of a carrier's file with its line, on standard error."""
     for mistake in found.mistakes:
         err.print(f"[red]{escape(mistake.file)}:{mistake.line}[/] {escape(mistake.reason)}")
-    complain_in_words(say("catalogue_check.mistakes", count=len(found.mistakes)))
+    complain_in_words(say(words, count=len(found.mistakes)))
     return Exit.REFUSED
