@@ -12,7 +12,6 @@ from typing import Final
 from tests.support.database import settings_for
 from topup.catalogue.queries import CatalogueCache
 from topup.charging.usage_records_desk import UsageRecords
-from topup.charging.usage_records_desk import UsageRecords
 from topup.charging.usage_sessions import Sessions
 from topup.orders.desk import Desk
 from topup.orders.reading import Parts
@@ -60,18 +59,15 @@ OF_LINES: Final = ("lines.",)
 OF_USAGE: Final = ("usage.",)
 """Passed by what networks send of usage, and by what lines are told of it."""
 
-OF_USAGE: Final = ("usage.",)
-"""Nor these: test_usage_kill.py."""
-
 
 def all_labels() -> list[str]:
     """The labels of a web and jobs process that top-ups pass."""
     return [label for label in _declared() if not label.startswith((*OF_CREDIT, *OF_LINES, *OF_USAGE))]
 
 
-def usage_labels(*, of: str) -> list[str]:
-    """Those of usage that begin so: test_usage_kill.py kills at those of records and events."""
-    return [label for label in _declared() if label.startswith(f"usage.{of}.")]
+def usage_labels(*, of: str = "") -> list[str]:
+    """Those that are passed when usage is charged, or of `records`, `events` or `sessions` only: test_usage_kill.py."""
+    return [label for label in _declared() if label.startswith(f"usage.{of}")]
 
 
 def credit_labels() -> list[str]:
@@ -82,11 +78,6 @@ def credit_labels() -> list[str]:
 def line_labels() -> list[str]:
     """Those that are passed by who looks after lines, and tells them what will become of them."""
     return [label for label in _declared() if label.startswith(OF_LINES)]
-
-
-def usage_labels() -> list[str]:
-    """Those that are passed when usage is charged."""
-    return [label for label in _declared() if label.startswith(OF_USAGE)]
 
 
 @cache
@@ -114,7 +105,6 @@ async def _furnish() -> None:
     Desk(parts)
     RequestKeys(database=database, lanes=16)
     Sessions(database=database, catalogue=CatalogueCache())
-    UsageRecords(database=database, catalogue=CatalogueCache(), lanes=16)
     UsageRecords(database=database, catalogue=CatalogueCache(), lanes=16)
 
 
