@@ -8,7 +8,7 @@ class Permission(StrEnum):
     """One thing that a key may be allowed."""
 
     READ_LINES = "lines.read"
-    """Balances of any line, what became of them, shares and adjustments."""
+    """Balances of any line, what became of them, what it used, shares and adjustments."""
     READ_ORDERS = "orders.read"
     """Orders whose id one holds no capability for."""
     READ_WORK = "work.read"
