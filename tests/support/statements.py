@@ -5,6 +5,7 @@ PostgreSQL tells (auto_explain), not our source: what was assembled, what a func
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,9 @@ from topup.platform.database import Database
 
 HOT = ("ledger", "orders", "lines", "payments", "charging")
 """The rooms whose tables every top-up and every use writes."""
+
+DIRECTORY = {"lines.numbers"}
+"""Asked by number for the lane of its line: its key is the number."""
 
 _SETTINGS = {
     "session_preload_libraries": "auto_explain",
@@ -101,6 +105,14 @@ class Recorded:
         }
         return {text: reads for text, reads in found.items() if reads}
 
+    def over_all_lanes(self, tables: set[str]) -> dict[str, set[str]]:
+        """The ways in which these tables are reached over all lanes (`table by index`), and the statements that do."""
+        found = defaultdict(set)
+        for text, reads in self.laneless(tables).items():
+            for read in reads:
+                found[f"{read.table} by {read.index}"].add(text)
+        return found
+
     def touched(self) -> set[str]:
         """The tables that were read or written."""
         read = {read.table for statement in self.statements for read in statement.reads}
@@ -119,11 +131,11 @@ def tell_all(connection: psycopg.Connection, name: str) -> None:
         )
 
 
-async def tables_with_lane(database: Database) -> set[str]:
-    """The tables of the hot rooms that have lanes."""
+async def hot_tables(database: Database) -> set[str]:
+    """The tables of the hot rooms that have lanes, but for the directory."""
     async with database.read() as transaction:
         cursor = await transaction.connection.execute(_WITH_LANE, (list(HOT),))
-        return {table for (table,) in await cursor.fetchall()}
+        return {table for (table,) in await cursor.fetchall()} - DIRECTORY
 
 
 def _nodes(plan: Node) -> Iterator[Node]:

@@ -5,16 +5,12 @@ over all lanes is listed here, with why it may.
 """
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from tests.support.database import settings_for
 from tests.support.desk import FOREIGN_NUMBER, Shop
 from tests.support.ledger import (
     NOW,
@@ -33,7 +29,7 @@ from tests.support.ledger import (
 )
 from tests.support.lines import EXAMPLES, Village, days
 from tests.support.sharing import ANA, BEN, SMART, Circle
-from tests.support.statements import Recorded, tables_with_lane, tell_all
+from tests.support.statements import hot_tables
 from tests.support.usage import CARRIER, LIVING, Traffic
 from topup.catalogue.queries import CatalogueCache
 from topup.charging.adjustments import Adjustments, AdjustmentWish
@@ -70,52 +66,19 @@ OVER_ALL_LANES = {
     "charging.shares by shares_received",
 }
 """Every way in which rows of a hot table are reached without their lane."""
-DIRECTORY = {"lines.numbers"}
-"""Asked by number for the lane of its line: its key is the number."""
-
-
-@pytest.fixture
-def recorded() -> Recorded:
-    return Recorded()
-
-
-@pytest.fixture
-async def database(_clusters, recorded, monkeypatch) -> AsyncIterator[Database]:
-    """A database whose every statement is recorded. Debian's: the embedded one has no auto_explain."""
-    cluster, connect = _clusters[15], psycopg.AsyncConnection.connect
-
-    async def listening(*arguments, **options):
-        connection = await connect(*arguments, **options)
-        connection.add_notice_handler(recorded.hear)
-        return connection
-
-    monkeypatch.setattr(psycopg.AsyncConnection, "connect", listening)
-    name = cluster.clone()
-    with cluster.connect("postgres") as connection:
-        tell_all(connection, name)
-    async with Database.open(settings=settings_for(cluster.url(name)), migrating=False) as opened:
-        yield opened
-    cluster.drop(name)
-
-
-def over_all_lanes(recorded: Recorded, tables: set[str]) -> dict[str, set[str]]:
-    """The ways in which these tables are reached over all lanes, and the statements that do."""
-    found = defaultdict(set)
-    for text, reads in recorded.laneless(tables).items():
-        for read in reads:
-            found[f"{read.table} by {read.index}"].add(text)
-    return found
+USAGE = "charging.usage_"
+"""Its tables: test_usage_statements.py is about them."""
 
 
 async def test_whatever_is_executed_names_its_lane_or_carries_it_per_item(shop, database, recorded, tmp_path):
-    hot = await tables_with_lane(database) - DIRECTORY
+    hot = {table for table in await hot_tables(database) if not table.startswith(USAGE)}
     await every_operation_of_the_ledger(database)
     await orders_from_quote_to_refund(shop)
     await orders_through_another_carrier(shop)
     await credit_that_moves_between_lines(database)
     await usage_that_is_sent(database, tmp_path)
     await lines_that_live(database, tmp_path, shop.keys)
-    found = over_all_lanes(recorded, hot)
+    found = recorded.over_all_lanes(hot)
     print(f"{len(recorded.statements)} statements on {len(hot)} hot tables; over all lanes: {', '.join(sorted(found))}")
     assert {way: statements for way, statements in found.items() if way not in OVER_ALL_LANES} == {}
     assert found.keys() == OVER_ALL_LANES, "what is listed and not executed says nothing"
@@ -140,7 +103,7 @@ async def test_a_statement_without_a_lane_is_seen_in_functions_too(database, rec
     async with database.transaction() as transaction:
         await transaction.connection.execute(statement, prepare=False)
     assert "ledger.buckets" in recorded.touched()
-    assert (over_all_lanes(recorded, {"ledger.buckets"}) == {}) is named
+    assert (recorded.over_all_lanes({"ledger.buckets"}) == {}) is named
 
 
 async def every_operation_of_the_ledger(database):
