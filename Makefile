@@ -51,10 +51,12 @@ clean:  ## forget the virtual environment (never the data)
 	rm -rf $(VENV)
 
 $(VENV)/.uv: requirements/uv.txt
+	@echo "Making the virtual environment $(VENV): once, a minute or less…"
 	@bash .ci/virtual-environment $(VENV)
 	@touch $@
 
 $(VENV)/.run: requirements/run.txt $(VENV)/.uv pyproject.toml
+	@echo "Installing what topup needs into $(VENV)…"
 	@test -e $(VENV)/.dev || $(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements/run.txt
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e .
 	@touch $@

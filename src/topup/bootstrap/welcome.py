@@ -1,8 +1,5 @@
 """What `topup serve --demo` says when it is ready: the address, and three things to try."""
 
-import os
-import shlex
-import shutil
 import sys
 from pathlib import Path
 from typing import Final
@@ -11,10 +8,11 @@ from rich.cells import cell_len
 from rich.markup import escape
 
 from topup.bootstrap.demonstration import NUMBERS
+from topup.channels.cli.calling import how_to_call
 from topup.channels.cli.screen import out
 from topup.channels.cli.speech import say
 from topup.kernel.msisdn import parse_msisdn
-from topup.platform.settings import Settings, default_data_dir
+from topup.platform.settings import Settings
 
 _NUMBER: Final = NUMBERS[0]
 
@@ -25,7 +23,7 @@ def welcome(settings: Settings, *, address: str) -> None:
     things = (
         (say("welcome.browser"), f"[bold green]{address}[/]  [dim]{escape(say('welcome.type_in', number=grouped))}[/]"),
         (say("welcome.rest"), f"[green]curl {address}/api/v1/numbers/{_NUMBER}[/]"),
-        (say("welcome.terminal"), f"[green]{escape(_command(settings))} recharge {_NUMBER} 50 --pay sandbox[/]"),
+        (say("welcome.terminal"), f"[green]{escape(how_to_call(settings))} recharge {_NUMBER} 50 --pay sandbox[/]"),
     )
     width = max(cell_len(name) for name, _ in things)
     out.print()
@@ -35,20 +33,6 @@ def welcome(settings: Settings, *, address: str) -> None:
         out.print(f"   [bold]{index}[/]  {name}{' ' * (width - cell_len(name))}   {what}")
     out.print(f"\n   [dim]{escape(say('welcome.stop', data_dir=_short(settings.data_dir)))}[/]\n")
     sys.stdout.flush()
-
-
-def _command(settings: Settings) -> str:
-    """How to call the command that runs here, with this data directory, from where we are."""
-    called = Path(sys.argv[0])
-    found = shutil.which(called.name)
-    if called.name == "__main__.py":  # `python -m topup`: the file is nothing anybody could type
-        name = "topup"
-    elif found is not None and Path(found).samefile(called):
-        name = called.name
-    else:
-        name = os.path.relpath(called) if called.is_relative_to(Path.cwd()) else str(called)
-    here = settings.data_dir == default_data_dir() or "TOPUP_DATA_DIR" in os.environ
-    return name if here else f"TOPUP_DATA_DIR={shlex.quote(str(settings.data_dir))} {name}"
 
 
 def _short(path: Path) -> str:

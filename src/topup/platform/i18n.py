@@ -21,7 +21,7 @@ from babel.lists import format_list
 from babel.messages.pofile import read_po
 from babel.numbers import NumberPattern, format_decimal
 
-from topup.kernel.money import Money, exponent
+from topup.kernel.money import InvalidMoney, Money, exponent
 
 LOCALES: Final = ("zh_Hans", "zh_Hant", "en")
 DEFAULT_LOCALE: Final = "zh_Hans"
@@ -146,6 +146,28 @@ def _money_pattern(locale: str, digits: int) -> NumberPattern:
     pattern: NumberPattern = copy(_babel(locale).currency_formats["standard"])
     pattern.frac_prec = (digits, digits)
     return pattern
+
+
+_AMOUNTS: Final = ("left", "maximum", "minimum", "nearest", "needed")
+"""What sentences about money call amounts: in parameters they stand in major units, beside their `currency`."""
+
+
+def in_words(parameters: Mapping[str, object], locale: str) -> dict[str, object]:
+    """The parameters of a sentence, with its amounts of money as people write them: `¥500.00`."""
+    said = dict(parameters)
+    currency = said.get("currency")
+    if isinstance(currency, str):
+        said |= {name: _amount_in_words(said[name], currency, locale) for name in _AMOUNTS if name in said}
+    return said
+
+
+def _amount_in_words(value: object, currency: str, locale: str) -> object:
+    if isinstance(value, list):
+        return [_amount_in_words(one, currency, locale) for one in value]
+    try:
+        return format_money(Money.from_major(str(value), currency), locale)
+    except InvalidMoney:
+        return f"{value} {currency}"
 
 
 def format_number(value: int, locale: str) -> str:

@@ -89,7 +89,7 @@ async def test_a_refusal_says_what_is_needed_and_leaves_the_key_free(office):
     refused = await office.share(big, key="later")
     said = refused.json()
     assert (refused.status_code, said["code"], said["needed"]) == (409, "insufficient_funds", "201.00")
-    assert said["detail"].startswith("201.00 PHP are needed")
+    assert said["detail"].startswith("₱201.00 are needed")
     kept = (await office.ask("GET", f"/shares/{said['share']}")).json()
     assert (kept["status"], kept["reason"]) == ("refused", "insufficient_funds")
     await office.circle.give(ANA, 50_000)

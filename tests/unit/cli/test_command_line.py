@@ -149,7 +149,7 @@ def test_the_version_is_told(tmp_path: Path) -> None:
 def test_an_address_of_no_postgresql_is_a_sentence(tmp_path: Path) -> None:
     for command in (("doctor",), ("balance", "13800138000"), ("web",)):
         done = topup(tmp_path, *command, TOPUP_DATABASE_URL="mysql://x:hunter2@y")
-        assert (done.code, done.out) == (1, "")
+        assert (done.code, done.out) == (2, "")
         assert "TOPUP_DATABASE_URL cannot be read" in done.err
         assert "hunter2" not in done.err
 

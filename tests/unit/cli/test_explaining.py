@@ -82,7 +82,7 @@ def test_a_person_reads_dates_and_reasons(monkeypatch):
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("--product", "7"), Exit.REFUSED, "The least you can top up is 100.00 PHP"),
+        (("--product", "7"), Exit.REFUSED, "The least you can top up is ₱100.00"),
         (("--product", "x"), Exit.REFUSED, "There is no such pack"),
         (("--product", "100", "--state", "x"), Exit.REFUSED, "There are: active, zero-balance, and disconnected"),
         (("--product", "100", "--state", "disconnected"), Exit.REFUSED, "takes no top-ups"),

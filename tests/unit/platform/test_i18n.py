@@ -17,6 +17,7 @@ from topup.platform.i18n import (
     format_money,
     format_number,
     has_text,
+    in_words,
     language_tag,
     locale_of_tag,
     negotiate,
@@ -88,7 +89,7 @@ def test_times_are_told_in_the_lines_own_zone():
 
 def test_a_text_is_filled_and_lists_are_spoken():
     said = translate("en", "problems", "amount_not_offered.do", nearest=["30.00", "50.00"], currency="CNY")
-    assert said == "The nearest amounts are 30.00 and 50.00 (CNY)."
+    assert said == "The nearest amounts are 30.00 and 50.00."
     assert "30.00和50.00" in translate(
         "zh_Hans", "problems", "amount_not_offered.do", nearest=["30.00", "50.00"], currency="CNY"
     )
@@ -123,3 +124,11 @@ def test_every_problem_has_a_sentence_and_an_advice_in_every_language():
     assert not has_text("problems", "no_such_code")
     assert not has_text("no_such_domain", "a")
     assert DEFAULT_LOCALE == "zh_Hans"
+
+
+def test_amounts_in_a_sentence_are_written_as_people_write_them():
+    said = in_words({"maximum": "500.00", "nearest": ["50.00", "100.00"], "currency": "CNY", "other": "7.00"}, "en")
+    assert said == {"maximum": "CN¥500.00", "nearest": ["CN¥50.00", "CN¥100.00"], "currency": "CNY", "other": "7.00"}
+    assert in_words({"minimum": "10.00", "currency": "CNY"}, "zh_Hans")["minimum"] == "¥10.00"
+    assert in_words({"needed": "12", "currency": "POINTS"}, "en")["needed"] == "12 POINTS"
+    assert in_words({"needed": "12"}, "en") == {"needed": "12"}

@@ -25,7 +25,7 @@ NumberText = Annotated[
 ]
 Identifier = Annotated[str, Meta(max_length=64, pattern=PLAIN)]
 Currency = Annotated[
-    str, Meta(min_length=3, max_length=3, pattern="^(?!SMS$)[A-Z]{3}$", description="ISO 4217.", examples=["CNY"])
+    str, Meta(min_length=3, max_length=3, pattern="^[A-Z]{3}$", description="ISO 4217.", examples=["CNY"])
 ]
 Time = Annotated[datetime, Meta(tz=True, description="RFC 3339, UTC.", examples=["2026-11-20T08:00:00Z"])]
 Names = Annotated[

@@ -9,9 +9,9 @@ from topup.channels.api import rendering, shapes
 from topup.channels.api.endpoints import Endpoint, Parameter
 from topup.channels.api.keyed import Keyed, answer_once
 from topup.channels.api.reading import name_of, path_text, principal_of, query_number, read_json
-from topup.kernel.errors import NotFound
+from topup.kernel.errors import Invalid, NotFound
 from topup.kernel.ids import InvalidId, OrderId, PaymentId, check_id, lane_of, new_id
-from topup.kernel.money import Money
+from topup.kernel.money import InvalidMoney, Money
 from topup.orders.desk import Desk
 from topup.orders.receipt_pdf import render_pdf
 from topup.orders.views import OrderView, PaymentView
@@ -65,15 +65,22 @@ class TopUps(Handlers):
         """Price a top-up."""
         limit(request, "quote")
         wish = await read_json(request, _new_quote)
-        amount = Money(wish.amount.amount_minor, wish.amount.currency) if wish.amount else None
         view = await self._desk.quote(
             number=wish.number,
             product=wish.product,
-            amount=amount,
+            amount=await self._amount(wish),
             payment_method=wish.payment_method,
             sees_balance=_sees_balance(await principal_of(request, self._database)),
         )
         return answer(rendering.encode(rendering.quote(view, request_locale(request))), status=201)
+
+    async def _amount(self, wish: shapes.NewQuote) -> Money | None:
+        """The amount asked for. Raises currency_wrong where it is written as a currency is and is none of ours."""
+        try:
+            return Money(wish.amount.amount_minor, wish.amount.currency) if wish.amount else None
+        except InvalidMoney:
+            view = await self._desk.number(text=wish.number)
+            raise Invalid("currency_wrong", currency=view.currency) from None
 
     async def methods(self, request: AnyRequest, quote_id: FromPath[str]) -> Answer:
         """How a quote can be paid."""

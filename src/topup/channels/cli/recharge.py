@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.spinner import Spinner
 from rich.text import Text
 
+from topup.channels.cli.calling import how_to_call
 from topup.channels.cli.exits import Exit
 from topup.channels.cli.ports import House, Runtime
 from topup.channels.cli.rendering import order_json, order_steps, price
@@ -186,7 +187,7 @@ class _Journey:
             out.print(f"    {escape(sentence)}")
         _print_aligned({"recharge.receipt": order.receipt_number, "recharge.order": order.id})
         if code is Exit.UNRESOLVED:
-            out.print(f"    [dim]{say('recharge.look_again', id=order.id)}[/]")
+            out.print(f"    [dim]{escape(say('recharge.look_again', command=self._look(order)))}[/]")
         return code
 
     def _say_where_it_stands(self) -> None:
@@ -194,7 +195,10 @@ class _Journey:
             interruption.tell(f"[dim]{say('recharge.not_paid')}[/]")
             return
         said = "recharge.left_paid" if self._paid else "recharge.left_unpaid"
-        interruption.tell(f"{say(said)}\n  topup order {self._order.id}")
+        interruption.tell(f"{say(said)}\n  {escape(self._look(self._order))}")
+
+    def _look(self, order: OrderView) -> str:
+        return f"{how_to_call(self._house.store.settings)} order {order.id}"
 
 
 def _print_aligned(facts: Mapping[str, str | None]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from topup.kernel.errors import Problem
-from topup.platform.i18n import MissingText, has_text, locale_of_tag, translate
+from topup.platform.i18n import MissingText, has_text, in_words, locale_of_tag, translate
 
 _PROBLEM_DOMAINS = ("cli", "problems", "platform", "catalogue", "ledger")
 
@@ -39,7 +39,7 @@ def sentence_of(code: str, parameters: Mapping[str, object]) -> str | None:
     for domain in _PROBLEM_DOMAINS:
         if has_text(domain, code):
             try:
-                return translate(locale(), domain, code, **parameters)
+                return translate(locale(), domain, code, **in_words(parameters, locale()))
             except MissingText:
                 return None
     return None

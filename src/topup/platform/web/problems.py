@@ -9,7 +9,7 @@ import structlog
 from litestar.exceptions import HTTPException, MethodNotAllowedException
 
 from topup.kernel.errors import Invalid, NotFound, Problem, Unavailable
-from topup.platform.i18n import MissingText, has_text, language_tag, translate
+from topup.platform.i18n import MissingText, has_text, in_words, language_tag, translate
 from topup.platform.metrics import problem_given
 
 DOMAIN: Final = "problems"
@@ -136,7 +136,7 @@ def _advice(problem: Problem) -> str:
 
 def _said(locale: str, message_id: str, problem: Problem) -> str:
     try:
-        return translate(locale, DOMAIN, message_id, **problem.parameters)
+        return translate(locale, DOMAIN, message_id, **in_words(problem.parameters, locale))
     except MissingText as error:
         _log.error("problem_without_text", code=problem.code, error=str(error))
         return translate(locale, DOMAIN, "unexpected.do")
