@@ -9,6 +9,7 @@ judged anew: what is read then stays so.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from topup.catalogue.queries import Snapshot
@@ -31,7 +32,7 @@ from topup.charging.usage_records_reading import UsageRecord
 from topup.charging.usage_records_rows import Place, UsageRow, row_of, write
 from topup.kernel.errors import Problem, WhoMustAct
 from topup.kernel.ids import HoldId, LineId, lane_for
-from topup.kernel.money import Money
+from topup.kernel.money import exponent
 from topup.ledger import Debit, PostingRefused, Release, post
 from topup.lines import lives
 from topup.lines.living import Happened, happen
@@ -197,8 +198,9 @@ class _Judging:
         bill = bill_of(rating, line, tariff)
         short = account.short(bill, tariff)
         if short is not None:
-            needed = Money(short.needed_minor, line.currency).to_major()
-            return _refused(record, short.code, needed=needed, currency=line.currency)
+            # It may be more than an amount of ours can be.
+            needed = Decimal(short.needed_minor).scaleb(-exponent(line.currency))
+            return _refused(record, short.code, needed=f"{needed:f}", currency=line.currency)
         taken = account.take(bill, tariff)
         row = row_of(
             line,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
+from math import floor
 from operator import attrgetter
 from typing import Any, Final, Literal
 
@@ -19,7 +20,7 @@ from topup.platform.database import Connection
 
 Source = Literal["api", "file", "session"]
 
-_WAIVED_DIGITS: Final = Decimal("0.000001")
+_WAIVED_DIGITS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def free_of(rating: Rating) -> tuple[FreePart, ...]:
             free.reason,
             free.quantity,
             free.day,
-            (Decimal(free.waived.numerator) / free.waived.denominator).quantize(_WAIVED_DIGITS).normalize()
+            Decimal(floor(free.waived * 10**_WAIVED_DIGITS)).scaleb(-_WAIVED_DIGITS).normalize()
             if free.waived
             else None,
         )

@@ -10,6 +10,7 @@ from tests.support.sharing import LANES
 from tests.support.usage import ANN, BOB, CARRIER, EVE, LIVING, NUMBERS, Traffic
 from topup.catalogue.queries import CatalogueCache
 from topup.charging.usage_records import Known, Rated, Refused
+from topup.charging.usage_records_reading import MOST
 from topup.kernel.errors import WhoMustAct
 from topup.ledger import Hold, post
 from topup.lines.lives import seen
@@ -86,6 +87,12 @@ async def test_who_has_too_little_is_refused_whole_and_may_send_it_again(traffic
     await traffic.circle.give(ANN, 1000)
     assert codes(await traffic.rate(record)) == ["Rated"]
     assert await traffic.has() == {}
+
+
+@pytest.mark.parametrize(("service", "ends"), [("sms", "insufficient_funds"), ("data", "Rated")])
+async def test_more_than_anybody_can_use_is_only_a_refusal_or_a_cap(traffic, service, ends):
+    assert codes(await traffic.rate(traffic.record(service=service, quantity=MOST))) == [ends]
+    await traffic.is_sound()
 
 
 async def test_money_of_another_scope_does_not_pay(traffic):
