@@ -1,6 +1,8 @@
 """Orders as channels show them, put together from what the rooms know."""
 
+import heapq
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from topup.kernel.ids import QuoteId
@@ -93,7 +95,7 @@ def _view(
         total=kept.amount if kept else Money(quote.total_minor(method), quote.currency),
         lines=quote.lines_for(method),
         grants=_grants(quote, receipt),
-        timeline=(quoted, *(TimelineEntry(step.state, step.at, step.cause) for step in steps)),
+        timeline=_timeline([quoted, *(TimelineEntry(step.state, step.at, step.cause) for step in steps)], payments),
         payments=tuple(payments),
         next_step=_next_step(order.state, payments, may_come=may_come),
         who_must_act=who.value if who else None,
@@ -110,6 +112,27 @@ def _grants(quote: StoredQuote, receipt: ReceiptRow | None) -> tuple[QuoteGrant,
     if receipt is None or not quote.is_own_network:
         return quote.grants_view()
     return credited(quote.grants, view(receipt).body.grants, receipt.issued_at)
+
+
+_CAME: Final = {Disposition.MISMATCHED.value: Cause.MONEY_MISMATCHED, Disposition.LATE.value: Cause.MONEY_LATE}
+
+
+def _timeline(steps: Sequence[TimelineEntry], payments: Sequence[PaymentView]) -> tuple[TimelineEntry, ...]:
+    """The steps of the order, and between them what came that could not pay it, and when it was back."""
+    beside: list[tuple[datetime, Cause]] = []
+    for money in (money for payment in payments for money in payment.returned):
+        beside += [(money.came, _CAME[money.reason])] if money.came else []
+        beside += [(money.at, Cause.OTHER_MONEY_BACK)] if money.at else []
+    entries = [
+        TimelineEntry([step.state for step in steps if step.at <= at or step is steps[0]][-1], at, cause.value)
+        for at, cause in beside
+    ]
+    # The order's own steps stay as they were, also where a clock jumped.
+    return tuple(heapq.merge(steps, sorted(entries, key=_at), key=_at)) if entries else tuple(steps)
+
+
+def _at(entry: TimelineEntry) -> datetime:
+    return entry.at
 
 
 def _may_come(payment: PaymentView) -> bool:
@@ -167,6 +190,7 @@ def _returned(capture: Capture, refunds: Sequence[Refund]) -> ReturnedMoney:
         reason=capture.disposition.value,
         standing=standing,
         at=max(refund.state_since for refund in refunds) if back else None,
+        came=capture.recorded_at,
     )
 
 

@@ -105,3 +105,13 @@ class Cause(StrEnum):
     CANCELLED_BY_PAYER = "cancelled_by_payer"
     MONEY_BACK = "money_back"
     REFUND_REFUSED = "refund_refused"
+    MONEY_MISMATCHED = "money_mismatched"
+    """Money of another amount or currency came: the state stays, and the money goes back."""
+    MONEY_LATE = "money_late"
+    """Money came after the order had ended: likewise."""
+    OTHER_MONEY_BACK = "other_money_back"
+    """Such money is back at its source."""
+
+
+BESIDE: Final = frozenset({Cause.MONEY_MISMATCHED, Cause.MONEY_LATE, Cause.OTHER_MONEY_BACK})
+"""What happened beside the order's life: entries of its timeline that changed no state."""

@@ -103,7 +103,9 @@ class QuoteView:
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """A step of an order: the state it came to, when, and why (a message id of the catalogue `orders`)."""
+    """A step of an order: the state it came to, when, and why (a message id of the catalogue `orders`). With a cause of
+    `states.BESIDE` the state it was in, and what happened to money that could not pay it.
+    """
 
     state: str
     at: datetime
@@ -114,12 +116,14 @@ class TimelineEntry:
 class ReturnedMoney:
     """Money that came and was not kept, being another amount or currency than asked (`mismatched`) or paid after the
     order's end (`late`): `reason`. `standing` is `going_back`, `went_back` (then `at` says when) or `with_person`.
+    `came` is when we heard of it.
     """
 
     amount: Money
     reason: str
     standing: str
     at: datetime | None
+    came: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ class Capture:
     paid_at: datetime
     disposition: Disposition
     refunded_minor: int
+    recorded_at: datetime | None = None
+    """When we heard of it; None until it is stored."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "disposition", Disposition(self.disposition))

@@ -88,6 +88,10 @@ async def test_another_amount_or_currency_goes_back_and_the_order_still_waits(sh
     assert (after.status, after.next_step) == ("awaiting_payment", "payment_mismatched")
     (told,) = after.payments[0].returned
     assert (told.amount, told.reason, told.standing) == (wrong, "mismatched", "went_back")
+    assert [(entry.state, entry.cause) for entry in after.timeline[2:]] == [
+        ("awaiting_payment", "money_mismatched"),
+        ("awaiting_payment", "other_money_back"),
+    ]
     assert [request.amount for of in shop.gateway.refunds.values() for request in of] == [wrong]
     assert (await shop.house()) == {}
     await shop.later(minutes=16)
@@ -115,6 +119,8 @@ async def test_paid_too_late_goes_back(shop):
     await shop.run()
     after = await shop.order(order)
     assert (after.status, after.payments[0].status, after.next_step) == ("expired", "refunded", "expired_refunded")
+    causes = ["quoted", "ordered", "not_paid_in_time", "money_late", "other_money_back"]
+    assert [entry.cause for entry in after.timeline] == causes
 
 
 async def test_a_cancelled_order_takes_no_money(shop):

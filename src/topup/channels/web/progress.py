@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from topup.orders.states import BESIDE
 from topup.orders.views import OrderView, TimelineEntry
 
 Standing = Literal["done", "now", "doubt", "ahead", "stopped"]
@@ -24,7 +25,7 @@ class Step:
 
 def steps(order: OrderView) -> list[Step]:
     """The steps that were made, the one that is being made, and those to come."""
-    entries = {entry.state: entry for entry in order.timeline}
+    entries = {entry.state: entry for entry in order.timeline if entry.cause not in BESIDE}
     ordered = _done("step_ordered", _first(order, _ORDERED))
     status = order.status
     if status in {"awaiting_payment", "quoted"}:
