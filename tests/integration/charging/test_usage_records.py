@@ -145,6 +145,13 @@ async def test_a_call_of_more_than_a_month_is_refused(traffic):
     assert codes(await traffic.rate(traffic.record(quantity=32 * 86_400))) == ["usage_too_long"]
 
 
+@pytest.mark.parametrize(
+    ("at", "ends"), [("2000-01-01T00:00:00+14:00", "Rated"), ("9998-12-31T23:59:59-12:00", "usage_in_future")]
+)
+async def test_times_as_far_as_they_go_are_times(traffic, at, ends):
+    assert codes(await traffic.rate(traffic.record(service="data", quantity=1, at=at))) == [ends]
+
+
 async def test_the_future_is_refused(traffic):
     ahead = datetime.now(UTC) + timedelta(minutes=10)
     assert codes(await traffic.rate(traffic.record(at=ahead))) == ["usage_in_future"]
