@@ -5,7 +5,7 @@ import secrets
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from topup_simulators.agenda import Agenda
@@ -35,13 +35,12 @@ class _Course:
 
     after_s: float = 0.0
     times: int = 1
-    late: bool = False
     notified: bool = True
 
 
 _COURSES: Final = {
     "pay": _Course(),
-    "late": _Course(after_s=_LATE_AFTER_S, late=True),
+    "late": _Course(after_s=_LATE_AFTER_S),
     "twice": _Course(times=2),
     "silent": _Course(notified=False),
 }
@@ -75,7 +74,7 @@ class Payer:
         if outcome == "pay" and magic is Magic.NEVER_NOTIFIED:
             course = _Course(notified=False)
         self._book.begin(payment_id)
-        detail = {"payment_id": payment_id, "times": course.times, "late": course.late, "notified": course.notified}
+        detail = {"payment_id": payment_id, "times": course.times, "notified": course.notified}
         detail["magic"] = outcome == "pay"
         if course.after_s:
             self._agenda.plan(CHARGE, detail, after_s=course.after_s * self._notices.time_factor)
@@ -108,10 +107,8 @@ class Payer:
             amount -= 1
         if magic is Magic.WRONG_CURRENCY:
             currency = "CNY" if currency == "USD" else "USD"
-        expires_at = datetime.fromtimestamp(payment["expires_at"], UTC)
-        paid_at = max(now, expires_at + timedelta(seconds=1)) if detail["late"] else now
         for _ in range(detail["times"]):
-            charge = self._book.charge(payment["payment_id"], amount, currency, paid_at)
+            charge = self._book.charge(payment["payment_id"], amount, currency, now)
             self._store.count("payment", payment["payment_id"], effected=True)
             if detail["notified"]:
                 self._tell_paid(payment["notify_url"], charge, magic)

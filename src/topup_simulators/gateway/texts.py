@@ -15,7 +15,7 @@ _ROWS: Final[dict[str, tuple[str, str, str]]] = {
     "choose": ("选择这笔付款的结果", "選擇這筆付款的結果", "Choose what happens"),
     "pay": ("付款", "付款", "Pay"),
     "decline": ("拒绝付款", "拒絕付款", "Decline"),
-    "late": ("过期后才付款", "過期後才付款", "Pay after the deadline"),
+    "late": ("过一会儿才付款", "過一會兒才付款", "Pay late"),
     "twice": ("付两次", "付兩次", "Pay twice"),
     "silent": ("付款，但不通知商户", "付款，但不通知商戶", "Pay, but never tell the shop"),
     "back": ("不付款，返回商户", "不付款，返回商戶", "Go back without paying"),
