@@ -164,8 +164,8 @@ class Desk(Reading):
     ) -> OrderView:
         """Make an order of a quote, in the quote's lane. Raises quote_unknown, quote_altered, quote_expired,
         quote_used, carrier_changed, number_cannot_be_topped_up, contact_unreadable, and confirmation_needed with the
-        `confirmations` that are missing, and the `minutes` since a suspected duplicate of the caller's own: `payer` says
-        who that is, and is kept as a pseudonym. With `sees_balance` also line_full, line_nearly_full, and every
+        `confirmations` that are missing, and the `minutes` since a suspected duplicate of the caller's own: who that is
+        says `payer`, which is kept as a pseudonym. With `sees_balance` also line_full, line_nearly_full, and every
         duplicate is told as one's own.
         """
         lane, _ = place_of("quote", quote_id)
