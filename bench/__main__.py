@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import uvloop
 
-from bench import grown, ledger, orders
+from bench import grown, ledger, orders, usage
 from bench.server import serving
 from topup.platform.embedded import EmbeddedServer
 
@@ -24,17 +24,20 @@ LONG_S: Final = 15.0
 
 
 async def measure(data_dir: Path, seconds: float, *, long: bool) -> dict[str, Any]:
-    """All measurements, `seconds` for each; about eight times that in all, and in the `long` form seven minutes more.
+    """All measurements, `seconds` for each; about ten times that in all, and in the `long` form seven minutes more.
 
-    Orders are measured with one web process for each of two cores, and with one alone.
+    Orders and usage are measured with one web process for each of two cores, and with one alone.
     """
     async with serving(data_dir) as server:
         cold_s = server.start_s
     async with serving(data_dir) as server:
         warm_s = server.start_s
+        secret = await usage.furnish_at(data_dir)
         alone = await orders.measure([server], data_dir, seconds)
+        used_alone = await usage.measure([server], secret, seconds)
         async with serving(data_dir, "web") as beside:
             topped_up = await orders.measure([server, beside], data_dir, seconds)
+            used = await usage.measure([server, beside], secret, seconds)
     # The server has left; the ledger and pgbench have the same cluster to themselves.
     embedded = await asyncio.to_thread(EmbeddedServer.start, data_dir)
     try:
@@ -50,12 +53,16 @@ async def measure(data_dir: Path, seconds: float, *, long: bool) -> dict[str, An
         | {
             "orders_vs_pgbench_n": topped_up["orders_per_s"] / pgbench,
             "orders_one_process_vs_pgbench_n": alone["orders_per_s"] / pgbench,
+            "usage_http_vs_pgbench_n": used["usage_updates_per_s"] / pgbench,
+            "usage_one_process_vs_pgbench_n": used_alone["usage_updates_per_s"] / pgbench,
         },
         "seconds": {
             "event_to_delivered_p99_s": topped_up["event_to_delivered_p99_s"],
             "start_s": {"cold": cold_s, "warm": warm_s},
         },
         "rates": {"orders_per_s": topped_up["orders_per_s"], "orders_one_process_per_s": alone["orders_per_s"]}
+        | used
+        | {"usage_updates_one_process_per_s": used_alone["usage_updates_per_s"]}
         | {name: figure for name, figure in posted.items() if name.endswith(("_per_s", "_ms"))},
     }
 
