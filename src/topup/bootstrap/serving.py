@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _HEAVY: Final = ("topup.bootstrap.application", "topup.platform.http", "topup.notifications.tasks")
 """Also what the house itself imports only when it needs it."""
 
+_PATIENCE_S: Final = 4.0
+"""How long a start may take without a word: more than a usual one."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -90,7 +93,10 @@ class _Server:
             if Part.WEB in self._parts:
                 listening = stack.enter_context(bound(self._settings.host, self._settings.port))
                 self._settings = self._settings.model_copy(update={"port": listening.getsockname()[1]})
+            waiting = asyncio.create_task(_say_what_is_waited_for(self._settings), name="waiting")
+            stack.push_async_callback(_settled, waiting)
             house = await stack.enter_async_context(_opened(self._settings))
+            waiting.cancel()
             await self._work(stack, house, listening)
 
     async def _work(self, stack: AsyncExitStack, house: "Furnished", listening: socket.socket | None) -> None:
@@ -115,6 +121,16 @@ class _Server:
         from topup.bootstrap.welcome import welcome
 
         welcome(self._settings, address=house.public_url)
+
+
+async def _say_what_is_waited_for(settings: Settings) -> None:
+    """In a demonstration, where somebody sits in front of it: silence for so long looks like a failure."""
+    await asyncio.sleep(_PATIENCE_S)
+    if settings.demo and settings.database_url is None:
+        from topup.channels.cli.screen import out
+        from topup.channels.cli.speech import say
+
+        out.print(f"[dim]{say('welcome.waiting')}[/]")
 
 
 @asynccontextmanager
