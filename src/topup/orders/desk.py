@@ -9,22 +9,23 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, Self
+from functools import partial
+from typing import Final, Self, Unpack, cast
 
 from topup.fulfilment.queries import Attempt
 from topup.kernel.errors import Invalid, NotFound, Problem, Unavailable
 from topup.kernel.ids import OrderId, PaymentId, lane_of
 from topup.kernel.money import Money
 from topup.kernel.msisdn import Msisdn, parse_msisdn
-from topup.kernel.outcome import NotSent, Outcome, Refused, Throttled
+from topup.kernel.outcome import NotSent, Refused, Throttled
 from topup.lines.queries import route
 from topup.orders import paying, receipts
 from topup.orders.bills import Bills
 from topup.orders.completion import LineIsFull
 from topup.orders.concluding import Concluding, Heard
-from topup.orders.ordering import Ordering, OrderWanted, QuoteWanted
+from topup.orders.ordering import NewOrder, Ordering, OrderWanted, QuoteWanted
 from topup.orders.outside import Ears, Outside
-from topup.orders.paying import Begun, PaymentWanted, Started
+from topup.orders.paying import Begun, NewAttempt, PaymentWanted, Started
 from topup.orders.post_room import PostRoom
 from topup.orders.presentation import order_views
 from topup.orders.queries import place_of
@@ -37,7 +38,7 @@ from topup.orders.views import (
     PaymentView,
     QuoteView,
 )
-from topup.payments.ports import Action, Demonstration, PaymentRequest
+from topup.payments.ports import Action, Demonstration, PaymentRequest, PayPage
 from topup.payments.states import PaymentState
 from topup.people.contacts import parse_contact
 from topup.people.operations import seal_contact
@@ -45,7 +46,8 @@ from topup.platform.batching import Batcher
 from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Connection
 from topup.platform.keys import CannotOpen
-from topup.platform.request_keys import Answering
+from topup.platform.once import Asked, Going, Key, Once
+from topup.platform.request_keys import Answering, Claim, RequestKeys, Stored
 
 LONGEST_WAIT_S: Final = 30.0
 """A live page's question is answered after that at the latest."""
@@ -79,8 +81,9 @@ class Desk(Reading):
         concluding = Concluding(keys=keys, public_url=parts.public_url, limits=limits)
         refunding = Refunding(public_url=parts.public_url)
         self._quotes = Batcher(database, "orders.quote", ordering.quote)
-        self._orders = Batcher(database, "orders.order", ordering.order)
-        self._begin = Batcher(database, "payments.begin", paying.begin)
+        self._orders = Batcher(database, "orders.order", Once(ordering.order, lanes=parts.lanes))
+        beginning = Once[PaymentWanted, PaymentView | Begun](paying.begin, lanes=parts.lanes, going=Begun)
+        self._begin = Batcher(database, "payments.begin", beginning)
         self._started = Batcher(database, "payments.started", paying.started)
         self._cancel = Batcher(database, "orders.cancel", paying.cancel)
         self._read = Batcher(database, "orders.read", _read)
@@ -149,61 +152,92 @@ class Desk(Reading):
 
     # Orders and payments
 
-    async def order(
-        self,
-        *,
-        order_id: OrderId,
-        quote_id: str,
-        contact: str | None,
-        confirmations: frozenset[str],
-        locale: str,
-        channel: str,
-        answer: Answering[OrderView] | None = None,
-        sees_balance: bool = False,
-        payer: str | None = None,
-    ) -> OrderView:
+    async def order(self, **wanted: Unpack[NewOrder]) -> OrderView:
         """Make an order of a quote, in the quote's lane. Raises quote_unknown, quote_altered, quote_expired,
         quote_used, carrier_changed, number_cannot_be_topped_up, contact_unreadable, and confirmation_needed with the
         `confirmations` that are missing, and the `minutes` since a suspected duplicate of the caller's own: who that is
         says `payer`, which is kept as a pseudonym. With `sees_balance` also line_full, line_nearly_full, and every
         duplicate is told as one's own.
         """
-        lane, _ = place_of("quote", quote_id)
-        sealed = None
-        if contact:
-            sealed = seal_contact(self._parts.keys, lane=lane, address=parse_contact(contact))
-        mark = self._parts.keys.pseudonym(payer) if payer else None
-        wanted = OrderWanted(order_id, quote_id, sealed, confirmations, locale, channel, answer, sees_balance, mark)
-        return await self._orders.submit(wanted)
+        made = await self._orders.submit(self._asked(wanted, None))
+        return cast("OrderView", made)
 
-    async def pay(
-        self,
-        *,
-        payment_id: PaymentId,
-        order_id: str,
-        method: str,
-        locale: str,
-        answer: Answering[PaymentView] | None = None,
-    ) -> PaymentView:
-        """Begin to pay: written down, then started at the gateway, then answered. The same payment id again starts the
-        same payment again, for as long as its order may be paid. Raises order_unknown, order_not_payable,
-        too_many_payments, method_unknown, gateway_unavailable.
+    async def order_once(self, key: Key[OrderView], **wanted: Unpack[NewOrder]) -> OrderView | Stored:
+        """The same, once for a caller's key: its answer again if it has one. Raises also key_reused and
+        request_running.
         """
+        made = await self._orders.submit(self._asked(wanted, key))
+        return cast("OrderView | Stored", made)
+
+    def _asked(self, wanted: NewOrder, key: Key[OrderView] | None) -> Asked[OrderWanted, OrderView]:
+        lane, _ = place_of("quote", wanted["quote_id"])
+        contact = wanted["contact"]
+        sealed = seal_contact(self._parts.keys, lane=lane, address=parse_contact(contact)) if contact else None
+        payer = wanted.get("payer")
+        mark = self._parts.keys.pseudonym(payer) if payer else None
+
+        def make(order_id: str) -> OrderWanted:
+            return OrderWanted(
+                OrderId(order_id),
+                wanted["quote_id"],
+                sealed,
+                wanted["confirmations"],
+                wanted["locale"],
+                wanted["channel"],
+                wanted.get("sees_balance", False),
+                mark,
+            )
+
+        return Asked(make, wanted["order_id"], key)
+
+    async def pay(self, **wanted: Unpack[NewAttempt]) -> PaymentView:
+        """Begin to pay: written down, then started at the gateway if that takes a call, then answered. The same payment
+        id again starts the same payment again, for as long as its order may be paid. Raises order_unknown,
+        order_not_payable, too_many_payments, method_unknown, gateway_unavailable.
+        """
+        begun = await self._begin.submit(self._attempt(wanted, None))
+        if isinstance(begun, Begun):
+            return await self._start(begun, wanted["locale"], None)
+        return cast("PaymentView", begun)
+
+    async def pay_once(
+        self, key: Key[PaymentView], keys: RequestKeys, **wanted: Unpack[NewAttempt]
+    ) -> PaymentView | Stored:
+        """The same, once for a caller's key: its answer again if it has one. Raises also key_reused and
+        request_running.
+        """
+        begun = await self._begin.submit(self._attempt(wanted, key))
+        if not isinstance(begun, Going):
+            return cast("PaymentView | Stored", begun)
+
+        async def start(claim: Claim) -> PaymentView:
+            return await self._start(cast("Begun", begun.result), wanted["locale"], Answering(claim, key.render))
+
+        return await keys.finish(claim=begun.claim, work=start)
+
+    def _attempt(self, wanted: NewAttempt, key: Key[PaymentView] | None) -> Asked[PaymentWanted, PaymentView | Begun]:
+        order_id, method, locale = wanted["order_id"], wanted["method"], wanted["locale"]
         place_of("order", order_id)
         gateway = self._parts.gateways.get(method)
         if gateway is None:
             raise Invalid("method_unknown")
-        begun = await self._begin.submit(PaymentWanted(payment_id, order_id, method))
-        if begun.payment.state is not PaymentState.STARTING:
-            return await self._started.submit(Started(begun.payment, None, begun.payment.state, answer))
+        page = partial(self._page, gateway, locale) if isinstance(gateway, PayPage) else None
+
+        def make(payment_id: str) -> PaymentWanted:
+            return PaymentWanted(PaymentId(payment_id), order_id, method, page)
+
+        return Asked(make, wanted["payment_id"], cast("Key[PaymentView | Begun] | None", key))
+
+    def _page(self, gateway: PayPage, locale: str, begun: Begun) -> Action | None:
+        return gateway.pay_page(self._request(begun, locale))
+
+    async def _start(self, begun: Begun, locale: str, answer: Answering[PaymentView] | None) -> PaymentView:
+        gateway = self._parts.gateways[begun.payment.method]
         crash_point(_BEFORE_START)
         outcome = await gateway.start(self._request(begun, locale))
         crash_point(_AFTER_START)
         if isinstance(outcome, Action):
             return await self._started.submit(Started(begun.payment, outcome, PaymentState.PENDING, answer))
-        return await self._not_started(begun, outcome, answer)
-
-    async def _not_started(self, begun: Begun, outcome: Outcome, answer: Answering[PaymentView] | None) -> PaymentView:
         if isinstance(outcome, Refused):
             return await self._started.submit(Started(begun.payment, None, PaymentState.DECLINED, answer))
         # What was not taken in, or is unknown, stays `starting`: it is asked about, closed with its order, and the same

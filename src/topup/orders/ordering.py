@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NotRequired, TypedDict
 
 from topup.catalogue.pricing import price
 from topup.catalogue.queries import CatalogueCache, Snapshot
@@ -24,7 +24,6 @@ from topup.orders.views import OrderView, QuoteView
 from topup.people.operations import SealedContact, add_contacts
 from topup.platform.database import Connection
 from topup.platform.keys import KeyRing
-from topup.platform.request_keys import Answering, Claim, store_answers
 from topup.platform.together import together
 
 PAYABLE_FOR: Final = timedelta(minutes=15)
@@ -45,6 +44,19 @@ class QuoteWanted:
     sees_balance: bool = False
 
 
+class NewOrder(TypedDict):
+    """What a channel says of an order it wants. `payer`: whoever is asking, in the channel's words."""
+
+    order_id: OrderId
+    quote_id: str
+    contact: str | None
+    confirmations: frozenset[str]
+    locale: str
+    channel: str
+    sees_balance: NotRequired[bool]
+    payer: NotRequired[str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class OrderWanted:
     """An order to be made from a quote, under an id that its caller's key decided. `sees_balance` as in QuoteWanted.
@@ -58,7 +70,6 @@ class OrderWanted:
     confirmations: frozenset[str]
     locale: str
     channel: str
-    answer: Answering[OrderView] | None
     sees_balance: bool = False
     payer: bytes | None = None
 
@@ -162,11 +173,7 @@ class Ordering:
                 answers.append(quote if isinstance(quote, Problem) else NotFound("quote_unknown"))
             else:
                 answers.append(repeated.get(item.order_id) or Conflict("quote_used"))
-        await together(
-            add_contacts(connection, contacts, now),
-            operations.create(connection, made, now),
-            store_answers(connection, _stored(wanted, answers)),
-        )
+        await together(add_contacts(connection, contacts, now), operations.create(connection, made, now))
         return answers
 
     async def _routes(self, connection: Connection, quotes: Mapping[str, StoredQuote]) -> dict[str, Route]:
@@ -274,11 +281,3 @@ def _order(item: OrderWanted, quote: StoredQuote, lane: int, now: datetime) -> O
         contact_id=item.contact.id if item.contact else None,
         locale=item.locale,
     )
-
-
-def _stored(wanted: Sequence[OrderWanted], answers: Sequence[OrderView | Problem]) -> list[tuple[Claim, int, bytes]]:
-    return [
-        (item.answer.claim, *item.answer.render(answer))
-        for item, answer in zip(wanted, answers, strict=True)
-        if item.answer is not None and not isinstance(answer, Problem)
-    ]

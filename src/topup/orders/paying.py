@@ -1,9 +1,9 @@
 """Beginning to pay, calling off, and letting expire: many orders at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, TypedDict
 
 from topup.kernel.errors import Conflict, Invalid, NotFound, Problem
 from topup.kernel.ids import OrderId, PaymentId
@@ -30,22 +30,34 @@ MOST_ATTEMPTS: Final = 20
 _FIRST_QUESTION: Final = ask_after(0)
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentWanted:
-    """An attempt to pay an order by a method, under an id that its caller's key decided."""
+class NewAttempt(TypedDict):
+    """What a channel says of an attempt to pay that it wants."""
 
     payment_id: PaymentId
     order_id: str
     method: str
+    locale: str
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """An attempt that is written down; `payment` as stored, also when its key had begun it before."""
+    """An attempt that is written down and not started; `payment` as stored, also when its key had begun it before."""
 
     payment: Payment
     quote: StoredQuote
     locale: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentWanted:
+    """An attempt to pay an order by a method, under an id that its caller's key decided. `page` gives what the payer is
+    to do where the gateway need not be called to begin, else None: pure, for it is asked inside the transaction.
+    """
+
+    payment_id: PaymentId
+    order_id: str
+    method: str
+    page: Callable[[Begun], Action | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +70,11 @@ class Started:
     answer: Answering[PaymentView] | None
 
 
-async def begin(connection: Connection, wanted: Sequence[PaymentWanted], now: datetime) -> list[Begun | Problem]:
-    """Write attempts down. Refusals: order_unknown, order_not_payable, too_many_payments.
+async def begin(
+    connection: Connection, wanted: Sequence[PaymentWanted], now: datetime
+) -> list[PaymentView | Begun | Problem]:
+    """Write attempts down; a view of those that need no call, or that were started before. Refusals: order_unknown,
+    order_not_payable, too_many_payments.
 
     One that was begun before is given as it is; but nobody is sent to the gateway any more with one that never started
     once its order cannot be paid.
@@ -69,27 +84,29 @@ async def begin(connection: Connection, wanted: Sequence[PaymentWanted], now: da
         queries.locked(connection, sorted(set(places))), paid.payments_of_orders(connection, places)
     )
     quotes = await queries.quotes(connection, [(order.lane, order.quote_id) for order in orders.values()])
-    answers: list[Begun | Problem] = []
+    answers: list[PaymentView | Begun | Problem] = []
     new: list[NewPayment] = []
     for item in wanted:
         order = orders.get(item.order_id)
         if order is None:
             answers.append(NotFound("order_unknown"))
             continue
-        quote = decoded(quotes[order.quote_id].body)
-        earlier = before.get(order.id, [])
+        earlier = before.setdefault(order.id, [])
         same = next((payment for payment in earlier if payment.id == item.payment_id), None)
-        settled = same is not None and same.state is not PaymentState.STARTING
-        others = sum(payment is not same for payment in earlier)
-        refusal = None if settled else _refusal(order, others, now)
+        if same is not None and same.state is not PaymentState.STARTING:
+            answers.append(payment_view(same))
+            continue
+        refusal = _refusal(order, sum(payment is not same for payment in earlier), now)
         if refusal is not None:
             answers.append(refusal)
             continue
-        payment = same or _payment(item, order, quote, now)
+        quote = decoded(quotes[order.quote_id].body)
+        begun = Begun(same or _payment(item, order, quote, now), quote, order.locale)
         if same is None:
-            new.append(_new(payment))
-            before.setdefault(order.id, []).append(payment)
-        answers.append(Begun(payment, quote, order.locale))
+            begun = _on_its_page(begun, item)
+            new.append(_new(begun.payment))
+            earlier.append(begun.payment)
+        answers.append(begun if begun.payment.state is PaymentState.STARTING else payment_view(begun.payment))
     await payments.begin(connection, new, now)
     return answers
 
@@ -117,6 +134,18 @@ def _payment(item: PaymentWanted, order: Order, quote: StoredQuote, now: datetim
     )
 
 
+def _on_its_page(begun: Begun, item: PaymentWanted) -> Begun:
+    """Started, where that takes no more than the address of a page."""
+    action = item.page(begun) if item.page else None
+    if action is None:
+        return begun
+    return replace(begun, payment=replace(begun.payment, state=PaymentState.PENDING, action=_told(action)))
+
+
+def _told(action: Action) -> dict[str, str]:
+    return {"type": action.type, "url": action.url}
+
+
 def _new(payment: Payment) -> NewPayment:
     return NewPayment(
         lane=payment.lane,
@@ -126,6 +155,7 @@ def _new(payment: Payment) -> NewPayment:
         amount=Money(payment.amount_minor, payment.currency),
         fee_minor=payment.fee_minor,
         expires_at=payment.expires_at,
+        action=payment.action,
     )
 
 
@@ -152,7 +182,7 @@ async def started(connection: Connection, items: Sequence[Started], now: datetim
             item.payment.id,
             item.state,
             now + _FIRST_QUESTION if item.state is PaymentState.PENDING else None,
-            {"type": item.action.type, "url": item.action.url} if item.action else None,
+            _told(item.action) if item.action else None,
         )
         for item in items
         if item.state is not item.payment.state
@@ -172,7 +202,7 @@ async def started(connection: Connection, items: Sequence[Started], now: datetim
 
 
 def _after(item: Started) -> Payment:
-    action = {"type": item.action.type, "url": item.action.url} if item.action else item.payment.action
+    action = _told(item.action) if item.action else item.payment.action
     return replace(item.payment, state=item.state, action=action)
 
 

@@ -13,7 +13,7 @@ Without the orders' rows are only called
   in the statement see to it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -35,7 +35,7 @@ call's own timeout."""
 
 @dataclass(frozen=True, slots=True)
 class NewPayment:
-    """An attempt to be written down before the gateway hears of it."""
+    """An attempt to be written down before the gateway hears of it; with an `action`, the payer can pay already."""
 
     lane: int
     id: PaymentId
@@ -44,19 +44,23 @@ class NewPayment:
     amount: Money
     fee_minor: int
     expires_at: datetime
+    action: Mapping[str, str] | None = None
 
 
 async def begin(connection: Connection, attempts: Sequence[NewPayment], now: datetime) -> set[str]:
-    """Write attempts down as `starting`; the ids that were new. Known ids are left as they are."""
+    """Write attempts down, as `starting` or with an action as `pending`; the ids that were new. Known ids are left as
+    they are.
+    """
     if not attempts:
         return set()
     cursor = await connection.execute(
         "INSERT INTO payments.payments (lane, id, order_id, method, amount_minor, currency, fee_minor, state,"
-        " created_at, state_since, expires_at, ask_at)"
-        " SELECT a.*, 'starting', %s, %s, e, %s FROM unnest(%b::timestamptz[], %b::smallint[], %b::text[], %b::text[],"
-        " %b::text[], %b::bigint[], %b::text[], %b::bigint[])"
-        " AS u (e, lane, id, order_id, method, amount_minor, currency, fee_minor),"
-        " LATERAL (SELECT u.lane, u.id, u.order_id, u.method, u.amount_minor, u.currency, u.fee_minor) AS a"
+        " created_at, state_since, expires_at, ask_at, action)"
+        " SELECT u.lane, u.id, u.order_id, u.method, u.amount_minor, u.currency, u.fee_minor,"
+        " CASE WHEN u.action IS NULL THEN 'starting' ELSE 'pending' END, %s, %s, u.expires_at, %s, u.action::jsonb"
+        " FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::text[], %b::bigint[], %b::text[], %b::bigint[],"
+        " %b::timestamptz[], %b::text[])"
+        " AS u (lane, id, order_id, method, amount_minor, currency, fee_minor, expires_at, action)"
         " ON CONFLICT DO NOTHING RETURNING id",
         (
             now,
@@ -64,7 +68,6 @@ async def begin(connection: Connection, attempts: Sequence[NewPayment], now: dat
             now + ask_after(0),
             *columns(
                 (
-                    a.expires_at,
                     a.lane,
                     a.id,
                     a.order_id,
@@ -72,12 +75,18 @@ async def begin(connection: Connection, attempts: Sequence[NewPayment], now: dat
                     a.amount.amount_minor,
                     a.amount.currency,
                     a.fee_minor,
+                    a.expires_at,
+                    _action(a.action),
                 )
                 for a in attempts
             ),
         ),
     )
     return {identifier for (identifier,) in await cursor.fetchall()}
+
+
+def _action(action: Mapping[str, str] | None) -> str | None:
+    return msgspec.json.encode(action).decode() if action else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,7 @@ class Step:
     id: str
     state: PaymentState
     ask_at: datetime | None
-    action: dict[str, str] | None = None
+    action: Mapping[str, str] | None = None
 
 
 async def advance(connection: Connection, steps: Sequence[Step], now: datetime) -> set[str]:
@@ -104,10 +113,7 @@ async def advance(connection: Connection, steps: Sequence[Step], now: datetime) 
             (
                 state.value,
                 now,
-                *columns(
-                    (s.lane, s.id, s.ask_at, msgspec.json.encode(s.action).decode() if s.action else None)
-                    for s in group
-                ),
+                *columns((s.lane, s.id, s.ask_at, _action(s.action)) for s in group),
                 [source.value for source in PAYMENT.sources(state)],
             ),
         )

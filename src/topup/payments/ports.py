@@ -183,6 +183,15 @@ class Gateway(Protocol):
 
 
 @runtime_checkable
+class PayPage(Protocol):
+    """What a gateway has whose pay page takes a signed address: its payments begin without a call."""
+
+    def pay_page(self, request: PaymentRequest) -> Action | None:
+        """What the payer is to do, made of the request alone; None where the gateway must hear first, by `start`."""
+        ...
+
+
+@runtime_checkable
 class Demonstration(Protocol):
     """What only a simulator's plugin can do: act as the payer, for a demonstration without a browser."""
 

@@ -1,9 +1,10 @@
 """Idempotency keys of callers: the same key and the same request give the same answer, whatever happened in between.
 
-A key is claimed in a commit of its own before the work begins, together with the id of what the work will create.
-The work stores its answer in its own transaction (`store_answers`), so there is no moment in which the thing exists
-and its answer does not. A claim whose work died may be claimed again after `LEASE_S`, with the same resource id, so
-that repeating the work finds what was made instead of making another. Keys live for `KEEP_DAYS`.
+A key is claimed in a commit of its own before the work begins, together with the id of what the work will create
+(work that is one transaction claims, works and answers in that one: `platform.once`). The work stores its answer in its
+own transaction (`store_answers`), so there is no moment in which the thing exists and its answer does not. A claim
+whose work died may be claimed again after `LEASE_S`, with the same resource id, so that repeating the work finds what
+was made instead of making another. Keys live for `KEEP_DAYS`.
 
 The rules follow draft-ietf-httpapi-idempotency-key-header.
 """
@@ -152,15 +153,17 @@ class RequestKeys:
         Raises what `claim` raises.
         """
         claimed = await self.claim(request=request)
-        if isinstance(claimed, Stored):
-            return claimed
+        return claimed if isinstance(claimed, Stored) else await self.finish(claim=claimed, work=work)
+
+    async def finish(self, *, claim: Claim, work: Callable[[Claim], Awaitable[View]]) -> View:
+        """Do `work` under a claim that was made before. What it raises is treated and raised as by `run`."""
         try:
-            return await work(claimed)
+            return await work(claim)
         except Exception as error:
             refused = isinstance(error, Problem) and not isinstance(error, Unavailable)
             # The caller must hear why the work failed. Where the database is away too, the claim is given up when it
             # is back, by this process or by the lease.
-            debt = _LetGo(claimed, forget=refused)
+            debt = _LetGo(claim, forget=refused)
             try:
                 await self._batcher.submit(debt)
             except Unavailable:
@@ -196,8 +199,13 @@ class RequestKeys:
         return [next(answers) if isinstance(item, KeyedRequest) else None for item in items]
 
     def _wish(self, request: KeyedRequest, now: datetime) -> Claim:
-        lane = lane_for(request.key, self._lanes)
-        return Claim(lane, request.principal, request.route, request.key, request.resource, request.fingerprint(), now)
+        return wish_of(request, now, lanes=self._lanes)
+
+
+def wish_of(request: KeyedRequest, now: datetime, *, lanes: int) -> Claim:
+    """The claim that a request would have, if nobody has its key."""
+    lane = lane_for(request.key, lanes)
+    return Claim(lane, request.principal, request.route, request.key, request.resource, request.fingerprint(), now)
 
 
 _STORE: Final = """
@@ -240,6 +248,52 @@ def _row(claim: Claim) -> _Row:
 def _fields(claim: Claim) -> tuple[object, ...]:
     return (*_row(claim), claim.fingerprint, claim.resource, claim.claimed_at)
 
+
+async def look(
+    connection: Connection, wishes: Sequence[Claim], now: datetime
+) -> tuple[list[Claim | Stored | Problem], list[Claim]]:
+    """For each wish the wish itself where its key is free, the claim it takes over where work has died, or what stands
+    under the key. And the claims taken over: those are written already, while a free key is only `kept` by writing it.
+    """
+    first = {_row(wish): wish for wish in reversed(wishes)}
+    held = await _held(connection, sorted(first))
+    revived = await _revive(connection, wishes, held, now) if held else {}
+    won = {row: wish for row, wish in first.items() if row not in held} | revived
+    answers: list[Claim | Stored | Problem] = []
+    for wish in wishes:
+        claim = won.get(_row(wish))
+        if claim is not None and claim.fingerprint == wish.fingerprint:
+            answers.append(won.pop(_row(wish)))
+        else:
+            twin = first[_row(wish)]
+            answers.append(
+                _judge(wish, held.get(_row(wish)) or _Held(twin.fingerprint, twin.resource, now, None, None))
+            )
+    return answers, list(revived.values())
+
+
+async def keep(connection: Connection, claims: Sequence[tuple[Claim, int | None, bytes | None]]) -> None:
+    """Write claims of free keys, each with its answer (HTTP status, body) or None for work that goes on. Raises
+    SerializationFailure where somebody else took one of the keys meanwhile: the transaction is to be made anew.
+    """
+    if claims:
+        # Sorted, so that two processes never wait for each other's keys in a circle.
+        ordered = sorted(claims, key=lambda kept: _row(kept[0]))
+        rows = columns((*_fields(claim), status, body) for claim, status, body in ordered)
+        await connection.execute(_KEEP, rows)
+
+
+async def forget(connection: Connection, claims: Sequence[Claim]) -> None:
+    """Free the keys of claims that were taken over and whose work was refused."""
+    await _give_up(connection, [_LetGo(claim, forget=True) for claim in claims])
+
+
+_KEEP: Final = """
+INSERT INTO platform.request_keys (lane, principal, route, key, fingerprint, resource, claimed_at, status, body)
+SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::text[],
+                     %b::timestamptz[], %b::smallint[], %b::bytea[])
+ON CONFLICT (lane, principal, route, key) DO UPDATE SET status = platform.key_taken()
+"""
 
 _CLAIM: Final = """
 INSERT INTO platform.request_keys (lane, principal, route, key, fingerprint, resource, claimed_at)

@@ -1,9 +1,9 @@
-"""The signed JSON interface: query, close, cancel, refund, refund_query, bill.
+"""The signed JSON interface: create, query, close, cancel, refund, refund_query, bill.
 
 Every answer that is not deliberately broken is signed, refusals too. An answer's `code` says what it means: OK,
-THROTTLED, PAYMENT_NOT_FOUND, ALREADY_PAID, PAYMENT_IN_PROGRESS, REFUND_NOT_FOUND, REFUND_ID_REUSED, UNKNOWN_CHARGE,
-REFUND_EXCEEDS_PAYMENT, and for the request itself BAD_SIGNATURE, STALE_REQUEST, NONCE_REUSED, UNKNOWN_MERCHANT,
-BAD_REQUEST.
+THROTTLED, PAYMENT_NOT_FOUND, ALREADY_PAID, ALREADY_FINAL, OTHER_CONTENT, PAYMENT_IN_PROGRESS, REFUND_NOT_FOUND,
+REFUND_ID_REUSED, UNKNOWN_CHARGE, REFUND_EXCEEDS_PAYMENT, and for the request itself BAD_SIGNATURE, STALE_REQUEST,
+NONCE_REUSED, UNKNOWN_MERCHANT, BAD_REQUEST.
 """
 
 import sqlite3
@@ -14,10 +14,10 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from topup_simulators.agenda import Agenda
-from topup_simulators.gateway.book import Book
+from topup_simulators.gateway.book import Book, OtherContent
 from topup_simulators.gateway.magic import Magic, magic_of
 from topup_simulators.gateway.notices import Notices
-from topup_simulators.gateway.seal import TOLERANCE_S, Merchant, Rejected, Seal, check_request
+from topup_simulators.gateway.seal import TOLERANCE_S, Merchant, Rejected, Seal, check_request, read_form
 from topup_simulators.store import Store
 from topup_simulators.web import Answer, Misbehaviour, Request
 
@@ -30,6 +30,10 @@ _BROKEN: Final = Answer(500, b"<h1>Internal Server Error</h1>", "text/html")
 
 class _AboutPayment(msgspec.Struct):
     payment_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class _PaymentWanted(msgspec.Struct):
+    form: Annotated[str, msgspec.Meta(min_length=1, max_length=8192)]
 
 
 class _RefundWanted(_AboutPayment):
@@ -65,6 +69,7 @@ class Api:
         self._seal = seal
         self._merchant = merchant
         self._actions: dict[str, Callable[[bytes, datetime], _Reply]] = {
+            "/api/create": self._create,
             "/api/query": self._query,
             "/api/close": self._close,
             "/api/cancel": self._cancel,
@@ -118,6 +123,18 @@ class Api:
             return {"code": rejected.code}
         except msgspec.MsgspecError:
             return {"code": "BAD_REQUEST"}
+
+    def _create(self, body: bytes, now: datetime) -> _Reply:
+        """Know a payment before its page is opened. Raises Rejected, as the page refuses a form."""
+        form = read_form(msgspec.json.decode(body, type=_PaymentWanted).form, merchant=self._merchant, now=now)
+        try:
+            self._book.register(form)
+        except OtherContent:
+            return {"code": "OTHER_CONTENT", "payment_id": form.payment_id}
+        self._store.count("form", form.payment_id, effected=True)
+        payment = self._book.payment(form.payment_id)
+        final = payment is not None and self._book.standing(payment, now) != "waiting"
+        return {"code": "ALREADY_FINAL" if final else "OK", "payment_id": form.payment_id}
 
     def _query(self, body: bytes, now: datetime) -> _Reply:
         payment_id = msgspec.json.decode(body, type=_AboutPayment).payment_id

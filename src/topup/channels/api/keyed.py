@@ -6,6 +6,7 @@ from typing import Final, Generic, TypeVar
 
 from topup.channels.api.reading import name_of, principal_of
 from topup.platform.database import Database
+from topup.platform.once import Key
 from topup.platform.request_keys import Answering, Claim, KeyedRequest, RequestKeys, Stored, check_key
 from topup.platform.web.answers import Answer, answer
 from topup.platform.web.edge import AnyRequest, header
@@ -37,18 +38,37 @@ async def answer_once(
 
     Raises Invalid `key_missing`, `key_unreadable`, `key_reused`; Conflict `request_running`; what the work raises.
     """
-    key = check_key(header(request, KEY_HEADER))
-    principal = await principal_of(request, database)
-    render = _Rendering(keyed.render)
+    key = await _key(request, database, keyed)
 
     async def under(claim: Claim) -> View:
-        return await work(claim.resource, Answering(claim, render))
+        return await work(claim.resource, Answering(claim, key.render))
 
-    wish = KeyedRequest(name_of(principal), keyed.route, key, keyed.content, keyed.resource)
-    done = await keys.run(request=wish, work=under)
+    return _said(await keys.run(request=key.request, work=under), key)
+
+
+async def answer_asked(
+    request: AnyRequest,
+    *,
+    database: Database,
+    keyed: Keyed[View],
+    work: Callable[[Key[View]], Awaitable[View | Stored]],
+) -> Answer:
+    """The same for work that sees to the key itself (`platform.once`): mostly in its one transaction."""
+    key = await _key(request, database, keyed)
+    return _said(await work(key), key)
+
+
+async def _key(request: AnyRequest, database: Database, keyed: Keyed[View]) -> Key[View]:
+    text = check_key(header(request, KEY_HEADER))
+    principal = await principal_of(request, database)
+    wish = KeyedRequest(name_of(principal), keyed.route, text, keyed.content, keyed.resource)
+    return Key(wish, _Rendering(keyed.render))
+
+
+def _said(done: View | Stored, key: Key[View]) -> Answer:
     if isinstance(done, Stored):
         return answer(done.body, status=done.status, idempotent_replayed="true")
-    status, body = render(done)
+    status, body = key.render(done)
     return answer(body, status=status)
 
 

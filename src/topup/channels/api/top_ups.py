@@ -7,7 +7,7 @@ from litestar.params import FromPath
 
 from topup.channels.api import rendering, shapes
 from topup.channels.api.endpoints import Endpoint, Parameter
-from topup.channels.api.keyed import Keyed, answer_once
+from topup.channels.api.keyed import Keyed, answer_asked
 from topup.channels.api.reading import name_of, path_text, principal_of, query_number, read_json
 from topup.kernel.errors import Invalid, NotFound
 from topup.kernel.ids import InvalidId, OrderId, PaymentId, check_id, lane_of, new_id
@@ -18,7 +18,8 @@ from topup.orders.views import OrderView, PaymentView
 from topup.people.api_keys import ApiPrincipal
 from topup.people.permissions import Permission
 from topup.platform.database import Database
-from topup.platform.request_keys import Answering, RequestKeys
+from topup.platform.once import Key
+from topup.platform.request_keys import RequestKeys, Stored
 from topup.platform.web import Handlers, limit, request_locale
 from topup.platform.web.answers import Answer, answer
 from topup.platform.web.edge import AnyRequest, caller_of
@@ -98,23 +99,24 @@ class TopUps(Handlers):
         def render(view: OrderView) -> tuple[int, bytes]:
             return 201, rendering.encode(rendering.order(view, locale))
 
-        async def work(order_id: str, answering: Answering[OrderView]) -> OrderView:
-            return await self._desk.order(
-                order_id=OrderId(order_id),
+        resource = new_id("order", _lane("quote", wish.quote_id))
+
+        async def work(key: Key[OrderView]) -> OrderView | Stored:
+            return await self._desk.order_once(
+                key,
+                order_id=OrderId(resource),
                 quote_id=wish.quote_id,
                 contact=wish.contact,
                 confirmations=confirmations,
                 locale=locale,
                 channel=_CHANNEL,
-                answer=answering,
                 sees_balance=_sees_balance(principal),
                 payer=name_of(principal) if principal else caller_of(request),
             )
 
         content = rendering.encode((wish.quote_id, wish.contact, sorted(confirmations)))
-        resource = new_id("order", _lane("quote", wish.quote_id))
         keyed = Keyed(route="POST /orders", content=content, resource=resource, render=render)
-        return await answer_once(request, keys=self._keys, database=self._database, keyed=keyed, work=work)
+        return await answer_asked(request, database=self._database, keyed=keyed, work=work)
 
     async def order(self, request: AnyRequest, order_id: FromPath[str]) -> Answer:
         """Where an order stands."""
@@ -128,19 +130,21 @@ class TopUps(Handlers):
         wish = await read_json(request, _new_payment)
         locale = request_locale(request)
 
-        async def work(payment_id: str, answering: Answering[PaymentView]) -> PaymentView:
-            return await self._desk.pay(
-                payment_id=PaymentId(payment_id),
+        resource = new_id("payment", _lane("order", order_id))
+
+        async def work(key: Key[PaymentView]) -> PaymentView | Stored:
+            return await self._desk.pay_once(
+                key,
+                self._keys,
+                payment_id=PaymentId(resource),
                 order_id=order_id,
                 method=wish.method,
                 locale=locale,
-                answer=answering,
             )
 
         content = rendering.encode((order_id, wish.method))
-        resource = new_id("payment", _lane("order", order_id))
         keyed = Keyed(route="POST /orders/{id}/payments", content=content, resource=resource, render=_render_payment)
-        return await answer_once(request, keys=self._keys, database=self._database, keyed=keyed, work=work)
+        return await answer_asked(request, database=self._database, keyed=keyed, work=work)
 
     async def cancel(self, request: AnyRequest, order_id: FromPath[str]) -> Answer:
         """Call an order off before it is delivered."""

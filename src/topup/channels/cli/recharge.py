@@ -129,7 +129,6 @@ class _Journey:
                     confirmations=confirmed,
                     locale=locale(),
                     channel="cli",
-                    answer=None,
                     sees_balance=True,
                 )
             except Conflict as problem:
@@ -148,7 +147,6 @@ class _Journey:
             order_id=order.id,
             method=self._wanted.method,
             locale=locale(),
-            answer=None,
         )
         self._paid = True
         if self._house.store.installation.demo and self._wanted.method == "sandbox":

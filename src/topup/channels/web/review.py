@@ -14,7 +14,8 @@ from topup.kernel.ids import OrderId, PaymentId, lane_of, new_id
 from topup.orders.desk import Desk
 from topup.orders.ordering import DUPLICATE, LARGE_AMOUNT
 from topup.orders.views import OrderView, PaymentView, QuoteView
-from topup.platform.request_keys import Answering, Claim, KeyedRequest, RequestKeys, Stored, check_key
+from topup.platform.once import Key
+from topup.platform.request_keys import KeyedRequest, RequestKeys, Stored, check_key
 from topup.platform.web import limit
 from topup.platform.web.edge import caller_of
 
@@ -97,21 +98,20 @@ class ReviewPages:
         """The order of this price. A price makes one order, so the price's id is the key: two presses, a reload and
         the back button all come to the same one. The second value says whether it was there already.
         """
-
-        async def work(claim: Claim) -> OrderView:
-            return await self._desk.order(
-                order_id=OrderId(claim.resource),
+        wish = KeyedRequest(PRINCIPAL, "web:order", quote.id, b"", new_id("order", lane_of(quote.id)))
+        key = Key[OrderView](wish, lambda order: (303, order.id.encode()))
+        made = await patiently(
+            lambda: self._desk.order_once(
+                key,
+                order_id=OrderId(wish.resource),
                 quote_id=quote.id,
                 contact=form.one("contact") or None,
                 confirmations=form.many("confirmations"),
                 locale=reader_of(request).wording.locale,
                 channel="web",
                 payer=caller_of(request),
-                answer=Answering(claim, lambda order: (303, order.id.encode())),
             )
-
-        wish = KeyedRequest(PRINCIPAL, "web:order", quote.id, b"", new_id("order", lane_of(quote.id)))
-        made = await patiently(lambda: self._keys.run(request=wish, work=work))
+        )
         return (OrderId(made.body.decode()), True) if isinstance(made, Stored) else (made.id, False)
 
 
@@ -126,20 +126,20 @@ async def pay(request: WebRequest, desk: Desk, keys: RequestKeys, *, order_id: O
     """Begin to pay, once for each key and method, and go to the payment page; where that cannot be, to the order,
     which says so and offers the ways that are left.
     """
-
-    async def work(claim: Claim) -> PaymentView:
-        return await desk.pay(
-            payment_id=PaymentId(claim.resource),
-            order_id=order_id,
-            method=method,
-            locale=reader_of(request).wording.locale,
-            answer=Answering(claim, lambda payment: (303, payment.id.encode())),
-        )
-
     content = f"{order_id} {method}".encode()
     wish = KeyedRequest(PRINCIPAL, "web:pay", f"{key}:{method}", content, new_id("payment", lane_of(order_id)))
+    once = Key[PaymentView](wish, lambda payment: (303, payment.id.encode()))
     try:
-        begun = await patiently(lambda: keys.run(request=wish, work=work))
+        begun = await patiently(
+            lambda: desk.pay_once(
+                once,
+                keys,
+                payment_id=PaymentId(wish.resource),
+                order_id=order_id,
+                method=method,
+                locale=reader_of(request).wording.locale,
+            )
+        )
     except (Conflict, Unavailable) as problem:
         return go_to(f"/orders/{order_id}?trouble={problem.code}")
     payment_id = begun.body.decode() if isinstance(begun, Stored) else begun.id

@@ -10,7 +10,8 @@ CREATE TABLE platform.installation (
 );
 GRANT SELECT, INSERT ON platform.installation TO topup_app;
 
--- A caller's key names one request: claimed in a commit of its own before the work, answered in the work's transaction.
+-- A caller's key names one request: claimed in a commit of its own before the work, answered in the work's transaction;
+-- or both in the work's transaction, where that is all of the work.
 CREATE TABLE platform.request_keys (
     lane        smallint NOT NULL,        -- of the key's text
     principal   text COLLATE "C" NOT NULL,
@@ -23,5 +24,10 @@ CREATE TABLE platform.request_keys (
     body        bytea,
     PRIMARY KEY (lane, principal, route, key)
 );
+-- Who wrote a key that looked free, and finds that somebody else has written it: its transaction is made anew.
+CREATE FUNCTION platform.key_taken() RETURNS smallint LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE SQLSTATE '40001' USING MESSAGE = 'somebody else has the key';
+END $$;
 CREATE INDEX request_keys_age ON platform.request_keys USING brin (claimed_at);
 GRANT SELECT, INSERT, UPDATE, DELETE ON platform.request_keys TO topup_app;

@@ -36,6 +36,7 @@ _OK: Final = 200
 _OURS_TO_MEND: Final = frozenset(
     {"BAD_SIGNATURE", "STALE_REQUEST", "UNKNOWN_MERCHANT", "BAD_REQUEST", "UNKNOWN_CHARGE", "REFUND_EXCEEDS_PAYMENT"}
 )
+_NOT_TO_BEGIN: Final = frozenset({"OTHER_CONTENT", "BAD_AMOUNT", "BAD_CURRENCY", "ALREADY_FINAL"})
 _REFUND_REASONS: Final = {"ACCOUNT_CLOSED": Reason.USER, "REFUND_CHANNEL_DOWN": Reason.CONFIGURATION}
 _STANDINGS: Final = {
     "waiting": PaymentStanding.WAITING,
@@ -63,10 +64,26 @@ class Sandbox:
         self._timeout_s = settings.timeout_s
         self._client = client
         self._wire = Wire(settings)
+        self._starts_on_page = settings.start == "page"
 
-    async def start(self, request: PaymentRequest) -> Action:
-        """The address of the pay page, with the whole request signed: nothing is sent."""
-        return Action(type="redirect", url=f"{self._base}/pay?{self._form(request)}")
+    def pay_page(self, request: PaymentRequest) -> Action | None:
+        """The address of the pay page, with the whole request signed: nothing is sent. None by the setting `start`."""
+        return self._page(self._form(request)) if self._starts_on_page else None
+
+    async def start(self, request: PaymentRequest) -> Action | Outcome:
+        """The address of the pay page; by the setting `start` after the gateway was told, else nothing is sent."""
+        form = self._form(request)
+        if self._starts_on_page:
+            return self._page(form)
+        answer = await self._ask("create", {"form": form})
+        if not isinstance(answer, Answer):
+            return answer
+        if (answer.code, answer.payment_id) == ("OK", request.payment_id):
+            return self._page(form)
+        return Refused(Reason.USER, answer.code) if answer.code in _NOT_TO_BEGIN else _unlisted(answer)
+
+    def _page(self, form: str) -> Action:
+        return Action(type="redirect", url=f"{self._base}/pay?{form}")
 
     async def query(self, payment_id: PaymentId) -> PaymentAnswer:
         """Every real payment under the number, or its standing without one."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -40,6 +40,8 @@ class SandboxSettings(BaseModel):
     gateway_public_key_file: Path
     timeout_s: float = Field(default=10.0, gt=0, le=20)
     """Of one call. Who takes a call up owns it for a minute, and it may need two."""
+    start: Literal["page", "call"] = "page"
+    """How a payment begins: by the address of the pay page alone, or, as gateways of QR codes have it, by a call."""
 
 
 class Charge(msgspec.Struct):
