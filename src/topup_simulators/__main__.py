@@ -31,6 +31,7 @@ def _make(wanted: argparse.Namespace) -> Simulator:
             merchant_public_key=wanted.merchant_public_key,
             time_factor=wanted.time_factor,
             resend_factor=wanted.resend_factor,
+            start=wanted.start,
         )
     from topup_simulators.carrier.simulator import Carrier  # noqa: PLC0415
 
@@ -60,6 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     gateway = kinds.add_parser("gateway", parents=[shared], help="a payment gateway with a pay page")
     gateway.add_argument("--merchant-id", default="demo", help="who the merchant is (default demo)")
     gateway.add_argument("--merchant-public-key", type=Path, required=True, help="its Ed25519 public key, PEM")
+    gateway.add_argument(
+        "--start",
+        choices=("page", "call"),
+        default="page",
+        help="how topup is to begin payments: by the pay page's address alone, or by a call first (default page)",
+    )
     carrier = kinds.add_parser("carrier", parents=[shared], help="a carrier of another country")
     carrier.add_argument("--currency", default="SGD", help="of the float (default SGD)")
     carrier.add_argument("--float-minor", type=int, default=100_000_000, help="the float at the first start")

@@ -81,6 +81,13 @@ class Outside:
     carrier: Running
     folder: Path
 
+    def starts_by_call(self) -> None:
+        """From topup's next start on, payments begin by a call to the gateway, as those with QR codes do."""
+        running = self.folder / "running.json"
+        said = json.loads(running.read_text())
+        said["gateway"]["start"] = "call"
+        running.write_text(json.dumps(said))
+
     async def hasten(self) -> None:
         """Send every event that waits now."""
         await self.gateway.control("notifications", {"hasten": True})

@@ -45,19 +45,24 @@ TRIGGERS: Final[dict[str, tuple[str | int, ...]]] = {
     "question.after_last": ("pays unheard and cancels",),
     "question.before_last": ("pays unheard and cancels",),
     "refund": ("pays twice, hung up on before the refund", "pays twice, refunded slowly", 81),
-    "request_keys": ("pays", "is declined once"),
+    "request_keys": ("pays",),
 }
 """Who passes the labels that begin so; the longest beginning counts."""
 
 
-OF_CREDIT: Final = ("sharing.", "adjustments.")
+OF_CREDIT: Final = ("sharing.", "adjustments.", "request_keys.before_commit", "request_keys.after_commit")
 """Nobody who tops up passes these: test_credit_kill.py kills there."""
 
 OF_LINES: Final = ("lines.",)
 """Passed by time alone, for lines that live by a carrier's rules: test_lines_kill.py kills there."""
 
 OF_USAGE: Final = ("usage.",)
-"""Passed by what networks send of usage, and by what lines are told of it."""
+"""Passed by what networks send of usage, and by what lines are told of it: test_usage_kill.py kills there."""
+
+OF_A_CALL: Final = ("payment.", "payments.started.")
+"""Passed only where a payment begins with a call to its gateway."""
+OF_A_PAGE: Final = ("payments.begin.",)
+"""To be passed where it begins on a page: then its answer stands in that very transaction."""
 
 
 def all_labels() -> list[str]:
@@ -68,6 +73,16 @@ def all_labels() -> list[str]:
 def usage_labels(*, of: str = "") -> list[str]:
     """Those that are passed when usage is charged, or of `records`, `events` or `sessions` only: test_usage_kill.py."""
     return [label for label in _declared() if label.startswith(f"usage.{of}")]
+
+
+def labels_by_start() -> tuple[list[str], list[str]]:
+    """All of them in two halves: to be passed where payments begin on a page, and where they begin with a call."""
+    labels = all_labels()
+    called = [label for label in labels if label.startswith(OF_A_CALL)]
+    paged = [label for label in labels if label.startswith(OF_A_PAGE)]
+    others = [label for label in labels if label not in {*called, *paged}]
+    middle = (len(labels) + 1) // 2 - len(paged)
+    return [*paged, *others[:middle]], [*others[middle:], *called]
 
 
 def credit_labels() -> list[str]:

@@ -201,6 +201,7 @@ def _wanted(data_dir: Path, running: Mapping[str, Any]) -> dict[str, dict[str, d
         "merchant_id": gateway["merchant_id"],
         "private_key_file": data_dir / "simulators" / "merchant.key.pem",
         "gateway_public_key_file": gateway["public_key_file"],
+        "start": gateway["start"],
     }
     return {
         "payments": {"sandbox": sandbox},

@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from topup.kernel.errors import Problem
 from topup.platform.database import Connection
-from topup.platform.request_keys import Claim, KeyedRequest, Stored, forget, keep, look, store_answers, wish_of
+from topup.platform.key_rows import Claim, KeyedRequest, Stored, forget, keep, look, store_answers, wish_of
 from topup.platform.together import together
 
 Item = TypeVar("Item")

@@ -29,11 +29,13 @@ class Gateway:
         merchant_public_key: Path,
         time_factor: float,
         resend_factor: float,
+        start: str = "page",
     ) -> None:
         directory = private_directory(state_directory)
         merchant = read_merchant(merchant_id, merchant_public_key)
         self._seal = Seal(directory)
         self._merchant = merchant
+        self._start = start
         self.store = Store(directory / "gateway.sqlite", SCHEMA)
         book = Book(self.store)
         notices = Notices(
@@ -56,8 +58,9 @@ class Gateway:
         )
 
     def announce(self) -> Mapping[str, Any]:
-        """Where the public key is, and who the merchant is."""
+        """Where the public key is, who the merchant is, and how a payment is to begin: on a `page`, or by a `call`."""
         return {
+            "start": self._start,
             "public_key_file": str(self._seal.public_key_file.resolve()),
             "merchant_id": self._merchant.merchant_id,
         }

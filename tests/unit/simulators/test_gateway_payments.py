@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.support.misbehaving import AFTER_SENDING, NOT_UNDERSTOOD, misbehaving, refused_address
 from tests.support.simulators import a_payment, until
 from topup.kernel.money import Money
-from topup.kernel.outcome import Done, Reason, Refused, Throttled, Unknown
+from topup.kernel.outcome import Done, NotSent, Reason, Refused, Throttled, Unknown
 from topup.payments.ports import EventRejected, PaymentStanding
+from topup.plugins.payments.sandbox import Sandbox
 from topup_simulators.gateway.magic import Magic, magic_of
 
 
@@ -257,3 +260,45 @@ async def test_an_event_names_the_merchant_and_is_one_json_object(sandbox, liste
     event = json.loads(body)
     assert (event["merchant"], event["type"], event["payment_id"]) == ("demo", "payment.paid", request.payment_id)
     assert headers["content-type"] == "application/json"
+
+
+@pytest.fixture
+def heard_first(gateway, http_client):
+    """The plugin as it is where the gateway must hear of a payment first."""
+    return Sandbox(gateway.settings.model_copy(update={"start": "call"}), http_client)
+
+
+async def test_a_payment_that_begins_on_a_page_needs_no_call(sandbox, gateway):
+    request = a_payment()
+    assert sandbox.pay_page(request) == await sandbox.start(request)
+    assert await gateway.counts(request.payment_id) == {}
+
+
+async def test_a_payment_that_begins_with_a_call_is_known_before_its_page_is_opened(heard_first):
+    request = a_payment()
+    assert heard_first.pay_page(request) is None
+    action = await heard_first.start(request)
+    assert await standings(heard_first, request.payment_id) == [PaymentStanding.WAITING]
+    assert (await heard_first.start(request)).type == action.type, "the same start again is the same payment"
+    other = replace(request, amount=Money(request.amount.amount_minor + 1, "CNY"))
+    assert await heard_first.start(other) == Refused(Reason.USER, "OTHER_CONTENT")
+
+
+async def test_a_payment_that_is_over_does_not_begin_again(heard_first):
+    request = a_payment()
+    await heard_first.close(request.payment_id)
+    assert await heard_first.start(request) == Refused(Reason.USER, "ALREADY_FINAL")
+
+
+@pytest.mark.parametrize("way", [*AFTER_SENDING, *NOT_UNDERSTOOD])
+async def test_a_start_without_an_answer_is_unknown(gateway, http_client, way):
+    async with misbehaving({**AFTER_SENDING, **NOT_UNDERSTOOD}[way]) as (url, served):
+        settings = gateway.settings.model_copy(update={"start": "call", "base_url": url, "timeout_s": 0.3})
+        assert isinstance(await Sandbox(settings, http_client).start(a_payment()), Unknown)
+    assert len(served) == 1
+
+
+async def test_a_start_that_nobody_took_in_is_not_sent(gateway, http_client):
+    with refused_address() as url:
+        settings = gateway.settings.model_copy(update={"start": "call", "base_url": url})
+        assert isinstance(await Sandbox(settings, http_client).start(a_payment()), NotSent)

@@ -99,7 +99,7 @@ class ReviewPages:
         the back button all come to the same one. The second value says whether it was there already.
         """
         wish = KeyedRequest(PRINCIPAL, "web:order", quote.id, b"", new_id("order", lane_of(quote.id)))
-        key = Key[OrderView](wish, lambda order: (303, order.id.encode()))
+        key: Key[OrderView] = Key(wish, lambda order: (303, order.id.encode()))
         made = await patiently(
             lambda: self._desk.order_once(
                 key,
@@ -128,7 +128,7 @@ async def pay(request: WebRequest, desk: Desk, keys: RequestKeys, *, order_id: O
     """
     content = f"{order_id} {method}".encode()
     wish = KeyedRequest(PRINCIPAL, "web:pay", f"{key}:{method}", content, new_id("payment", lane_of(order_id)))
-    once = Key[PaymentView](wish, lambda payment: (303, payment.id.encode()))
+    once: Key[PaymentView] = Key(wish, lambda payment: (303, payment.id.encode()))
     try:
         begun = await patiently(
             lambda: desk.pay_once(
