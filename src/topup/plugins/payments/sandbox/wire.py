@@ -5,7 +5,6 @@ answer is bound to its question by the question's nonce, and an event to the key
 """
 
 import base64
-import binascii
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +14,10 @@ from typing import Annotated, Final, Literal
 from urllib.parse import quote
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
 from pydantic import BaseModel, ConfigDict, Field
 
 from topup.payments.ports import EventRejected, PaymentRequest
+from topup.platform.ed25519 import Signer, Verifier
 from topup.platform.http import Response
 from topup.plugins.payments.sandbox.keys import key_id, private_key, public_key
 
@@ -117,10 +116,10 @@ class Wire:
 
     def __init__(self, settings: SandboxSettings) -> None:
         self._merchant = settings.merchant_id
-        self._ours = private_key(settings.private_key_file)
-        self._our_kid = key_id(self._ours.public_key())
-        self._theirs = public_key(settings.gateway_public_key_file)
-        self._their_kid = key_id(self._theirs)
+        ours = private_key(settings.private_key_file)
+        theirs = public_key(settings.gateway_public_key_file)
+        self._our_kid, self._their_kid = key_id(ours.public_key()), key_id(theirs)
+        self._signer, self._verifier = Signer(ours), Verifier(theirs)
 
     def form(self, *, request: PaymentRequest, timestamp: int) -> str:
         """The query string of the pay page; `timestamp` in seconds since 1970."""
@@ -185,14 +184,14 @@ class Wire:
         return event
 
     def _sign(self, head: bytes, body: bytes) -> str:
-        return base64.b64encode(self._ours.sign(head + body)).decode()
+        return base64.b64encode(self._signer.sign(head + body)).decode()
 
     def _holds(self, signature: str, head: bytes, body: bytes) -> bool:
         try:
-            self._theirs.verify(base64.b64decode(signature, validate=True), head + body)
-        except (InvalidSignature, binascii.Error, ValueError):
+            raw = base64.b64decode(signature, validate=True)
+        except ValueError:
             return False
-        return True
+        return self._verifier.holds(raw, head + body)
 
 
 def control_code(body: bytes) -> str:
