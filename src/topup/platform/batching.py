@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from operator import attrgetter
 from typing import Final, Generic, TypeVar
 
 import psycopg
@@ -34,6 +35,7 @@ WIDE_FROM: Final = 64
 """Waiting items up to which one connection is quicker than two."""
 
 _COLLISIONS: Final = 3
+_NUMBER: Final = attrgetter("number")
 _log = structlog.get_logger(__name__)
 
 
@@ -145,10 +147,14 @@ class Batcher(Generic[Item, Result]):
 
     def _gather(self) -> list[_Entry[Item, Result]]:
         """The oldest entries of all queues, in the order of their arrival."""
-        gathered: list[_Entry[Item, Result]] = []
-        while len(gathered) < self._cap and (filled := [queue for queue in self._queues if queue]):
-            gathered.append(min(filled, key=lambda queue: queue[0].number).popleft())
-        return gathered
+        if len(self._queues) == 1:
+            return self._take(self._queues[0])
+        waiting = sorted((entry for queue in self._queues for entry in queue), key=_NUMBER)
+        for queue in self._queues:
+            queue.clear()
+        for entry in waiting[self._cap :]:
+            self._queues[self._key(entry.item) % len(self._queues)].append(entry)
+        return waiting[: self._cap]
 
     def _launch(self, index: int, take: Callable[[], list[_Entry[Item, Result]]]) -> None:
         self._flights[index] = asyncio.create_task(self._fly(index, take), name=f"{self.name}-{index}")
