@@ -11,17 +11,21 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT (extract(epoch FROM instant) * 1000000)::bigint
 $$;
 
--- A transfer's line in its link of the chain (ledger/chain.py says how).
+-- A transfer's line in its link of the chain (ledger/chain.py says how). `created` and `until` in microseconds.
 CREATE OR REPLACE FUNCTION ledger.canonical(
-    lane smallint, sequence bigint, leg smallint, amount bigint, created timestamptz, until timestamptz, fingerprint bytea,
+    lane smallint, sequence bigint, leg smallint, amount bigint, created bigint, until bigint, fingerprint bytea,
     asset text, debit text, credit text, line_id text, key text, purpose text, reference text
 ) RETURNS text
 LANGUAGE sql STABLE AS $$
-    SELECT concat_ws('|',
-        lane, sequence, leg, amount, ledger.micros(created), coalesce(ledger.micros(until)::text, '-'),
-        encode(fingerprint, 'hex'), length(asset), length(debit), length(credit), coalesce(length(line_id), -1),
-        length(key), length(purpose), length(reference),
-        asset, debit, credit, coalesce(line_id, ''), key, purpose, reference)
+    SELECT concat_ws(' ',
+        lane, sequence, leg, amount, created, coalesce(until::text, '-'), encode(fingerprint, 'hex'), asset, debit, credit,
+        coalesce(line_id, '-'), key, purpose, reference)
+$$;
+
+-- A transfer's reference as it is stored: null where the key begins with it, up to a colon, as most do.
+CREATE OR REPLACE FUNCTION ledger.stored_reference(key text, reference text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT nullif(reference, split_part(key, ':', 1))
 $$;
 
 CREATE OR REPLACE FUNCTION ledger.later(instant timestamptz, months integer, days integer, zone text) RETURNS timestamptz

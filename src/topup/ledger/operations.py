@@ -9,7 +9,7 @@ from typing import Any, Final
 from topup.kernel.errors import Conflict
 from topup.kernel.ids import HoldId
 from topup.ledger.documents import columns_of
-from topup.ledger.items import InvalidItem, Item
+from topup.ledger.items import Credit, InvalidItem, Item
 from topup.platform.batching import Batcher, StatementBatcher
 from topup.platform.database import Connection, Database
 
@@ -144,9 +144,13 @@ async def _post_now(
 
 
 def _answers(items: Sequence[Item], rows: list[tuple[Any, ...]]) -> list[Posted | PostingRefused]:
-    """One answer per item from its rows, one per leg; rows of one item are together."""
+    """One answer per item: of the row `plain`, or from its rows, one per leg; rows of one item are together."""
     answers: list[Posted | PostingRefused | None] = [None] * len(items)
-    for n, code, replayed, leg, sequence, debit, credit, amount, usable_until, hold_id in rows:
+    for n, code, replayed, leg, sequence, debit, credit, amount, usable_until, hold_id, *plain in rows:
+        if code == "plain":
+            for place, *facts in zip(*plain, strict=True):
+                answers[place - 1] = _plain(items[place - 1], *facts)
+            continue
         item = items[n]
         if code != "posted":
             answers[n] = PostingRefused(code)
@@ -159,3 +163,10 @@ def _answers(items: Sequence[Item], rows: list[tuple[Any, ...]]) -> list[Posted 
     if len(found) != len(items):
         raise RuntimeError(f"the ledger answered {len(found)} of {len(items)} items")
     return found
+
+
+def _plain(item: Any, sequence: int, credit: str, usable_until: datetime | None) -> Posted:
+    """The answer to a Credit or Transfer that went the short way."""
+    debit = item.from_code if type(item) is Credit else item.debit_code
+    leg = Leg(debit, credit, item.amount, sequence, usable_until)
+    return Posted(item.lane, item.key, replayed=False, legs=(leg,))

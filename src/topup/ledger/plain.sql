@@ -9,11 +9,12 @@ SET ROLE topup_ledger;
 CREATE OR REPLACE FUNCTION ledger.post_plain(
     templates ledger.template[], lanes smallint[], sequences bigint[], hashes bytea[], template integer[],
     lane smallint[], keys text, fingerprints bytea, line_ids text, amounts bigint[], reference_texts text, at timestamptz
-) RETURNS ledger.answer[]
+) RETURNS ledger.answer
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-    answers ledger.answer[];
+    created bigint := ledger.micros(at);
+    answer ledger.answer;
 BEGIN
     WITH item AS MATERIALIZED (
         SELECT i.n, i.lane, i.key, substr(fingerprints, (i.n * 16 - 15)::integer, 16) AS fingerprint, i.line_id, i.amount,
@@ -52,8 +53,8 @@ BEGIN
             AND i.amount <= 549755813888
     ), linked AS MATERIALIZED (
         SELECT p.place, max(p.sequence) AS last, sha256(hashes[p.place] || convert_to(string_agg(
-            ledger.canonical(p.lane, p.sequence, 0::smallint, p.amount, at, p.usable_until, p.fingerprint, p.asset, p.debit,
-                p.credit, p.line_id, p.key, p.purpose, p.reference),
+            ledger.canonical(p.lane, p.sequence, 0::smallint, p.amount, created, ledger.micros(p.usable_until), p.fingerprint,
+                p.asset, p.debit, p.credit, p.line_id, p.key, p.purpose, p.reference),
             E'\n' ORDER BY p.sequence), 'UTF8')) AS hash
         FROM plain AS p
         GROUP BY p.place
@@ -61,7 +62,7 @@ BEGIN
         INSERT INTO ledger.transfers (lane, sequence, key, leg, fingerprint, debit, credit, asset, amount, line_id,
             purpose, reference, usable_until, created_at, hash)
         SELECT p.lane, p.sequence, p.key, 0, p.fingerprint, p.debit, p.credit, p.asset, p.amount, p.line_id,
-            p.purpose, p.reference, p.usable_until, at, l.hash
+            p.purpose, ledger.stored_reference(p.key, p.reference), p.usable_until, at, l.hash
         FROM plain AS p
         LEFT JOIN linked AS l ON l.place = p.place AND l.last = p.sequence
     ), filled AS (
@@ -87,10 +88,11 @@ BEGIN
         FROM linked AS l
         WHERE h.lane = lanes[l.place]
     )
-    SELECT array_agg(ROW(p.n - 1, 'posted', FALSE, 0, p.sequence, p.debit, p.credit, p.amount, p.usable_until, NULL)
-        ::ledger.answer) INTO answers
+    SELECT NULL, 'plain', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        array_agg(p.n::integer), array_agg(p.sequence), array_agg(p.credit), array_agg(p.usable_until)
+    INTO answer
     FROM plain AS p;
-    RETURN answers;
+    RETURN answer;
 END
 $$;
 

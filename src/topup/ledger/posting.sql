@@ -86,7 +86,8 @@ $$;
 -- row of nulls if it has none), or that the key is another item's.
 CREATE OR REPLACE FUNCTION ledger.replays(work ledger.work[]) RETURNS SETOF ledger.answer
 LANGUAGE sql STABLE AS $$
-    SELECT w.n - 1, 'posted', TRUE, t.leg, t.sequence, t.debit, t.credit, t.amount, t.usable_until, NULL::text
+    SELECT w.n - 1, 'posted', TRUE, t.leg, t.sequence, t.debit, t.credit, t.amount, t.usable_until, NULL::text,
+        NULL::integer[], NULL::bigint[], NULL::text[], NULL::timestamptz[]
     FROM unnest(work) AS w
     JOIN LATERAL (
         SELECT * FROM ledger.transfers AS t WHERE t.lane = w.lane AND t.key = w.key ORDER BY t.leg
@@ -94,7 +95,7 @@ LANGUAGE sql STABLE AS $$
     WHERE w.known = w.fingerprint
     UNION ALL
     SELECT w.n - 1, 'posted', TRUE, p.part::smallint, NULL, p.bucket_id, NULL, p.amount, NULL,
-        CASE WHEN k.kind = 'hold' THEN k.subject END
+        CASE WHEN k.kind = 'hold' THEN k.subject END, NULL, NULL, NULL, NULL
     FROM unnest(work) AS w
     JOIN ledger.bound_keys AS k ON k.lane = w.lane AND k.key = w.key
     LEFT JOIN LATERAL (
@@ -107,7 +108,7 @@ LANGUAGE sql STABLE AS $$
         SELECT FROM ledger.transfers AS t WHERE t.lane = w.lane AND t.key = w.key
     )
     UNION ALL
-    SELECT w.n - 1, 'key_reused', FALSE, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    SELECT w.n - 1, 'key_reused', FALSE, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
     FROM unnest(work) AS w
     WHERE w.known <> w.fingerprint
 $$;
@@ -135,6 +136,8 @@ CREATE OR REPLACE FUNCTION ledger.append(
     effects ledger.effect[], lanes smallint[], sequences bigint[], hashes bytea[], at timestamptz
 ) RETURNS SETOF ledger.answer
 LANGUAGE plpgsql AS $$
+DECLARE
+    created bigint := ledger.micros(at);
 BEGIN
     RETURN QUERY
     WITH moving AS (
@@ -150,8 +153,8 @@ BEGIN
         FROM moving AS m
     ), linked AS (
         SELECT n.place, max(n.sequence) AS last, sha256(hashes[n.place] || convert_to(string_agg(
-            ledger.canonical(n.lane, n.sequence, n.leg, n.amount, at, n.usable_until, n.fingerprint, n.asset, n.debit,
-                n.credit, n.line_id, n.key, n.purpose, n.reference),
+            ledger.canonical(n.lane, n.sequence, n.leg, n.amount, created, ledger.micros(n.usable_until), n.fingerprint,
+                n.asset, n.debit, n.credit, n.line_id, n.key, n.purpose, n.reference),
             E'\n' ORDER BY n.sequence), 'UTF8')) AS hash
         FROM numbered AS n
         GROUP BY n.place
@@ -159,7 +162,7 @@ BEGIN
         INSERT INTO ledger.transfers (lane, sequence, key, leg, fingerprint, debit, credit, asset, amount, line_id,
             purpose, reference, usable_until, created_at, hash)
         SELECT n.lane, n.sequence, n.key, n.leg, n.fingerprint, n.debit, n.credit, n.asset, n.amount, n.line_id,
-            n.purpose, n.reference, n.usable_until, at, l.hash
+            n.purpose, ledger.stored_reference(n.key, n.reference), n.usable_until, at, l.hash
         FROM numbered AS n
         LEFT JOIN linked AS l ON l.place = n.place AND l.last = n.sequence
         ORDER BY n.lane, n.sequence
@@ -177,11 +180,12 @@ BEGIN
         FROM linked AS l
         WHERE h.lane = lanes[l.place]
     )
-    SELECT n.n - 1, 'posted'::text, FALSE, n.leg, n.sequence, n.debit, n.credit, n.amount, n.usable_until, NULL::text
+    SELECT n.n - 1, 'posted'::text, FALSE, n.leg, n.sequence, n.debit, n.credit, n.amount, n.usable_until, NULL::text,
+        NULL::integer[], NULL::bigint[], NULL::text[], NULL::timestamptz[]
     FROM numbered AS n
     UNION ALL
     SELECT e.n - 1, e.code, FALSE, CASE WHEN e.hold_id IS NOT NULL THEN e.leg END, NULL, e.debit, NULL, e.amount, NULL,
-        e.hold_id
+        e.hold_id, NULL, NULL, NULL, NULL
     FROM unnest(effects) AS e
     WHERE e.code <> 'posted' OR e.hold_id IS NOT NULL OR (e.debit IS NULL AND e.phase = 1);
 END
@@ -202,7 +206,7 @@ DECLARE
     lanes smallint[];
     sequences bigint[];
     hashes bytea[];
-    answers ledger.answer[];
+    plain ledger.answer;
     work ledger.work[];
     rounds integer;
     bound integer;
@@ -229,11 +233,11 @@ BEGIN
         WHERE t.kind <> 'transfer'
             AND (t.kind <> 'credit' OR (t.bucket).policy <> 'separate' OR (t.bucket).cap IS NOT NULL)
     ) THEN
-        answers := ledger.post_plain(common, lanes, sequences, hashes, template, lane, keys, fingerprints, line_ids, amounts,
+        plain := ledger.post_plain(common, lanes, sequences, hashes, template, lane, keys, fingerprints, line_ids, amounts,
             reference_texts, at);
-        IF answers IS NOT NULL THEN
-            RETURN QUERY SELECT * FROM unnest(answers);
-            IF cardinality(answers) = cardinality(lane) THEN
+        IF plain.places IS NOT NULL THEN
+            RETURN NEXT plain;
+            IF cardinality(plain.places) = cardinality(lane) THEN
                 RETURN;
             END IF;
             SELECT array_agg(h.head_sequence ORDER BY h.lane), array_agg(h.head_hash ORDER BY h.lane)
@@ -243,7 +247,7 @@ BEGIN
         END IF;
     END IF;
     work := ledger.looked_up(common, lanes, template, lane, keys, fingerprints, line_ids, amounts, reference_texts,
-        subjects, expiries, new_ids, ARRAY(SELECT a.n + 1 FROM unnest(answers) AS a));
+        subjects, expiries, new_ids, coalesce(plain.places, '{}'));
     SELECT max(w.round), count(w.known) INTO rounds, bound FROM unnest(work) AS w;
     IF bound > 0 THEN
         RETURN QUERY SELECT * FROM ledger.replays(work);

@@ -8,6 +8,7 @@ from typing import Any, Final
 from psycopg.rows import class_row
 
 from topup.kernel.ids import AccountId, HoldId, LineId, lane_of
+from topup.ledger.chain import REFERENCE
 from topup.ledger.items import AtEnd, Policy
 from topup.platform.database import Connection
 
@@ -97,9 +98,10 @@ BUCKET_COLUMNS: Final = """
 """
 """Of a row `b` of ledger.buckets, as Bucket names them."""
 
-_TRANSFER: Final = """
-SELECT lane, sequence, key, leg, debit, credit, asset, amount, line_id, purpose, reference, usable_until, created_at
-FROM ledger.transfers
+_TRANSFER: Final = f"""
+SELECT lane, sequence, key, leg, debit, credit, asset, amount, line_id, purpose, {REFERENCE} AS reference, usable_until,
+    created_at
+FROM ledger.transfers AS t
 """
 
 

@@ -300,10 +300,10 @@ async def test_an_unknown_lane_undoes_the_whole_call(database):
 
 async def test_one_lane_s_function_is_the_same_and_takes_no_other_lane(database):
     columns = columns_of([transfer(debit_code="a", credit_code="b", amount=5)])
-    statement = f"SELECT code FROM ledger.post(%s::smallint, {PLACES})"
+    statement = f"SELECT code, places, sequences, credits FROM ledger.post(%s::smallint, {PLACES})"
     async with database.transaction() as transaction:
         cursor = await transaction.connection.execute(statement, (3, *columns, NOW))
-        assert await cursor.fetchall() == [("posted",)]
+        assert await cursor.fetchall() == [("plain", [1], [1], ["b"])]
     assert await house(database) == {("a", "CNY"): -5, ("b", "CNY"): 5}
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
         async with database.transaction() as transaction:

@@ -64,7 +64,8 @@ CREATE INDEX buckets_due ON ledger.buckets (forfeit_at) WHERE closed_at IS NULL 
 
 -- One amount of one asset from one account to one other. Never edited; a correction is a new transfer. `debit` and
 -- `credit` are a house account's code or a bucket's id. A key with several legs (a debit from three buckets) has a row
--- each. `usable_until` is the end of the credited bucket as this transfer left it. What one call appends to a lane is one
+-- each. A `reference` that is null is what the key begins with, up to a colon. `usable_until` is the end of the credited
+-- bucket as this transfer left it. What one call appends to a lane is one
 -- link of its chain: the last of these rows carries the link's `hash`, over all of them and the hash before;
 -- ledger/chain.py says how. The accounts are no foreign keys: that check costs more than the row, and the posting
 -- function has the accounts in hand under the lane's lock; the audit looks for orphans.
@@ -80,7 +81,7 @@ CREATE TABLE ledger.transfers (
     amount bigint NOT NULL,
     line_id text COLLATE "C",
     purpose text COLLATE "C" NOT NULL,
-    reference text COLLATE "C" NOT NULL,
+    reference text COLLATE "C",
     usable_until timestamptz,
     created_at timestamptz NOT NULL,
     hash bytea,
@@ -164,10 +165,12 @@ CREATE TYPE ledger.effect AS (
     kind text, place smallint, lane smallint, key text, fingerprint bytea, purpose text, reference text
 );
 
--- One leg of the answer to the item `n`.
+-- One leg of the answer to the item `n`. Or, with the code `plain`, all that is not known beforehand of the items that
+-- went the short way: their places (from 1), sequences, the accounts credited, and the ends of buckets.
 CREATE TYPE ledger.answer AS (
     n integer, code text, replayed boolean, leg smallint, sequence bigint, debit text, credit text, amount bigint,
-    usable_until timestamptz, hold_id text
+    usable_until timestamptz, hold_id text,
+    places integer[], sequences bigint[], credits text[], ends timestamptz[]
 );
 
 GRANT USAGE ON SCHEMA ledger TO topup_app;
