@@ -1,10 +1,11 @@
 """Posting: the one way in which anything in the ledger changes."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
+
+import msgspec
 
 from topup.kernel.errors import Conflict
 from topup.kernel.ids import HoldId
@@ -52,8 +53,8 @@ class PostingRefused(Conflict):
     """The item changed nothing and its key is free; `code` is a Refusal."""
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+# Structs and not dataclasses: they are made for each item, in a fifth of the time.
+class Leg(msgspec.Struct, frozen=True):
     """One amount between two accounts: a house account's code, or a bucket's id.
 
     A hold's leg has neither `sequence` nor `credit`: nothing has moved. `usable_until` is the end of the credited
@@ -67,8 +68,7 @@ class Leg:
     usable_until: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(msgspec.Struct, frozen=True):
     """An item that is in the ledger; `replayed` when it was there before. `hold_id` is that of a Hold."""
 
     lane: int

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 
 from tests.support.ledger import (
     NOW,
@@ -50,7 +51,7 @@ async def test_the_same_item_again_gives_the_stored_answer(database):
     for item, now, answer in await every_kind(database):
         assert isinstance(answer, Posted), item
         again = await do_one(database, item, now=now + timedelta(days=3))
-        assert again == replace(answer, replayed=True), item
+        assert again == structs.replace(answer, replayed=True), item
 
 
 async def test_a_key_belongs_to_one_item_of_one_kind(database):
@@ -75,7 +76,7 @@ async def test_an_empty_expiry_binds_its_key_too(database):
     closing = expire(opened.legs[0].credit)
     answer = await do_one(database, closing, now=until)
     assert answer.legs == ()
-    assert await do_one(database, closing, now=until) == replace(answer, replayed=True)
+    assert await do_one(database, closing, now=until) == structs.replace(answer, replayed=True)
     refused = await do_one(database, transfer(key=closing.key))
     assert refused.code == "key_reused"
 
