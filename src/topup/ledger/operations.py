@@ -19,10 +19,10 @@ MAXIMUM_ITEMS: Final = 8192
 
 _POST: Final = """
 SELECT * FROM ledger.post_many(
-    %s::jsonb, %s::integer[], %s::smallint[], %s, %s, %s, %s::bigint[], %s, %s, %s::bigint[], %s, {at})
+    %s::jsonb, %s::integer[], %s::smallint[], %s, %s, %s, %s::bigint[], %s, %s, %s::bigint[], %s, {unordered}, {at})
 """
-_POST_AT: Final = _POST.format(at="%s")
-_POST_NOW: Final = _POST.format(at="now() + %s")
+_POST_AT: Final = _POST.format(unordered=False, at="%s")
+_POST_NOW: Final = _POST.format(unordered=True, at="now() + %s")
 
 
 class Refusal(StrEnum):
@@ -139,7 +139,7 @@ def post_batcher(database: Database, *, connections: int = 2) -> Batcher[Item, P
 async def _post_now(
     connection: Connection, items: Sequence[Item], clock_offset: timedelta
 ) -> list[Posted | PostingRefused]:
-    """Post at the database's time, each wave in a transaction of its own."""
+    """Post at the database's time, in no order but that of equal keys, each wave in a transaction of its own."""
     return await _post_all(connection, items, _POST_NOW, clock_offset)
 
 

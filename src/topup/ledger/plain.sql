@@ -1,13 +1,13 @@
 -- The short way of what is by far the most: credits that add to a bucket which is there, and transfers between our own
 -- accounts. Repeatable; after functions.sql, whose words it uses.
 --
--- They disturb nothing and nothing disturbs them, so one statement does them all. What it leaves alone (keys bound
--- before, buckets to be opened) has no answer here and goes the long way (posting.sql).
+-- They disturb nothing and nothing disturbs them, so one statement does them all. What it leaves alone (other templates
+-- than the `plains`, keys bound before, buckets to be opened) has no answer here and goes the long way (posting.sql).
 
 SET ROLE topup_ledger;
 
 CREATE OR REPLACE FUNCTION ledger.post_plain(
-    templates ledger.template[], lanes smallint[], sequences bigint[], hashes bytea[], template integer[],
+    templates ledger.template[], plains boolean[], lanes smallint[], sequences bigint[], hashes bytea[], template integer[],
     lane smallint[], keys text, fingerprints bytea, line_ids text, amounts bigint[], reference_texts text, at timestamptz
 ) RETURNS ledger.answer
 LANGUAGE plpgsql AS $$
@@ -23,6 +23,7 @@ BEGIN
             post_plain.template, post_plain.lane, string_to_array(keys, E'\n'), string_to_array(line_ids, E'\n', ''),
             amounts, string_to_array(reference_texts, E'\n')
         ) WITH ORDINALITY AS i (template, lane, key, line_id, amount, reference, n)
+        WHERE plains[i.template]
     ), plain AS MATERIALIZED (
         SELECT i.n, i.lane, i.key, i.fingerprint, i.line_id, i.amount, i.reference, i.place,
             (i.common).asset, (i.common).purpose, (i.common).from_code AS debit, coalesce(b.id, (i.common).to_code) AS credit,

@@ -10,6 +10,9 @@
 -- changes nothing and leaves its key free. No savepoint: a refusal is found before the first write of its item. An
 -- exception (an item of an unknown lane, an overflow, a key twice in one call) undoes the whole call.
 --
+-- `unordered`: the items came from as many callers, none of whom knows of another, so none comes before another. Then the
+-- plain ones go first, by the short way.
+--
 -- Plans are made once, perhaps while a table is empty and every index looks as good as another: a scan of a whole lane
 -- for each key. So each lookup asks for an order that only the right index gives, and sorting is made unattractive.
 
@@ -193,7 +196,7 @@ $$;
 
 CREATE OR REPLACE FUNCTION ledger.post_many(
     templates jsonb, template integer[], lane smallint[], keys text, fingerprints bytea, line_ids text, amounts bigint[],
-    reference_texts text, subjects text, expiries bigint[], new_ids text, at timestamptz
+    reference_texts text, subjects text, expiries bigint[], new_ids text, unordered boolean, at timestamptz
 ) RETURNS SETOF ledger.answer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET jit = off
@@ -202,6 +205,7 @@ SET enable_mergejoin = off
 AS $$
 DECLARE
     common ledger.template[];
+    plains boolean[];
     present text[];
     lanes smallint[];
     sequences bigint[];
@@ -228,13 +232,13 @@ BEGIN
     IF cardinality(sequences) IS DISTINCT FROM cardinality(lanes) THEN
         RAISE EXCEPTION 'no such lane here' USING ERRCODE = 'foreign_key_violation';
     END IF;
-    IF NOT EXISTS (
-        SELECT FROM unnest(common) AS t
-        WHERE t.kind <> 'transfer'
-            AND (t.kind <> 'credit' OR (t.bucket).policy <> 'separate' OR (t.bucket).cap IS NOT NULL)
-    ) THEN
-        plain := ledger.post_plain(common, lanes, sequences, hashes, template, lane, keys, fingerprints, line_ids, amounts,
-            reference_texts, at);
+    plains := ARRAY(
+        SELECT t.kind = 'transfer' OR t.kind = 'credit' AND (t.bucket).policy = 'separate' AND (t.bucket).cap IS NULL
+        FROM unnest(common) AS t
+    );
+    IF TRUE = ANY (plains) AND (unordered OR TRUE = ALL (plains)) THEN
+        plain := ledger.post_plain(common, plains, lanes, sequences, hashes, template, lane, keys, fingerprints, line_ids,
+            amounts, reference_texts, at);
         IF plain.places IS NOT NULL THEN
             RETURN NEXT plain;
             IF cardinality(plain.places) = cardinality(lane) THEN
@@ -290,7 +294,8 @@ $$;
 
 CREATE OR REPLACE FUNCTION ledger.post(
     only_lane smallint, templates jsonb, template integer[], lane smallint[], keys text, fingerprints bytea, line_ids text,
-    amounts bigint[], reference_texts text, subjects text, expiries bigint[], new_ids text, now timestamptz
+    amounts bigint[], reference_texts text, subjects text, expiries bigint[], new_ids text, unordered boolean,
+    now timestamptz
 ) RETURNS SETOF ledger.answer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET jit = off
@@ -302,16 +307,16 @@ BEGIN
         RAISE EXCEPTION 'another lane' USING ERRCODE = 'foreign_key_violation';
     END IF;
     RETURN QUERY SELECT * FROM ledger.post_many(templates, template, lane, keys, fingerprints, line_ids, amounts,
-        reference_texts, subjects, expiries, new_ids, now);
+        reference_texts, subjects, expiries, new_ids, unordered, now);
 END
 $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     ledger.post_many(
-        jsonb, integer[], smallint[], text, bytea, text, bigint[], text, text, bigint[], text, timestamptz),
+        jsonb, integer[], smallint[], text, bytea, text, bigint[], text, text, bigint[], text, boolean, timestamptz),
     ledger.post(
-        smallint, jsonb, integer[], smallint[], text, bytea, text, bigint[], text, text, bigint[], text, timestamptz)
+        smallint, jsonb, integer[], smallint[], text, bytea, text, bigint[], text, text, bigint[], text, boolean, timestamptz)
     TO topup_app;
 
 RESET ROLE;

@@ -1,5 +1,6 @@
 """What each item does, and when it is refused."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -22,13 +23,14 @@ from tests.support.ledger import (
     transfer,
 )
 from topup.kernel.money import MAXIMUM_AMOUNT
-from topup.ledger import AtEnd, BucketSpec, Policy, Posted, PostingRefused
+from topup.ledger import AtEnd, BucketSpec, Policy, Posted, PostingRefused, post_batcher
+from topup.ledger.audit import audit
 from topup.ledger.documents import columns_of
 from topup.ledger.queries import buckets, house_balances
 
 DAY = timedelta(days=1)
 
-PLACES = "%s::jsonb, %s::integer[], %s::smallint[], %s, %s, %s, %s::bigint[], %s, %s, %s::bigint[], %s, %s"
+PLACES = "%s::jsonb, %s::integer[], %s::smallint[], %s, %s, %s, %s::bigint[], %s, %s, %s::bigint[], %s, FALSE, %s"
 
 
 async def bucket_of(database, line):
@@ -324,3 +326,33 @@ async def test_an_item_may_have_no_reference(database):
         hold(line, 5, reference=""),
     ):
         assert isinstance(await do_one(database, item), Posted)
+
+
+async def test_items_of_many_callers_take_effect_whatever_their_mixture(database):
+    """Plain credits among them go another way, which is nobody's business but the clock's."""
+    line, other = fresh_line(), fresh_line()
+    await do(database, credit(line, 100), credit(line, 50, bucket=replace(SPEC, kind="bonus")))
+    again = credit(line, 7)
+    await do(database, again)
+    items = [
+        debit(line, 60),
+        credit(line, 10),
+        hold(line, 30),
+        again,
+        credit(other, 5),
+        transfer(amount=3),
+        credit(line, 20, bucket=replace(SPEC, kind="bonus")),
+        debit(other, 1000),
+    ]
+    batcher = post_batcher(database)
+    answers = await asyncio.gather(*(batcher.submit(item) for item in items), return_exceptions=True)
+    await batcher.aclose()
+    assert [answer.key for answer in answers[:-1]] == [item.key for item in items[:-1]]
+    assert [answer.replayed for answer in answers[:-1]] == [item is again for item in items[:-1]]
+    assert isinstance(answers[-1], PostingRefused)
+    async with database.read() as transaction:
+        found = await buckets(transaction.connection, [line, other])
+        assert (await audit(transaction.connection)).sound
+    assert sum(bucket.balance for bucket in found[line]) == 100 + 50 + 7 - 60 + 10 + 20
+    assert sum(bucket.held for bucket in found[line]) == 30
+    assert sum(bucket.balance for bucket in found[other]) == 5

@@ -6,7 +6,7 @@ import pytest
 from tests.support.ledger import NOW, credit, do, fresh_line, hold, transfer
 from topup.ledger import Posted, post
 
-COLUMNS = "jsonb,integer[],smallint[],text,bytea,text,bigint[],text,text,bigint[],text,timestamp with time zone"
+COLUMNS = "jsonb,integer[],smallint[],text,bytea,text,bigint[],text,text,bigint[],text,boolean,timestamp with time zone"
 TABLES = ("lanes", "house_accounts", "buckets", "transfers", "bound_keys", "holds")
 
 
