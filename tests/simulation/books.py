@@ -13,6 +13,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from topup.fulfilment.states import AttemptState
+from topup.ledger.chain import REFERENCE
 from topup.orders.quotes import StoredQuote, decoded
 from topup.orders.states import ORDER, SETTLED, OrderState
 from topup.payments.states import RefundState
@@ -56,7 +57,7 @@ class Books:
             captures=rows("SELECT * FROM payments.captures"),
             refunds=rows("SELECT * FROM payments.refunds"),
             attempts=rows("SELECT * FROM fulfilment.attempts"),
-            transfers=rows("SELECT * FROM ledger.transfers"),
+            transfers=rows(f"SELECT t.*, {REFERENCE} AS reference FROM ledger.transfers AS t"),
             house=Counter(
                 {
                     (row["code"], row["asset"]): int(row["balance"])
