@@ -12,7 +12,7 @@ from typing import Final
 from topup.catalogue.documents import UsageSessions
 from topup.catalogue.rates import ASSET_OF, Rate, RateBook, Service
 from topup.charging.rating import Allowance, LineFacts, Rating, Spent, Usage, rate, serves
-from topup.charging.usage_records_rows import free_of, parts_of
+from topup.charging.usage_records_rows import free_of
 from topup.charging.usage_sessions_funds import Funds
 from topup.charging.usage_sessions_items import HOLD_FOR, Postings
 from topup.charging.usage_sessions_requests import ServiceReport
@@ -174,7 +174,7 @@ class Metering:
         if rating is not None:
             meter.counted += rating.counted
             meter.carry(rating.carried)
-            meter.note_parts(parts_of(rating))
+            meter.note_charges(rating.charges)
             if rating.free:
                 meter.note_free(free_of(rating))
 

@@ -1,7 +1,8 @@
 """What a client asks of a session, whatever it speaks: HTTP now, a network's own interfaces later."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from topup.catalogue.rates import Service
 from topup.kernel.ids import SessionId
@@ -12,8 +13,7 @@ MOST_UNITS = 2**50
 """Of one report or wish: more is no use but a broken request."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceReport:
+class ServiceReport(Struct, frozen=True):
     """What is said of one service of a session, which its client calls by the number `group`.
 
     `used` since the report before; `requested` to go on with (None: the usual slice; 0: nothing). A service that is new
@@ -28,8 +28,7 @@ class ServiceReport:
     called: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(Struct, frozen=True):
     """A session is to begin, for the line that has `msisdn` (E.164). Under the same `client_key` it begins once.
 
     `at` is when the use began (None: now); `fingerprint` is of all that was said.
@@ -44,8 +43,7 @@ class Opening:
     fingerprint: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Reporting:
+class Reporting(Struct, frozen=True):
     """What was used in a session, and with `closing` that it is over. `at`: when it was used (None: now)."""
 
     lane: int
@@ -57,8 +55,7 @@ class Reporting:
     closing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Expiry:
+class Expiry(Struct, frozen=True):
     """A session is to be looked at: if its deadline has passed, nobody will end it."""
 
     lane: int
@@ -68,8 +65,7 @@ class Expiry:
 Request = Opening | Reporting | Expiry
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """What a client is told: JSON (usage_sessions_answers), as it was stored. `replayed`: it was told so before."""
 
     body: bytes

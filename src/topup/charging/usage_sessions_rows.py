@@ -11,9 +11,8 @@ import msgspec
 from msgspec import Struct
 
 from topup.catalogue.rates import Service
-from topup.charging.rating import Carried
+from topup.charging.rating import Carried, Charge
 from topup.charging.usage_records_rows import FreePart
-from topup.charging.usage_records_rows import Part as RatedPart
 from topup.kernel.ids import LineId, SessionId
 from topup.kernel.transitions import Transitions
 from topup.platform.arrays import columns
@@ -132,37 +131,37 @@ class Meter(Struct, array_like=True):
         else:
             self.rest = (str(carried.remainder.numerator), str(carried.remainder.denominator), carried.day)
 
-    def note_parts(self, parts: Iterable[RatedPart]) -> None:
+    def note_charges(self, charges: Iterable[Charge]) -> None:
         """Add charges up."""
-        for part in parts:
-            known = self._part(part)
+        for charge in charges:
+            known = self._part(charge)
             if known is None:
                 self.parts.append(
                     Part(
-                        part.reason,
-                        part.asset,
-                        part.day,
-                        part.bucket_id,
-                        part.price_minor,
-                        part.per,
-                        part.amount,
-                        part.quantity,
+                        charge.reason,
+                        charge.asset,
+                        charge.day,
+                        charge.bucket_id,
+                        charge.price_minor,
+                        charge.per,
+                        charge.amount,
+                        charge.quantity,
                     )
                 )
             else:
-                known.amount += part.amount
-                known.quantity += part.quantity
+                known.amount += charge.amount
+                known.quantity += charge.quantity
 
-    def _part(self, part: RatedPart) -> Part | None:
+    def _part(self, charge: Charge) -> Part | None:
         """Where a charge is added up: by day, as long as the days are few."""
         many = len(self.parts) >= MOST_PARTS
         for known in self.parts:
             if (
-                known.reason == part.reason
-                and known.bucket == part.bucket_id
-                and (many or known.day == part.day)
-                and known.price == part.price_minor
-                and known.asset == part.asset
+                known.reason == charge.reason
+                and known.bucket == charge.bucket_id
+                and (many or known.day == charge.day)
+                and known.price == charge.price_minor
+                and known.asset == charge.asset
             ):
                 return known
         return None

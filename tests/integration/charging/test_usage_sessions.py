@@ -1,9 +1,9 @@
 """Sessions of usage: what is granted is held, what is reported is taken once, what is left over goes back."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support.usage import ANN, BOB
 from tests.support.usage_sessions import MB
