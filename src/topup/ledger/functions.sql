@@ -6,8 +6,9 @@
 
 SET ROLE topup_ledger;
 
+-- STABLE as `extract` is: a function that promises more than its expression is not taken into the plan, but called.
 CREATE OR REPLACE FUNCTION ledger.micros(instant timestamptz) RETURNS bigint
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
     SELECT (extract(epoch FROM instant) * 1000000)::bigint
 $$;
 
