@@ -192,13 +192,28 @@ BEGIN
     WITH parts AS (
         SELECT w.n, w.lane, w.place, w.key, w.fingerprint, w.line_id, w.amount AS wanted, w.new_id, w.reference, w.expires_at,
             (w.template).kind, (w.template).asset, (w.template).to_code, (w.template).purpose,
-            b.id AS bucket_id, b.usable, b.available, b.through, b.leg,
+            coalesce(f.id, b.id) AS bucket_id, f.id IS NOT NULL OR b.usable AS usable,
+            coalesce(f.available, b.available) AS available, coalesce(f.available, b.through) AS through,
+            coalesce(b.leg, 0) AS leg,
             CASE
-                WHEN coalesce(b.usable_total, 0) >= w.amount THEN 'posted'
+                WHEN f.id IS NOT NULL OR coalesce(b.usable_total, 0) >= w.amount THEN 'posted'
                 WHEN b.total >= w.amount THEN 'bucket_frozen'
                 ELSE 'insufficient_funds'
             END AS code
         FROM unnest(work) AS w
+        -- Mostly the first bucket has enough; only where it has not, they are added up.
+        LEFT JOIN LATERAL (
+            SELECT b.id, b.balance - b.held AS available
+            FROM ledger.buckets AS b
+            WHERE b.lane = w.lane AND b.line_id = w.line_id AND b.closed_at IS NULL
+                AND b.asset = (w.template).asset AND b.balance > b.held
+                AND ((w.template).kinds IS NULL OR b.kind = ANY ((w.template).kinds))
+                AND ((w.template).scopes IS NULL OR b.scope = ANY ((w.template).scopes))
+                AND (w.subject IS NULL OR b.id = w.subject)
+                AND (b.usable_until > at IS NOT FALSE OR ((w.template).kind = 'move' AND b.id = w.subject))
+            ORDER BY b.priority, b.usable_until NULLS LAST, b.opened_order
+            LIMIT 1
+        ) AS f ON f.available >= w.amount
         LEFT JOIN LATERAL (
             SELECT b.id, b.usable, b.balance - b.held AS available,
                 sum(b.balance - b.held) FILTER (WHERE b.usable) OVER in_order AS through,
@@ -215,7 +230,7 @@ BEGIN
                     AND ((w.template).scopes IS NULL OR b.scope = ANY ((w.template).scopes))
                     AND (w.subject IS NULL OR b.id = w.subject)
             ) AS b
-            WHERE b.usable OR (b.at_end = 'freeze' AND (b.forfeit_at IS NULL OR b.forfeit_at > at))
+            WHERE f.id IS NULL AND (b.usable OR (b.at_end = 'freeze' AND (b.forfeit_at IS NULL OR b.forfeit_at > at)))
             WINDOW in_order AS (
                 ORDER BY b.usable DESC, b.priority, b.usable_until NULLS LAST, b.opened_order ROWS UNBOUNDED PRECEDING
             )
@@ -252,7 +267,7 @@ BEGIN
         SELECT ROW(p.n, p.code, at_round, 2, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
             p.kind, p.place, p.lane, p.key, p.fingerprint, p.purpose, p.reference)::ledger.effect
         FROM parts AS p
-        WHERE p.code <> 'posted' AND coalesce(p.leg, 0) = 0
+        WHERE p.code <> 'posted' AND p.leg = 0
     )
     SELECT array_agg(l.leg) INTO effects FROM legs AS l;
     RETURN effects;
