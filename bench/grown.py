@@ -58,7 +58,7 @@ WITH made AS MATERIALIZED (
         lpad(n::text, 10, '0') || '0' || to_hex(lane::integer) AS stem, substr(md5(n::text), 1, 14) AS chance
     FROM made
 )
-SELECT count(*) FILTER (WHERE answer.code <> 'posted') FROM (
+SELECT count(*) FILTER (WHERE answer.code NOT IN ('posted', 'plain')) FROM (
     SELECT array_agg(1 ORDER BY n) AS templates, array_agg(lane ORDER BY n) AS lanes,
         string_agg('ord_' || stem || chance || ':grant:0', E'\\n' ORDER BY n) AS keys,
         string_agg(decode(md5(stem), 'hex'), ''::bytea ORDER BY n) AS fingerprints,
@@ -67,7 +67,7 @@ SELECT count(*) FILTER (WHERE answer.code <> 'posted') FROM (
         array_agg(NULL::bigint) AS expiries, string_agg('acc_' || stem || chance, E'\\n' ORDER BY n) AS ids
     FROM item
 ) AS c, LATERAL ledger.post_many(%(template)s, c.templates, c.lanes, c.keys, c.fingerprints, c.lines, c.amounts,
-    c.refs, c.none, c.expiries, c.ids, now()) AS answer
+    c.refs, c.none, c.expiries, c.ids, FALSE, now()) AS answer
 """
 
 
