@@ -36,4 +36,4 @@ def mailbox_router(mailbox: Mailbox) -> Router:
 def letter_of(message: OutgoingMessage) -> Letter:
     """The message in paragraphs."""
     paragraphs = tuple(tuple(part.splitlines()) for part in message.body.strip().split("\n\n"))
-    return Letter(message.address, message.subject, paragraphs, message.locale.replace("_", "-"))
+    return Letter(message.address.removeprefix("tel:"), message.subject, paragraphs, message.locale.replace("_", "-"))
