@@ -31,6 +31,7 @@ from topup.catalogue.operations import publish
 from topup.catalogue.queries import CatalogueCache, Snapshot
 from topup.charging.usage_sessions import place_of
 from topup.charging.usage_sessions_requests import Expiry, Opening, Reporting, ServiceReport, Told
+from topup.charging.usage_sessions_rows import seen
 from topup.charging.usage_sessions_work import take_in
 from topup.kernel.errors import Problem
 from topup.kernel.msisdn import Msisdn
@@ -221,6 +222,10 @@ class UsageMachine(RuleBasedStateMachine):
         for client in going:
             if client.deadline <= self.now:
                 client.is_open = False
+                # The fraction that was carried is rounded at the end, whoever ends it.
+                [meter] = self.runner.run(seen(self.connection, *place_of(client.id))).meters
+                client.said["cost"] = [{"asset": asset, "amount": paid} for asset, paid in meter.cost().items()]
+                client.said["unpaid_minor"] = meter.unpaid
                 figures["timed out"] += 1
 
     def _ask(self, requests):
