@@ -95,7 +95,7 @@ async def test_each_record_is_answered_for_itself(network):
         ("?", "usage_id_unreadable", "you"),
         ("a", None, None),
     ]
-    assert results[2]["advice"] == "4.00 PHP are needed in all. Top up first, or choose a smaller amount."
+    assert results[2]["advice"] == "₱4.00 are needed in all. Top up first, or choose a smaller amount."
     assert results[7]["replayed"]
     assert results[7]["usage"] == results[0]["usage"]
     assert await network.traffic.has() == {"PHP": 600}
