@@ -209,6 +209,9 @@ class Metering:
             found = self._rated(meter, quantity, allowances, funds.spent, final=True)
             return found, found.refused is None and _minor(found) <= money
 
+        if meter.unpaid and not money and not stock:
+            # The rest of a step that was not paid for is not to be had either.
+            return 0, 1, Rating()
         ahead = self.rules.held_slices
         while ahead > 1:
             rating, enough = priced(wanted * ahead)

@@ -5,10 +5,12 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from tests.support.usage import ANN, BOB
-from tests.support.usage_sessions import MB
+from tests.support.usage import ANN, BOB, CARRIER, LIVING, Traffic
+from tests.support.usage_sessions import MB, UNCAPPED, Network
+from topup.charging.usage_sessions import Sessions
 from topup.charging.usage_sessions_requests import ServiceReport
 from topup.kernel.errors import Conflict, Invalid, NotFound
+from topup.ledger.tasks import release_holds
 
 
 async def test_what_is_granted_is_held_and_what_is_used_is_taken(network):
@@ -206,4 +208,85 @@ async def test_two_sessions_share_what_a_line_has(network):
     assert await network.traffic.has() == {"PHP": 400}
     await asyncio.gather(first.end(MB), second.end(MB))
     assert await network.traffic.has() == {"PHP": 300}
+    await network.is_sound()
+
+
+async def test_two_processes_and_records_take_from_one_line_at_once(network):
+    """Money goes between one's reading and another's posting: it is judged anew, and nobody is parked for it."""
+    beside = Sessions(database=network.traffic.database, catalogue=network.traffic.circle.catalogue)
+    other = Network(network.traffic, beside, network.keys)
+    await network.traffic.grant(ANN, "DATA", 5 * MB)
+
+    refused = []
+
+    async def use(of: Network) -> int:
+        try:
+            session = await of.open()
+        except Conflict as problem:
+            refused.append(problem.code)
+            return 0
+        for _ in range(4):
+            if session.granted:
+                await session.use(session.granted, MB)
+        await session.end(session.granted)
+        return session.service["unpaid_minor"]
+
+    async def send() -> None:
+        for _ in range(6):
+            await network.traffic.rate(network.traffic.record(service="sms", quantity=1))
+
+    *unpaid, _, _ = await asyncio.gather(*(use(of) for of in (network, other) * 6), send(), send())
+    await beside.aclose()
+    assert sum(unpaid) == 0
+    assert set(refused) <= {"insufficient_funds"}
+    assert all(amount >= 0 for amount in (await network.traffic.has()).values())
+    await network.is_sound()
+
+
+async def test_a_hold_that_the_ledger_gave_back_is_not_missed(network):
+    """Nobody looked after sessions for more than a day, but the ledger did after its holds."""
+    session = await network.open(ANN, ServiceReport(0, 0, 2 * MB, "data"))
+    await network.time_passes(hours=25)
+    assert await release_holds(network.traffic.database) == 1
+    assert await network.free() == {"PHP": 1000}
+    said = await session.use(2 * MB, 2 * MB)
+    assert (said["granted"], said["cost"], said["unpaid_minor"]) == (2 * MB, [{"asset": "PHP", "amount": 100}], 0)
+    await network.is_sound(over=False)
+    await session.end()
+    assert await network.traffic.has() == {"PHP": 900}
+    await network.is_sound()
+
+
+async def test_a_day_costs_no_more_than_its_cap_however_many_sessions_share_it(database):
+    traffic = await Traffic.of(database, CARRIER)
+    await traffic.open(ANN, main=5_000)
+    sessions = Sessions(database=database, catalogue=traffic.circle.catalogue)
+    network = Network(traffic, sessions)
+    first, second = await asyncio.gather(network.open(), network.open())
+    for _ in range(4):
+        await asyncio.gather(first.use(3 * MB, MB), second.use(3 * MB, MB), traffic.rate(traffic.record(ANN, "sms", 1)))
+    await asyncio.gather(first.end(), second.end())
+    assert await traffic.has() == {"PHP": 5_000 - 1_000 - 400}
+    [[spent]] = await traffic.rows("SELECT minor FROM charging.usage_spent")
+    assert spent == 1_000
+    await sessions.aclose()
+    await network.is_sound()
+
+
+async def test_a_line_hears_of_use_and_of_the_end_of_its_money(database):
+    traffic = await Traffic.of(database, UNCAPPED + LIVING)
+    await traffic.open(ANN, main=130)
+    await traffic.sees_its_money()
+    sessions = Sessions(database=database, catalogue=traffic.circle.catalogue)
+    network = Network(traffic, sessions)
+    session = await network.open(ANN, ServiceReport(0, 0, 3 * MB, "data"))
+    said = await session.use(2_600_000, MB)
+    assert (said["granted"], said["final"], said["cost"]) == (0, True, [{"asset": "PHP", "amount": 130}])
+    assert [name for name, _ in await traffic.told()] == ["used_up"]
+    [[state, active]] = await traffic.rows("SELECT state, active_at IS NOT NULL FROM lines.lines")
+    assert (state, active) == ("empty", True)
+    with pytest.raises(Conflict, match="line_blocked"):
+        await network.open(ANN, ServiceReport(0, 0, 60, "voice"))
+    await session.end()
+    await sessions.aclose()
     await network.is_sound()
