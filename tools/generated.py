@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from topup.charging.adjustments import ADJUSTMENT
 from topup.charging.sharing_states import SHARE
+from topup.charging.usage_sessions_rows import SESSION
 from topup.fulfilment.ports import CarrierCapability
 from topup.fulfilment.states import ATTEMPT
 from topup.kernel.transitions import Transitions
@@ -31,6 +32,7 @@ _MACHINES: Final[Mapping[str, Transitions[Any]]] = {
     "An attempt to deliver through another carrier": ATTEMPT,
     "Credit shared between lines": SHARE,
     "An adjustment": ADJUSTMENT,
+    "A session of usage": SESSION,
 }
 
 
