@@ -37,9 +37,10 @@ class Sessions:
     async def open(self, opening: Opening) -> Told:
         """Open a session; under the same key and with the same content it is opened once, and told the same.
 
-        Raises NotFound line_unknown; Invalid key_reused, usage_in_future, usage_before_line, usage_service_missing,
-        usage_service_twice, usage_services_many; Conflict usage_sequence_wrong. Where nothing of what was asked for can
-        be granted: rate_missing, line_barred, line_closed, line_blocked, insufficient_funds, bucket_frozen, `final`.
+        Raises NotFound line_unknown; Invalid key_reused, usage_in_future, usage_too_old, usage_before_line,
+        usage_service_missing, usage_service_twice, usage_services_many; Conflict usage_sequence_wrong. Where nothing of
+        what was asked for can be granted: rate_missing, line_barred, line_closed, line_blocked, insufficient_funds,
+        bucket_frozen, all but the first with `final`.
         """
         return await self._batcher.submit(opening)
 

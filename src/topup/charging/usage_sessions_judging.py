@@ -30,6 +30,8 @@ from topup.lines.rules import ruling_of
 
 _AHEAD: Final = timedelta(minutes=5)
 """So much at most a network's clock is ahead of ours."""
+_OLDEST_DAYS: Final = 31
+"""So long ago at most a use began that is charged as it goes on: no call is longer."""
 
 
 @dataclass(slots=True)
@@ -62,7 +64,7 @@ def begin_report(
     """A report to be taken in, or what was told before.
 
     Raises NotFound usage_session_unknown; Conflict usage_session_closed, usage_sequence_wrong (with what is
-    `expected`); Invalid usage_sequence_reused, and those of `_meters`.
+    `expected`); Invalid usage_sequence_reused, usage_in_future, and those of `_add_reports`.
     """
     if found is None:
         raise NotFound("usage_session_unknown")
@@ -106,7 +108,8 @@ def begin_opening(
 ) -> Job | Told:
     """A session to be opened, or what was told when it was.
 
-    Raises NotFound line_unknown; Invalid key_reused, usage_in_future, usage_before_line, usage_service_missing;
+    Raises NotFound line_unknown; Invalid key_reused, usage_in_future, usage_too_old, usage_before_line and those of
+    `_add_reports`;
     Conflict usage_sequence_wrong (with what is `expected` of the `session` that was opened so).
     """
     if line is None:
@@ -114,6 +117,8 @@ def begin_opening(
     if earlier is not None:
         return _opened_before(request, earlier)
     at = request.at or now
+    if at < now - timedelta(days=_OLDEST_DAYS):
+        raise Invalid("usage_too_old", days=_OLDEST_DAYS)
     code = untimely(line, at, now)
     if code:
         raise Invalid(code)

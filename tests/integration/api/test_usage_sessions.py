@@ -107,6 +107,7 @@ async def test_sixteen_clients_open_one_session_under_one_key(gateway):
         ({"number": "+639081239999"}, 404, "line_unknown", "you"),
         ({"services": [{"service": "mms"}]}, 422, "rate_missing", "us"),
         ({"at": "2100-01-01T00:00:00Z"}, 422, "usage_in_future", "you"),
+        ({"at": "0001-01-01T00:00:00+14:00"}, 422, "usage_too_old", "you"),
         ({"services": []}, 422, "body_invalid", "you"),
         ({"services": [{"service": "sms"}, {"service": "sms"}]}, 422, "usage_service_twice", "you"),
     ],

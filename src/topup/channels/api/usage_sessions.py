@@ -17,7 +17,7 @@ from topup.charging.usage_records_reading import e164_of
 from topup.charging.usage_sessions import Sessions, place_of
 from topup.charging.usage_sessions_answers import CLIENTS_OWN, SessionShown, SessionTold
 from topup.charging.usage_sessions_requests import Opening, Reporting, ServiceReport, Told
-from topup.kernel.errors import Conflict, Invalid, NotFound
+from topup.kernel.errors import Conflict, Invalid, NotFound, WhoMustAct
 from topup.people.permissions import Permission
 from topup.platform.database import Database
 from topup.platform.request_keys import LONGEST_KEY, check_key
@@ -114,7 +114,8 @@ class SessionRoutes(Handlers):
             Endpoint("POST", _ROOT, self.new_session, "openUsageSession", "Begin to use something", "Usage",
                      SessionTold, 201, shapes.NewSession, parameters=(_KEY,), permission=_CHARGE.value,
                      problems=("number_unreadable", "number_impossible", "number_invalid", "line_unknown",
-                               "key_missing", "key_unreadable", "key_reused", "usage_before_line", "rate_missing",
+                               "key_missing", "key_unreadable", "key_reused", "usage_before_line", "usage_too_old",
+                               Invalid("rate_missing", who=WhoMustAct.US),
                                Conflict("usage_sequence_wrong"), *_ABOUT_SERVICES, *refusals)),
             Endpoint("POST", f"{_ROOT}/{{session_id}}/update", self.update, "updateUsageSession",
                      "Report use and be granted more", "Usage", SessionTold, 200, shapes.SessionUpdate,
