@@ -42,8 +42,25 @@ def test_whole_days_promised_are_never_fewer(term, now, zone):
 
 @given(TERMS, INSTANTS, ZONES, st.timedeltas(timedelta(0), timedelta(days=60)))
 def test_what_begins_later_never_ends_sooner(term, now, zone, later):
-    # But within the hour that clocks show twice a later moment shows an earlier time.
-    assert end_of(term, ZoneInfo(zone), now) <= end_of(term, ZoneInfo(zone), now + later) + timedelta(hours=1)
+    known = ZoneInfo(zone)
+    first, second = end_of(term, known, now), end_of(term, known, now + later)
+    began = (now + later).astimezone(known)
+    if term.ends == "exact" and term.months and months_on(began.date(), term.months).day < began.day:
+        # The 30th and the 31st both come to the 30th of a shorter month, each at its own time of day.
+        assert first.astimezone(known).date() <= second.astimezone(known).date()
+    else:
+        # But within the hour that clocks show twice a later moment shows an earlier time.
+        assert first <= second + timedelta(hours=1)
+
+
+def test_a_month_from_the_31st_ends_on_a_shorter_months_last_day_at_the_same_time_of_day():
+    zone = ZoneInfo("Pacific/Pago_Pago")
+    month = Term(months=1, ends="exact")
+    ends = [
+        end_of(month, zone, datetime(2011, 10, day, hour, minute, tzinfo=zone)).astimezone(zone)
+        for day, hour, minute in ((30, 7, 40), (31, 0, 0), (31, 23, 59))
+    ]
+    assert [end.strftime("%d %H:%M") for end in ends] == ["30 07:40", "30 00:00", "30 23:59"]
 
 
 @given(INSTANTS, ZONES, st.integers(1, 500))
