@@ -38,7 +38,7 @@ TRANSFERS: Final = 10_000_000
 LOADERS: Final = 2
 """Connections that load side by side, each lanes of its own."""
 DISK_BYTES: Final = 16 * 2**30
-"""What a load may take of the disk, with its log; where there is less room nothing is begun."""
+"""What a load of TRANSFERS may take of the disk, with its log; where there is less room nothing is begun."""
 LONGEST_S: Final = 1_200.0
 
 _CALL: Final = 4_096
@@ -87,6 +87,8 @@ class LoadedLines(Sequence[LineId]):
     def __getitem__(self, index: int | slice) -> LineId | Sequence[LineId]:
         if isinstance(index, slice):
             return [self[n] for n in range(*index.indices(self.size))]
+        if not 0 <= index < self.size:
+            raise IndexError(index)
         return LineId(f"lin_{index // LANES:010}0{index % LANES:x}{_ZEROS}")
 
 
@@ -139,8 +141,9 @@ async def load(url: str, *, owned: int = LINES, transfers: int = TRANSFERS) -> f
     started = time.perf_counter()
     with psycopg.connect(url) as connection:
         [where] = connection.execute("SHOW data_directory").fetchone() or [""]
-    if shutil.disk_usage(where).free < DISK_BYTES:
-        raise NoRoom(f"a grown ledger wants {DISK_BYTES >> 30} GiB")
+    wanted = DISK_BYTES * transfers // TRANSFERS
+    if shutil.disk_usage(where).free < wanted:
+        raise NoRoom(f"a grown ledger wants {wanted >> 20} MiB")
     async with asyncio.timeout(LONGEST_S):
         loaded = [_load(url, loader, owned, transfers) for loader in range(LOADERS)]
         await asyncio.gather(*loaded)
