@@ -41,7 +41,7 @@ LINES: Final = 2_048
 UPDATES: Final = 50
 """Of one session, before it is released."""
 SLICE: Final = 1_000_000
-WARM_UP_S: Final = 1.5
+WARM_UP_S: Final = 0.7
 PLENTY: Final = 10**11
 
 _ROOT: Final = "/api/v1/usage/sessions"
