@@ -29,7 +29,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "shared_buffers": "'256MB'",
     "max_wal_size": "'2GB'",
     "min_wal_size": "'256MB'",
-    "wal_compression": "on",
+    "wal_compression": "off",
     "checkpoint_timeout": "'10min'",
     "synchronous_commit": "on",
     "fsync": "on",
