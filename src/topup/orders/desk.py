@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import Final, Self, Unpack, cast
 
 from topup.fulfilment.queries import Attempt
@@ -33,11 +32,7 @@ from topup.orders.reading import Parts, Reading
 from topup.orders.refunding import RefundHeard, Refunding
 from topup.orders.settlement import Settled, Settlement, Told
 from topup.orders.states import Cause
-from topup.orders.views import (
-    OrderView,
-    PaymentView,
-    QuoteView,
-)
+from topup.orders.views import OrderView, PaymentView, QuoteView
 from topup.payments.ports import Action, Demonstration, PaymentRequest, PayPage
 from topup.payments.states import PaymentState
 from topup.people.contacts import parse_contact
@@ -206,7 +201,12 @@ class Desk(Reading):
         """The same, once for a caller's key: its answer again if it has one. Raises also key_reused and
         request_running.
         """
-        begun = await self._begin.submit(self._attempt(wanted, key))
+        try:
+            begun = await self._begin.submit(self._attempt(wanted, key))
+        except Unavailable as error:
+            if error.code == "database_lost":
+                keys.unheard(request=key.request)
+            raise
         if not isinstance(begun, Going):
             return cast("PaymentView | Stored", begun)
 
@@ -221,15 +221,12 @@ class Desk(Reading):
         gateway = self._parts.gateways.get(method)
         if gateway is None:
             raise Invalid("method_unknown")
-        page = partial(self._page, gateway, locale) if isinstance(gateway, PayPage) else None
+        page = (lambda begun: gateway.pay_page(self._request(begun, locale))) if isinstance(gateway, PayPage) else None
 
         def make(payment_id: str) -> PaymentWanted:
             return PaymentWanted(PaymentId(payment_id), order_id, method, page)
 
         return Asked(make, wanted["payment_id"], cast("Key[PaymentView | Begun] | None", key))
-
-    def _page(self, gateway: PayPage, locale: str, begun: Begun) -> Action | None:
-        return gateway.pay_page(self._request(begun, locale))
 
     async def _start(self, begun: Begun, locale: str, answer: Answering[PaymentView] | None) -> PaymentView:
         gateway = self._parts.gateways[begun.payment.method]

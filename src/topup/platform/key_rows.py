@@ -128,13 +128,14 @@ def _fields(claim: Claim) -> tuple[object, ...]:
 async def look(
     connection: Connection, wishes: Sequence[Claim], now: datetime
 ) -> tuple[list[Claim | Stored | Problem], list[Claim]]:
-    """For each wish the wish itself where its key is free, the claim it takes over where work has died, or what stands
-    under the key. And the claims taken over: those are written already, while a free key is only `kept` by writing it.
+    """For each wish the claim to work under, where its key is free or the work of whoever had it has died; else what
+    stands under the key. And the claims of dead work as they stand. Nothing is written yet: `keep` does that.
     """
     first = {_row(wish): wish for wish in reversed(wishes)}
     held = await _held(connection, sorted(first))
-    revived = await _revive(connection, wishes, held, now) if held else {}
-    won = {row: wish for row, wish in first.items() if row not in held} | revived
+    dead = {row: found for row, found in held.items() if _is_dead(found, first[row], now)}
+    won = {row: wish for row, wish in first.items() if row not in held}
+    won |= {row: Claim(*row, found.resource, found.fingerprint, now) for row, found in dead.items()}
     answers: list[Claim | Stored | Problem] = []
     for wish in wishes:
         claim = won.get(_row(wish))
@@ -145,30 +146,36 @@ async def look(
             answers.append(
                 _judge(wish, held.get(_row(wish)) or _Held(twin.fingerprint, twin.resource, now, None, None))
             )
-    return answers, list(revived.values())
+    return answers, [Claim(*row, old.resource, old.fingerprint, old.claimed_at) for row, old in dead.items()]
 
 
 async def keep(connection: Connection, claims: Sequence[tuple[Claim, int | None, bytes | None]]) -> None:
-    """Write claims of free keys, each with its answer (HTTP status, body) or None for work that goes on. Raises
+    """Write claims that `look` gave, each with its answer (HTTP status, body) or None for work that goes on. Raises
     SerializationFailure where somebody else took one of the keys meanwhile: the transaction is to be made anew.
     """
     if claims:
         # Sorted, so that two processes never wait for each other's keys in a circle.
         ordered = sorted(claims, key=lambda kept: _row(kept[0]))
         rows = columns((*_fields(claim), status, body) for claim, status, body in ordered)
-        await connection.execute(_KEEP, rows)
+        await connection.execute(_KEEP, (*rows, LEASE_S))
 
 
 async def forget(connection: Connection, claims: Sequence[Claim]) -> None:
-    """Free the keys of claims that were taken over and whose work was refused."""
+    """Free the keys of claims of dead work, as they stood, which was refused when it was done again."""
     await give_up(connection, [LetGo(claim, forget=True) for claim in claims])
 
 
 _KEEP: Final = """
-INSERT INTO platform.request_keys (lane, principal, route, key, fingerprint, resource, claimed_at, status, body)
+INSERT INTO platform.request_keys AS held
+    (lane, principal, route, key, fingerprint, resource, claimed_at, status, body)
 SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::text[],
                      %b::timestamptz[], %b::smallint[], %b::bytea[])
-ON CONFLICT (lane, principal, route, key) DO UPDATE SET status = platform.key_taken()
+ON CONFLICT (lane, principal, route, key) DO UPDATE SET claimed_at = excluded.claimed_at, body = excluded.body,
+    status = CASE
+        WHEN held.status IS NULL AND held.resource = excluded.resource AND held.fingerprint = excluded.fingerprint
+            AND abs(extract(epoch FROM held.claimed_at - excluded.claimed_at)) >= %s THEN excluded.status
+        ELSE platform.key_taken()
+    END
 """
 
 _CLAIM: Final = """
@@ -243,23 +250,30 @@ async def _held(connection: Connection, rows: Sequence[Row]) -> dict[Row, _Held]
 async def _revive(
     connection: Connection, wishes: Sequence[Claim], held: dict[Row, _Held], now: datetime
 ) -> dict[Row, Claim]:
-    """Claim again what was left by work that died: same request, no answer, and a lease that is over."""
+    """Claim again what was left by work that died."""
     claims: dict[Row, Claim] = {}
-    for wish in wishes:
+    for wish in sorted(wishes, key=_row):
         row, found = _row(wish), held.get(_row(wish))
-        dead = found is not None and found.status is None and abs(now - found.claimed_at) >= _LEASE
-        if found is None or not dead or found.fingerprint != wish.fingerprint or row in claims:
+        if found is None or not _is_dead(found, wish, now) or row in claims:
             continue
         cursor = await connection.execute(
             """
             UPDATE platform.request_keys SET claimed_at = %s
             WHERE lane = %s AND principal = %s AND route = %s AND key = %s AND status IS NULL AND claimed_at = %s
+            RETURNING lane
             """,
             (now, *row, found.claimed_at),
         )
-        if cursor.rowcount:
+        # In a pipeline the number of rows is not known before they are fetched.
+        if await cursor.fetchone():
             claims[row] = Claim(*row, found.resource, wish.fingerprint, now)
     return claims
+
+
+def _is_dead(found: _Held, wish: Claim, now: datetime) -> bool:
+    """Whether it is the same request without an answer, and its lease is over."""
+    same = found.fingerprint == wish.fingerprint
+    return same and found.status is None and abs(now - found.claimed_at) >= _LEASE
 
 
 async def give_up(connection: Connection, items: Sequence[LetGo]) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from topup.kernel.errors import Problem
 from topup.platform.database import Connection
-from topup.platform.key_rows import Claim, KeyedRequest, Stored, forget, keep, look, store_answers, wish_of
+from topup.platform.key_rows import Claim, KeyedRequest, Stored, forget, keep, look, wish_of
 from topup.platform.together import together
 
 Item = TypeVar("Item")
@@ -68,7 +68,7 @@ class Once(Generic[Item, Result]):
         took a key meanwhile.
         """
         wishes = [wish_of(item.key.request, now, lanes=self._lanes) for item in asked if item.key]
-        found, revived = await look(connection, wishes, now) if wishes else ([], [])
+        found, dead = await look(connection, wishes, now) if wishes else ([], [])
         each = iter(found)
         keys = [next(each) if item.key else None for item in asked]
         free = [(item, key) for item, key in zip(asked, keys, strict=True) if key is None or isinstance(key, Claim)]
@@ -79,7 +79,7 @@ class Once(Generic[Item, Result]):
             book.enter(item, key, next(results)) if key is None or isinstance(key, Claim) else key
             for item, key in zip(asked, keys, strict=True)
         ]
-        await book.write(connection, revived)
+        await book.write(connection, dead)
         return answers
 
 
@@ -103,14 +103,14 @@ class _Book:
         self._written.append((claim, *item.key.render(result)))
         return result
 
-    async def write(self, connection: Connection, revived: Sequence[Claim]) -> None:
-        await keep(connection, [entry for entry in self._written if entry[0] not in revived])
-        if revived:
-            await together(
-                store_answers(
-                    connection,
-                    [(claim, status, body) for claim, status, body in self._written
-                     if claim in revived and status is not None and body is not None],
-                ),
-                forget(connection, [claim for claim in self._refused if claim in revived]),
-            )  # fmt: skip
+    async def write(self, connection: Connection, dead: Sequence[Claim]) -> None:
+        """Last of all: whoever works under a key has locked what the work is about, and locks the key after it."""
+        refused = {_place(claim) for claim in self._refused}
+        await together(
+            keep(connection, self._written),
+            forget(connection, [claim for claim in dead if _place(claim) in refused]),
+        )
+
+
+def _place(claim: Claim) -> tuple[int, str, str, str]:
+    return claim.lane, claim.principal, claim.route, claim.key

@@ -103,9 +103,15 @@ class RequestKeys:
             return cast("Claim | Stored", await self._batcher.submit(request))
         except Unavailable as error:
             if error.code == "database_lost":
-                row = (lane_for(request.key, self._lanes), request.principal, request.route, request.key)
-                self._owed.append((time.monotonic(), Unheard(row, request.resource)))
+                self.unheard(request=request)
             raise
+
+    def unheard(self, *, request: KeyedRequest) -> None:
+        """The key may have been claimed, by `claim` or with the beginning of the work (`platform.once`), in a commit
+        that nobody heard of, so nobody works: it is freed once the database is back.
+        """
+        row = (lane_for(request.key, self._lanes), request.principal, request.route, request.key)
+        self._owed.append((time.monotonic(), Unheard(row, request.resource)))
 
     async def release(self, claim: Claim) -> None:
         """Forget the key: the work was refused and created nothing, so the key does not bind."""

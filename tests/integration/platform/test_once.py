@@ -118,6 +118,18 @@ async def test_work_that_goes_on_holds_its_key_until_it_is_finished(works, datab
     assert again.result == going.result, "the same work under the same id"
 
 
+async def test_two_who_find_dead_work_at_once_do_not_both_go_on(works, database):
+    here, there = works
+    here.wants = there.wants = "go on"
+    for number in range(12):
+        key = f"dead-{number}"
+        dead = await here.ask(key)
+        database.clock_offset += timedelta(seconds=LEASE_S)
+        both = await asyncio.gather(here.ask(key), there.ask(key), return_exceptions=True)
+        assert sorted(type(said).__name__ for said in both) == ["Conflict", "Going"], both
+        assert {said.result for said in both if isinstance(said, Going)} == {dead.result}
+
+
 async def test_work_that_went_on_in_vain_can_be_begun_again_at_once(works, database):
     keys = RequestKeys(database=database, lanes=LANES)
     works[0].wants = "go on"

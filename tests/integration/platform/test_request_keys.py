@@ -80,6 +80,17 @@ async def test_dead_work_is_taken_over_under_the_same_resource(keys, database, o
         await keys.claim(request=asking())
 
 
+async def test_two_who_find_dead_work_at_once_do_not_both_take_it_over(keys, database):
+    others = RequestKeys(database=database, lanes=16)
+    for number in range(12):
+        await keys.claim(request=asking(f"dead-{number}"))
+        database.clock_offset += timedelta(seconds=LEASE_S)
+        asked = (each.claim(request=asking(f"dead-{number}")) for each in (keys, others))
+        both = await asyncio.gather(*asked, return_exceptions=True)
+        assert sorted(type(said).__name__ for said in both) == ["Claim", "Conflict"], both
+    await others.aclose()
+
+
 async def test_a_lease_lasts(keys, database):
     await keys.claim(request=asking())
     database.clock_offset += timedelta(seconds=LEASE_S - 5)

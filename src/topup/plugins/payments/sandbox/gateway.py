@@ -36,7 +36,8 @@ _OK: Final = 200
 _OURS_TO_MEND: Final = frozenset(
     {"BAD_SIGNATURE", "STALE_REQUEST", "UNKNOWN_MERCHANT", "BAD_REQUEST", "UNKNOWN_CHARGE", "REFUND_EXCEEDS_PAYMENT"}
 )
-_NOT_TO_BEGIN: Final = frozenset({"OTHER_CONTENT", "BAD_AMOUNT", "BAD_CURRENCY", "ALREADY_FINAL"})
+# ALREADY_FINAL is none of them: what is over may have been paid, so it is asked about.
+_NOT_TO_BEGIN: Final = frozenset({"OTHER_CONTENT", "BAD_AMOUNT", "BAD_CURRENCY"})
 _REFUND_REASONS: Final = {"ACCOUNT_CLOSED": Reason.USER, "REFUND_CHANNEL_DOWN": Reason.CONFIGURATION}
 _STANDINGS: Final = {
     "waiting": PaymentStanding.WAITING,
