@@ -29,6 +29,11 @@ class Funds:
             self.purses.insert(0, Purse(held.bucket, held.asset, held.kind, held.scope, 0, instant(held.ends)))
         self.rest[held.bucket] += held.left
 
+    def given_back(self, held: Held, amount: int) -> None:
+        """Forget what goes back to a bucket that has ended: it pays for what was held of it, and for nothing more."""
+        if not self._lasts(self.purse(held.bucket)):
+            self.rest[held.bucket] -= amount
+
     def allowances(self) -> tuple[Allowance, ...]:
         """What there is of what was granted, in the order of use."""
         return tuple(
@@ -37,6 +42,11 @@ class Funds:
             if purse.asset != self.line.currency
         )
 
+    def lasting_allowances(self) -> tuple[Allowance, ...]:
+        """Those of them whose time has not come, whenever it is that something was used: what can be promised."""
+        now = self.now
+        return tuple(a for a in self.allowances() if a.usable_until is None or a.usable_until > now)
+
     def money(self, tariff: Rate) -> list[Purse]:
         """The money that may pay for a rate, in the order of use."""
         currency = self.line.currency
@@ -44,8 +54,10 @@ class Funds:
 
     def lasting(self, tariff: Rate) -> list[Purse]:
         """That of it whose time has not come: what can be promised."""
-        now = self.now
-        return [p for p in self.money(tariff) if p.usable_until is None or p.usable_until > now]
+        return [purse for purse in self.money(tariff) if self._lasts(purse)]
+
+    def _lasts(self, purse: Purse) -> bool:
+        return purse.usable_until is None or purse.usable_until > self.now
 
     def purse(self, bucket_id: str) -> Purse:
         """The bucket of that id."""

@@ -165,7 +165,7 @@ class Metering:
 
     def needed(self, meter: Meter, funds: Funds) -> int:
         """What the smallest further use would cost, minor units."""
-        return _minor(self._rated(meter, 1, funds.allowances(), funds.spent, final=True))
+        return _minor(self._rated(meter, 1, funds.lasting_allowances(), funds.spent, final=True))
 
     def _note(self, meter: Meter, report: ServiceReport, rating: Rating | None) -> None:
         """Count what was used, and what of it was beyond the grant."""
@@ -202,7 +202,7 @@ class Metering:
         """
         money = sum(funds.rest[purse.bucket_id] for purse in funds.lasting(tariff))
         asset = ASSET_OF.get(meter.service)
-        allowances = funds.allowances()
+        allowances = funds.lasting_allowances()
         stock = sum(a.amount for a in allowances if a.asset == asset and serves(a.scope, tariff))
 
         def priced(quantity: int) -> tuple[Rating, bool]:
@@ -264,6 +264,8 @@ class Metering:
                 held.left -= taken
                 funds.rest[held.bucket] -= held.left
                 kept.append(held)
+            else:
+                funds.given_back(held, held.left - taken)
         meter.holds = kept
         for bucket, amount in owed.items():
             if amount:
