@@ -40,6 +40,10 @@ INSERT INTO charging.usage_rejects (lane, import_id, row, record_id, code, param
 SELECT %(lane)s, %(import)s, u.row, u.record_id, u.code, u.parameters::jsonb, u.who, %(now)s
 FROM unnest(%(rows)b::bigint[], %(ids)b::text[], %(codes)b::text[], %(parameters)b::text[], %(whos)b::text[])
     AS u (row, record_id, code, parameters, who)
+ORDER BY u.row
+ON CONFLICT (lane, import_id, row) DO UPDATE
+SET record_id = EXCLUDED.record_id, code = EXCLUDED.code, parameters = EXCLUDED.parameters, who = EXCLUDED.who,
+    noted_at = EXCLUDED.noted_at
 """
 _REJECTS: Final = """
 SELECT r.row, r.record_id, r.code, r.parameters, r.who, r.noted_at FROM charging.usage_rejects AS r

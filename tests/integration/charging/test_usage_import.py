@@ -1,5 +1,6 @@
 """Usage from files: each record charged once however often the file comes, refused rows kept with their reasons."""
 
+import asyncio
 import tracemalloc
 from datetime import UTC, datetime, timedelta
 
@@ -98,6 +99,13 @@ async def test_what_was_refused_is_charged_when_the_file_comes_again_and_kept_no
     found = await take_in(rows)
     assert counts(found) == (1, 1, 0)
     assert await kept(traffic, found) == []
+
+
+async def test_rows_that_two_imports_of_a_file_refuse_at_once_are_kept_once(traffic, take_in):
+    rows = "".join(f"x{n},{BOB},sms,1,{THEN},,\n" for n in range(200))
+    found = await asyncio.gather(*(take_in(rows) for _ in range(4)))
+    assert [counts(one) for one in found] == [(0, 0, 200)] * 4
+    assert len(await kept(traffic, found[0])) == 200
 
 
 async def test_a_record_that_came_over_http_is_known_in_a_file(traffic, take_in):
