@@ -28,7 +28,7 @@ PATIENCE_S = 60.0
 GIVEN = 1_000_000
 CALLS = 5
 """Records of one request."""
-_WAITING = "SELECT count(*) FROM charging.usage_events WHERE open"
+_WAITING = "SELECT count(*) FROM charging.usage_events WHERE look_at IS NOT NULL"
 
 
 @contextlib.asynccontextmanager

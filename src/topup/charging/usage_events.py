@@ -22,9 +22,11 @@ VERSION: Final = 1
 """Of the form of `facts`."""
 
 _INSERT: Final = """
-INSERT INTO charging.usage_events (lane, line_id, id, name, version, occasion, occurred_at, facts, open)
-SELECT u.lane, u.line_id, u.id, u.name, %s, u.occasion, %s, u.facts::jsonb, u.name = 'used_up'
-FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[])
+INSERT INTO charging.usage_events (lane, line_id, id, name, version, occasion, occurred_at, facts, look_at)
+SELECT u.lane, u.line_id, u.id, u.name, %(version)s, u.occasion, %(now)s, u.facts::jsonb,
+    CASE WHEN u.name = 'used_up' THEN %(now)s END
+FROM unnest(%(lanes)b::smallint[], %(lines)b::text[], %(ids)b::text[], %(names)b::text[], %(occasions)b::text[],
+        %(facts)b::text[])
     AS u (lane, line_id, id, name, occasion, facts)
 ORDER BY u.lane, u.line_id, u.name, u.occasion
 ON CONFLICT (lane, line_id, name, occasion) DO NOTHING
@@ -109,4 +111,6 @@ async def tell(connection: Connection, events: Sequence[Event], now: datetime) -
         )
         for event in events
     ]
-    await connection.execute(_INSERT, (VERSION, now, *columns(rows)))
+    names = ("lanes", "lines", "ids", "names", "occasions", "facts")
+    said = dict(zip(names, columns(rows), strict=True))
+    await connection.execute(_INSERT, {**said, "version": VERSION, "now": now})

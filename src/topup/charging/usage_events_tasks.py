@@ -27,6 +27,10 @@ BATCH: Final = 500
 _EXPIRING_EVERY_S: Final = 60.0
 _BLOCKED_EVERY_S: Final = 2.0
 _RESTORED_EVERY_S: Final = 5.0
+_SOONEST: Final = timedelta(seconds=_RESTORED_EVERY_S)
+_LATEST: Final = timedelta(hours=1)
+_PATIENCE: Final = 8
+"""What waits is looked at again after an eighth of the time it has waited: most are filled soon, many never."""
 _ASSETS: Final = frozenset(ASSET_OF.values())
 
 _BEFORE_COMMIT = crash_label("usage.events.before_commit")
@@ -47,18 +51,18 @@ FROM (
 JOIN lines.lines AS l ON l.lane = b.lane AND l.id = b.line_id
 ORDER BY b.usable_until, b.id
 """
-_LANES_OPEN: Final = """
+_LANES_DUE: Final = """
 SELECT w.lane FROM unnest(%s::smallint[]) AS w (lane)
-WHERE EXISTS (SELECT FROM charging.usage_events AS e WHERE e.lane = w.lane AND e.open)
+WHERE EXISTS (SELECT FROM charging.usage_events AS e WHERE e.lane = w.lane AND e.look_at <= %s)
 """
-_OPEN: Final = """
-SELECT e.line_id, e.id, e.facts ->> 'asset' FROM charging.usage_events AS e
-WHERE e.lane = %s AND e.open AND e.id > %s
-ORDER BY e.lane, e.id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+_DUE: Final = """
+SELECT e.line_id, e.id, e.facts ->> 'asset', e.occurred_at FROM charging.usage_events AS e
+WHERE e.lane = %s AND e.look_at <= %s
+ORDER BY e.lane, e.look_at, e.id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
 """
-_CLOSE: Final = """
-UPDATE charging.usage_events AS e SET open = FALSE
-FROM unnest(%b::smallint[], %b::text[], %b::text[]) AS u (lane, line_id, id)
+_LOOK_AT: Final = """
+UPDATE charging.usage_events AS e SET look_at = u.look_at
+FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::timestamptz[]) AS u (lane, line_id, id, look_at)
 WHERE e.lane = u.lane AND e.line_id = u.line_id AND e.id = u.id
 """
 
@@ -92,8 +96,6 @@ class Telling:
         self._database = database
         self._catalogue = catalogue
         self._lanes = range(lanes)
-        self._seen = dict.fromkeys(self._lanes, "")
-        """The last event looked at in each lane, of those that wait for something to be there again."""
 
     async def expiring(self) -> int:
         """Tell of buckets that will end in so many days as their carriers' files say; how many were looked at."""
@@ -108,30 +110,32 @@ class Telling:
         return await self._told(lanes, partial(_blocked, await self._snapshot())) if lanes else 0
 
     async def restored(self) -> int:
-        """Tell of what was used up and is there again; how many of those that wait for it were looked at."""
+        """Tell of what was used up and is there again; how many that were due were looked at."""
         async with self._database.read() as transaction:
-            cursor = await transaction.connection.execute(_LANES_OPEN, (list(self._lanes),))
+            cursor = await transaction.connection.execute(_LANES_DUE, (list(self._lanes), transaction.now))
             lanes = [lane for (lane,) in await cursor.fetchall()]
         return await self._told(lanes, self._restored) if lanes else 0
 
     async def _restored(self, transaction: Transaction, lane: int) -> int:
-        """A portion of those that wait, from behind the last one on; at the end, from the beginning again."""
+        """A portion of those that are due; who still waits is looked at again later, and each time later."""
         connection, now = transaction.connection, transaction.now
-        cursor = await connection.execute(_OPEN, (lane, self._seen[lane], BATCH))
-        found = [(LineRef(lane, LineId(line_id)), event, asset) for line_id, event, asset in await cursor.fetchall()]
-        self._seen[lane] = found[-1][1] if len(found) == BATCH else ""
-        lines = [line for line, _, _ in found]
+        cursor = await connection.execute(_DUE, (lane, now, BATCH))
+        found = [
+            (LineRef(lane, LineId(line_id)), event, asset, since)
+            for line_id, event, asset, since in await cursor.fetchall()
+        ]
+        lines = [line for line, _, _, _ in found]
         here, lives = await left_of(connection, lines, now), await standings(connection, lines)
-        events, done = [], []
-        for line, event, asset in found:
+        events, looked = [], []
+        for line, event, asset, since in found:
             left = here.get(line.id, {}).get(asset, 0)
             if left > 0:
                 events.append(Event(line, "restored", event, {"asset": asset, "left": left}))
-            if left > 0 or lives[line.id].line.status == "closed":
-                done.append((lane, line.id, event))
+            over = left > 0 or lives[line.id].line.status == "closed"
+            looked.append((lane, line.id, event, None if over else _next_look(since, now)))
         await tell(connection, events, now)
-        if done:
-            await connection.execute(_CLOSE, columns(done))
+        if looked:
+            await connection.execute(_LOOK_AT, columns(looked))
         return len(found)
 
     async def _snapshot(self) -> Snapshot:
@@ -147,6 +151,11 @@ class Telling:
         if found:
             crash_point(_AFTER_COMMIT)
         return found
+
+
+def _next_look(since: datetime, now: datetime) -> datetime:
+    """When to look again at what waits `since` then."""
+    return now + min(max((now - since) / _PATIENCE, _SOONEST), _LATEST)
 
 
 def _more(found: Sequence[int]) -> int:

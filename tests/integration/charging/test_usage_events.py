@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -73,6 +74,7 @@ async def test_what_was_used_up_and_is_there_again_is_told_once(traffic, telling
     await telling.restored()
     assert await names(traffic) == ["used_up"]
     await traffic.circle.give(ANN, 300)
+    traffic.database.clock_offset = timedelta(seconds=10)
     await telling.restored()
     await telling.restored()
     assert (await traffic.told())[1:] == [("restored", {"asset": "PHP", "left": 300})]
@@ -88,10 +90,29 @@ async def test_those_who_wait_are_all_looked_at_though_they_are_more_than_a_batc
     await traffic.open(*NUMBERS, main=100)
     await traffic.rate(*(traffic.record(number, "sms", 1) for number in NUMBERS))
     await traffic.circle.give(NUMBERS[-1], 100)
-    for _ in range(len(NUMBERS)):
-        await telling.restored()
+    while await telling.restored():
+        pass
     assert [await names(traffic, number) for number in NUMBERS[:-1]] == [["used_up"]] * (len(NUMBERS) - 1)
     assert await names(traffic, NUMBERS[-1]) == ["used_up", "restored"]
+
+
+async def test_what_is_not_filled_again_is_looked_at_less_and_less_but_every_hour(traffic, telling, monkeypatch):
+    monkeypatch.setattr(usage_events_tasks, "BATCH", 1)
+    await traffic.rate(traffic.record(quantity=300))
+    looked = []
+    for minutes in range(0, 60 * 48, 5):
+        traffic.database.clock_offset = timedelta(minutes=minutes)
+        if await telling.restored():
+            looked.append(minutes)
+            assert await telling.restored() == 0
+    pauses = [after - before for before, after in pairwise(looked)]
+    assert looked[0] == 0
+    assert pauses == sorted(pauses)
+    assert pauses[-1] in {60, 65}
+    await traffic.circle.give(ANN, 100)
+    traffic.database.clock_offset += timedelta(minutes=65)
+    assert [await telling.restored() for _ in range(2)] == [1, 0]
+    assert await names(traffic) == ["used_up", "restored"]
 
 
 async def test_several_who_tell_at_once_tell_once(traffic):

@@ -75,12 +75,12 @@ CREATE TABLE charging.usage_events (
     occasion    text COLLATE "C" NOT NULL,
     occurred_at timestamptz NOT NULL,
     facts       jsonb NOT NULL,
-    open        boolean NOT NULL DEFAULT FALSE,     -- used up, and not restored yet
+    look_at     timestamptz,                        -- used up: when to see whether it is there again; null: no more
     PRIMARY KEY (lane, line_id, id)
 );
 CREATE UNIQUE INDEX usage_events_once ON charging.usage_events (lane, line_id, name, occasion);
-CREATE INDEX usage_events_open ON charging.usage_events (lane, id) WHERE open;
-GRANT SELECT, INSERT, UPDATE (open) ON charging.usage_events TO topup_app;
+CREATE INDEX usage_events_due ON charging.usage_events (lane, look_at, id) WHERE look_at IS NOT NULL;
+GRANT SELECT, INSERT, UPDATE (look_at) ON charging.usage_events TO topup_app;
 
 -- How far ahead the ends of buckets were looked at: all that end up to there were told of, so many days before.
 CREATE TABLE charging.usage_horizons (
