@@ -1,7 +1,7 @@
 """Orders as channels show them, put together from what the rooms know."""
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -27,6 +27,7 @@ _UNPAID: Final = frozenset({OrderState.EXPIRED, OrderState.CANCELLED})
 
 _NOT_FOR_THE_ORDER: Final = frozenset({Disposition.MISMATCHED, Disposition.LATE})
 """Money that never could pay its order. Surplus is told apart: it is a second payment of an order that is paid."""
+_SECOND: Final = frozenset({Disposition.SURPLUS})
 
 
 async def order_views(connection: Connection, places: Sequence[Place]) -> dict[str, OrderView]:
@@ -114,13 +115,17 @@ def _grants(quote: StoredQuote, receipt: ReceiptRow | None) -> tuple[QuoteGrant,
     return credited(quote.grants, view(receipt).body.grants, receipt.issued_at)
 
 
-_CAME: Final = {Disposition.MISMATCHED.value: Cause.MONEY_MISMATCHED, Disposition.LATE.value: Cause.MONEY_LATE}
+_CAME: Final = {
+    Disposition.MISMATCHED.value: Cause.MONEY_MISMATCHED,
+    Disposition.LATE.value: Cause.MONEY_LATE,
+    Disposition.SURPLUS.value: Cause.MONEY_SECOND,
+}
 
 
 def _timeline(steps: Sequence[TimelineEntry], payments: Sequence[PaymentView]) -> tuple[TimelineEntry, ...]:
     """The steps of the order, and between them what came that could not pay it, and when it was back."""
     beside: list[tuple[datetime, Cause]] = []
-    for money in (money for payment in payments for money in payment.returned):
+    for money in (money for payment in payments for money in (*payment.returned, *payment.second)):
         beside += [(money.came, _CAME[money.reason])] if money.came else []
         beside += [(money.at, Cause.OTHER_MONEY_BACK)] if money.at else []
     entries = [
@@ -173,15 +178,23 @@ def _payment(payment: Payment, captures: Sequence[Capture], refunds: Sequence[Re
         if payment.action and payment.state in _PAYABLE
         else None,
         refunded=Money(back, currency),
-        returned=tuple(
-            _returned(capture, [refund for refund in refunds if refund.reference == capture.reference])
-            for capture in captures
-            if capture.disposition in _NOT_FOR_THE_ORDER
-        ),
+        returned=_returned(captures, refunds, _NOT_FOR_THE_ORDER),
+        second=_returned(captures, refunds, _SECOND),
+        received=Money(sum(c.amount_minor for c in captures if c.currency == payment.currency), payment.currency),
     )
 
 
-def _returned(capture: Capture, refunds: Sequence[Refund]) -> ReturnedMoney:
+def _returned(
+    captures: Sequence[Capture], refunds: Sequence[Refund], dispositions: Collection[Disposition]
+) -> tuple[ReturnedMoney, ...]:
+    return tuple(
+        _going(capture, [refund for refund in refunds if refund.reference == capture.reference])
+        for capture in captures
+        if capture.disposition in dispositions
+    )
+
+
+def _going(capture: Capture, refunds: Sequence[Refund]) -> ReturnedMoney:
     states = {refund.state for refund in refunds}
     back = states == {RefundState.REFUNDED}
     standing = "with_person" if RefundState.NEEDS_PERSON in states else "went_back" if back else "going_back"

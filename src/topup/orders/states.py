@@ -108,10 +108,11 @@ class Cause(StrEnum):
     MONEY_MISMATCHED = "money_mismatched"
     """Money of another amount or currency came: the state stays, and the money goes back."""
     MONEY_LATE = "money_late"
+    MONEY_SECOND = "money_second"
     """Money came after the order had ended: likewise."""
     OTHER_MONEY_BACK = "other_money_back"
     """Such money is back at its source."""
 
 
-BESIDE: Final = frozenset({Cause.MONEY_MISMATCHED, Cause.MONEY_LATE, Cause.OTHER_MONEY_BACK})
+BESIDE: Final = frozenset({Cause.MONEY_MISMATCHED, Cause.MONEY_LATE, Cause.MONEY_SECOND, Cause.OTHER_MONEY_BACK})
 """What happened beside the order's life: entries of its timeline that changed no state."""

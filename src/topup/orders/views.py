@@ -114,9 +114,9 @@ class TimelineEntry:
 
 @dataclass(frozen=True, slots=True)
 class ReturnedMoney:
-    """Money that came and was not kept, being another amount or currency than asked (`mismatched`) or paid after the
-    order's end (`late`): `reason`. `standing` is `going_back`, `went_back` (then `at` says when) or `with_person`.
-    `came` is when we heard of it.
+    """Money that came and was not kept, for the `reason` that it was another amount or currency than asked
+    (`mismatched`), paid after the order's end (`late`), or more than the order costs (`surplus`). `standing` is
+    `going_back`, `went_back` (then `at` says when) or `with_person`. `came` is when we heard of it.
     """
 
     amount: Money
@@ -140,6 +140,10 @@ class PaymentView:
     """What has gone back for certain."""
     returned: tuple[ReturnedMoney, ...] = ()
     """What came under it and did not pay the order; a second payment of a paid order is not among it."""
+    second: tuple[ReturnedMoney, ...] = ()
+    """What came under it when the order was paid already."""
+    received: Money | None = None
+    """All that came under it in its currency, whatever became of it; None: nothing."""
 
 
 @dataclass(frozen=True, slots=True)

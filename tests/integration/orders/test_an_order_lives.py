@@ -74,8 +74,12 @@ async def test_one_payment_paid_twice_gives_one_back(shop):
     payment = await shop.paying(order)
     await shop.tells(shop.paid(payment), shop.paid(payment))
     await shop.run()
-    (shown,) = (await shop.order(order)).payments
+    after = await shop.order(order)
+    (shown,) = after.payments
     assert (shown.status, shown.refunded) == ("paid", payment.amount)
+    assert shown.received == Money(2 * payment.amount.amount_minor, "CNY"), "else it reads as if nothing was kept"
+    causes = [entry.cause for entry in after.timeline if entry.cause in {"money_second", "other_money_back"}]
+    assert causes == ["money_second", "other_money_back"]
 
 
 @pytest.mark.parametrize("wrong", [Money(4999, "CNY"), Money(5001, "CNY"), Money(5000, "HKD")])

@@ -100,6 +100,7 @@ def payment(view: views.PaymentView) -> shapes.Payment:
         method=view.method,
         status=view.status,
         amount=_money(view.amount),
+        received=_money(view.received or Money(0, view.amount.currency)),
         refunded=_money(view.refunded),
         created_at=_utc(view.created_at),
         action=shapes.Action("redirect", action[1]) if action else None,

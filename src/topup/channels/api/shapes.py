@@ -213,7 +213,9 @@ class Action(Struct, frozen=True):
 
 
 class Payment(Struct, frozen=True):
-    """An attempt to pay. `refunded` is what has gone back for certain."""
+    """An attempt to pay. `received` is all that came by it in its currency, a second payment too; `refunded` is what
+    has gone back for certain.
+    """
 
     id: Annotated[str, Meta(examples=["pay_01m7xprzmv03t2s6sdhxcrg8x8"])]
     method: str
@@ -227,6 +229,7 @@ class Payment(Struct, frozen=True):
         ),
     ]  # fmt: skip
     amount: Money
+    received: Money
     refunded: Money
     created_at: Time
     action: Action | None

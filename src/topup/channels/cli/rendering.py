@@ -8,6 +8,7 @@ from rich.text import Text
 
 from topup.channels.cli.screen import money_json
 from topup.channels.cli.speech import locale, say
+from topup.kernel.money import Money
 from topup.orders.views import BalanceView, OrderView, QuoteView
 from topup.orders.wording import (
     amount_words,
@@ -138,6 +139,7 @@ def order_json(order: OrderView) -> dict[str, Any]:
                 "method": payment.method,
                 "status": payment.status,
                 "amount": money_json(payment.amount),
+                "received": money_json(payment.received or Money(0, payment.amount.currency)),
                 "refunded": money_json(payment.refunded),
             }
             for payment in order.payments
