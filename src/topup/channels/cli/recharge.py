@@ -252,12 +252,16 @@ def _came_to_nothing(order: OrderView, payment: PaymentView) -> bool:
 
 @asynccontextmanager
 async def _shown(order: OrderView, *, silent: bool) -> AsyncIterator["_Steps"]:
-    """The steps of an order, redrawn as they happen; where there is no terminal, written once at the end."""
+    """The steps of an order, redrawn as they happen; where there is no terminal, written once at the end, and at once
+    which order it is: whoever reads along may not hear the end.
+    """
     steps = _Steps(order)
     if silent:
         yield steps
         return
     if not out.is_terminal:
+        out.print(f" {say('recharge.order')}  {order.id}")
+        out.file.flush()
         yield steps
         out.print(order_steps(steps.order))
         out.print()
