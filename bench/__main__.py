@@ -19,7 +19,7 @@ from bench.server import serving
 from topup.platform.embedded import EmbeddedServer
 
 RESULTS: Final = Path(__file__).parent / "results" / "latest.json"
-QUICK_S: Final = 2.5
+QUICK_S: Final = 2.0
 LONG_S: Final = 15.0
 USAGE: Final = 0.6
 """So much of that time for usage, which comes in thousands a second."""
