@@ -4,17 +4,27 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
+import structlog
+from psycopg import errors
+
 from topup.catalogue.queries import CatalogueCache
 from topup.charging.usage_sessions_requests import Expiry
 from topup.charging.usage_sessions_work import take_in
+from topup.kernel.errors import Unavailable
 from topup.kernel.ids import SessionId
 from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Database
 from topup.platform.jobs import Sweep
+from topup.platform.metrics import item_parked
 
 BATCH: Final = 200
 KEPT_FOR: Final = timedelta(days=7)
 """How long a session that is over can be seen; its record stays for ever."""
+PUT_OFF_FOR: Final = timedelta(hours=1)
+"""When a session that could not be closed is tried again; what it holds, the ledger gives back after a day."""
+_NAME: Final = "usage.sessions"
+_PASSING: Final = (Unavailable, errors.SerializationFailure, errors.DeadlockDetected)
+"""What is no session's fault: the sweep runs again."""
 _EVERY_S: Final = 2.0
 _FORGET_EVERY_S: Final = 300.0
 
@@ -30,6 +40,7 @@ CROSS JOIN LATERAL (
 ) AS s
 LIMIT %s
 """
+_PUT_OFF: Final = "UPDATE charging.usage_sessions SET look_at = %s WHERE lane = %s AND id = %s AND look_at IS NOT NULL"
 _FORGET: Final = """
 DELETE FROM charging.usage_sessions AS s
 USING (
@@ -49,28 +60,56 @@ _BEFORE_EXPIRY: Final = crash_label("usage.sessions.before_expiry")
 _EXPIRED: Final = crash_label("usage.sessions.expired")
 _BEFORE_FORGETTING: Final = crash_label("usage.sessions.before_forgetting")
 _FORGOTTEN: Final = crash_label("usage.sessions.forgotten")
+_log = structlog.get_logger(__name__)
 
 
 def sweeps(*, database: Database, catalogue: CatalogueCache, lanes: int) -> list[Sweep]:
     """What runs by itself."""
     return [
-        Sweep("usage.sessions", _EVERY_S, partial(expire, database, catalogue, lanes), batch=BATCH),
+        Sweep(_NAME, _EVERY_S, partial(expire, database, catalogue, lanes), batch=BATCH),
         Sweep("usage.sessions_forget", _FORGET_EVERY_S, partial(forget, database, lanes), batch=BATCH),
     ]
 
 
 async def expire(database: Database, catalogue: CatalogueCache, lanes: int) -> int:
-    """Close the sessions whose deadline has passed, BATCH at most; how many were looked at."""
-    async with database.transaction() as transaction:
-        connection, now = transaction.connection, transaction.now
-        cursor = await connection.execute(_DUE, (list(range(lanes)), now, BATCH, BATCH))
-        due = [Expiry(lane, SessionId(identifier)) for lane, identifier in await cursor.fetchall()]
-        if due:
-            await take_in(connection, due, now, catalogue=catalogue)
-            crash_point(_BEFORE_EXPIRY)
+    """Close the sessions whose deadline has passed, BATCH at most; how many were looked at.
+
+    One that cannot be closed does not stop the others: it is logged, counted as parked, and put off.
+    """
+    due: list[Expiry] = []
+    try:
+        async with database.transaction() as transaction:
+            connection, now = transaction.connection, transaction.now
+            cursor = await connection.execute(_DUE, (list(range(lanes)), now, BATCH, BATCH))
+            due = [Expiry(lane, SessionId(identifier)) for lane, identifier in await cursor.fetchall()]
+            if due:
+                await take_in(connection, due, now, catalogue=catalogue)
+                crash_point(_BEFORE_EXPIRY)
+    except _PASSING:
+        raise
+    except Exception:
+        if not due:
+            raise
+        for expiry in due:
+            await _expire_alone(database, catalogue, expiry)
     if due:
         crash_point(_EXPIRED)
     return len(due)
+
+
+async def _expire_alone(database: Database, catalogue: CatalogueCache, expiry: Expiry) -> None:
+    """Close one session if it is due still; where that fails, look at it later."""
+    try:
+        async with database.transaction() as transaction:
+            await take_in(transaction.connection, [expiry], transaction.now, catalogue=catalogue)
+    except _PASSING:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever one of them provokes must not touch the others
+        _log.error("usage_session_not_closed", session=expiry.session_id, error=type(error).__name__)
+        item_parked(place=_NAME)
+        async with database.transaction() as transaction:
+            values = (transaction.now + PUT_OFF_FOR, expiry.lane, expiry.session_id)
+            await transaction.connection.execute(_PUT_OFF, values)
 
 
 async def forget(database: Database, lanes: int) -> int:

@@ -62,3 +62,21 @@ async def test_what_an_old_hold_is_of_is_not_held_anew_once_it_ended(network):
     await session.end(2 * MB)
     assert await network.traffic.has() == {"PHP": 900, "DATA": 9 * MB}
     await network.is_sound()
+
+
+async def test_a_session_that_cannot_be_closed_does_not_keep_the_others_open(network):
+    good, broken, other = [await network.open() for _ in range(3)]
+    async with network.traffic.database.transaction() as transaction:
+        # A rate that is in no file: nothing says what the rest of a step comes to.
+        await transaction.connection.execute(
+            "UPDATE charging.usage_sessions SET meters = replace(meters, '\"data\"', '\"mms\"') WHERE id = %s",
+            (broken.id,),
+        )
+    await network.time_passes(seconds=700)
+    assert await network.expire() == 3
+    statuses = [(await session.shown())["status"] for session in (good, broken, other)]
+    assert statuses == ["timed_out", "open", "timed_out"]
+    assert await network.expire() == 0
+    await network.time_passes(hours=1)
+    assert await network.expire() == 1
+    await network.is_sound(over=False)
