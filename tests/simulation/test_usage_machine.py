@@ -40,6 +40,7 @@ from topup.ledger.audit import audit
 from topup.ledger.invariants import violations
 from topup.lines.operations import open_lines
 from topup.platform.database import application_conninfo
+from topup.platform.installation import mark_installation
 
 SOAK = bool(os.environ.get("TOPUP_SOAK"))
 START = datetime(2026, 3, 20, 9, tzinfo=UTC)
@@ -108,6 +109,7 @@ class UsageMachine(RuleBasedStateMachine):
 
     async def _furnish(self):
         await self.connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+        await mark_installation(self.connection, demo=False, lanes=16, now=self.now)
         await publish(self.connection, check_bytes(FILE, name="test.toml"), self.now)
         snapshot = await Snapshot.load(self.connection)
         wanted = [(Msisdn(number, "PH"), "acme", "Asia/Manila") for number in NUMBERS]

@@ -22,6 +22,7 @@ from topup.ledger.queries import Bucket, buckets, house_balances
 from topup.lines.operations import open_lines
 from topup.lines.queries import LineRef, lines_now
 from topup.platform.database import Database
+from topup.platform.installation import mark_installation
 
 LANES = 16
 SMART = Path(__file__).parents[2] / "examples" / "carriers" / "smart-philippines.toml"
@@ -42,6 +43,7 @@ class Circle:
     async def of(cls, database: Database, *files: Path | bytes) -> "Circle":
         """The carriers of these files, by default Smart's, each with the lines that `open` asks for."""
         async with database.transaction() as transaction:
+            await mark_installation(transaction.connection, demo=False, lanes=LANES, now=transaction.now)
             for file in files or (SMART,):
                 read = check(file) if isinstance(file, Path) else check_bytes(file, name="test.toml")
                 await publish(transaction.connection, read, transaction.now)

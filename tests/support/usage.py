@@ -115,6 +115,12 @@ class Traffic:
     async def open(self, *numbers: str, main: int = 0, **kinds: int) -> None:
         await self.circle.open(*numbers, main=main, **kinds)
 
+    async def gives_up(self, number: str) -> None:
+        """Take a number from its line: nobody has it, and the next line may."""
+        async with self.database.transaction() as transaction:
+            statement = "UPDATE lines.numbers SET until = %s WHERE msisdn = %s AND until IS NULL"
+            await transaction.connection.execute(statement, (transaction.now, number))
+
     async def grant(self, number: str, asset: str, amount: int, **bucket: Any) -> None:
         line = self.circle.lines[number]
         spec = {"kind": "plan", "priority": 10, "rule": {"id": "why_never_ends"}, **bucket}

@@ -112,10 +112,10 @@ def begin_opening(
     `_add_reports`;
     Conflict usage_sequence_wrong (with what is `expected` of the `session` that was opened so).
     """
-    if line is None:
-        raise NotFound(LINE_UNKNOWN)
     if earlier is not None:
         return _opened_before(request, earlier)
+    if line is None:
+        raise NotFound(LINE_UNKNOWN)
     at = request.at or now
     if at < now - timedelta(days=_OLDEST_DAYS):
         raise Invalid("usage_too_old", days=_OLDEST_DAYS)

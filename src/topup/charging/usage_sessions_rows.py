@@ -266,9 +266,14 @@ JOIN lines.lines AS l ON l.lane = s.lane AND l.id = s.line_id
 _SEEN: Final = f"SELECT {_COLUMNS} FROM charging.usage_sessions AS s WHERE s.lane = %s AND s.id = %s"
 _OPENED: Final = f"""
 SELECT {_COLUMNS}
-FROM unnest(%b::smallint[], %b::text[], %b::text[]) AS wanted (lane, opened_by, client_key)
-JOIN charging.usage_sessions AS s
-    ON s.lane = wanted.lane AND s.opened_by = wanted.opened_by AND s.client_key = wanted.client_key
+FROM unnest(%b::text[], %b::text[]) AS wanted (opened_by, client_key)
+CROSS JOIN (SELECT lane::smallint FROM platform.installation, generate_series(0, lanes - 1) AS lane) AS l
+CROSS JOIN LATERAL (
+    SELECT * FROM charging.usage_sessions AS s
+    WHERE s.lane = l.lane AND s.opened_by = wanted.opened_by AND s.client_key = wanted.client_key
+    LIMIT 1
+) AS s
+ORDER BY s.opened_at DESC, s.id DESC
 """
 _INSERT: Final = f"""
 INSERT INTO charging.usage_sessions ({", ".join(_NAMES)})
@@ -325,17 +330,15 @@ async def seen(connection: Connection, lane: int, session_id: str) -> Session | 
     return _session(row) if row else None
 
 
-async def opened(
-    connection: Connection, openings: Iterable[tuple[int, str, str]]
-) -> dict[tuple[int, str, str], Session]:
-    """The sessions opened by these, given as (lane, opened_by, client_key)."""
+async def opened(connection: Connection, openings: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Session]:
+    """The sessions opened by these, given as (opened_by, client_key), whichever line's they are; the first of each."""
     wanted = sorted(set(openings))
     if not wanted:
         return {}
     cursor = connection.cursor(binary=True)
     await cursor.execute(_OPENED, columns(wanted))
     found = [_session(row) for row in await cursor.fetchall()]
-    return {(session.lane, session.opened_by, session.client_key): session for session in found}
+    return {(session.opened_by, session.client_key): session for session in found}
 
 
 async def look_again(connection: Connection, sessions: Sequence[Session]) -> None:

@@ -146,16 +146,12 @@ class _Judging:
         """Judge all; `jobs` are those that change something."""
         openings = [request for _, request in self.wave if isinstance(request, Opening)]
         lines: dict[str, LineOfUsage] = {}
-        earlier: dict[tuple[int, str, str], Session] = {}
+        earlier: dict[tuple[str, str], Session] = {}
         if openings:
             numbers = [opening.msisdn for opening in openings]
             lines = await lines_of_numbers(connection, numbers, self.now, snapshot=self.snapshot)
-            keys = [
-                (lines[opening.msisdn].ref.lane, opening.opened_by, opening.client_key)
-                for opening in openings
-                if opening.msisdn in lines
-            ]
-            earlier = await rows.opened(connection, keys)
+            # Under the same key another number may have been asked for, or the number may be another line's by now.
+            earlier = await rows.opened(connection, [(opening.opened_by, opening.client_key) for opening in openings])
         for place, request in self.wave:
             try:
                 begun = self._begin(place, request, lines, earlier)
@@ -177,11 +173,11 @@ class _Judging:
         place: int,
         request: Request,
         lines: dict[str, LineOfUsage],
-        earlier: dict[tuple[int, str, str], Session],
+        earlier: dict[tuple[str, str], Session],
     ) -> Job | Told:
         if isinstance(request, Opening):
             line = lines.get(request.msisdn)
-            before = earlier.get((line.ref.lane, request.opened_by, request.client_key)) if line else None
+            before = earlier.get((request.opened_by, request.client_key))
             return begin_opening(place, request, line, before, self.now)
         found = self.found.get(request.session_id)
         if isinstance(request, Expiry):

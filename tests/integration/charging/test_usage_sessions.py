@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from tests.support.usage import ANN, BOB, CARRIER, LIVING, Traffic
+from tests.support.usage import ANN, BOB, CARRIER, LIVING, NUMBERS, Traffic
 from tests.support.usage_sessions import MB, UNCAPPED, Network
 from topup.charging.usage_sessions import Sessions
 from topup.charging.usage_sessions_requests import ServiceReport
@@ -121,6 +121,36 @@ async def test_a_request_that_is_sent_again_is_told_the_same(network):
     with pytest.raises(Conflict, match="usage_session_closed"):
         await network.sessions.report(replace(end, sequence=end.sequence + 1))
     await network.is_sound()
+
+
+async def test_a_key_opens_one_session_whatever_number_it_is_sent_with(network):
+    numbers = NUMBERS[:8]
+    await network.traffic.open(*numbers, main=1000)
+    assert len({network.traffic.circle.lines[number].lane for number in numbers}) > 1
+    first = await network.open(numbers[0], key="key:one")
+    for number in (*numbers[1:], "+639081239999"):
+        with pytest.raises(Invalid, match="key_reused"):
+            await network.open(number, key="key:one")
+    openings = [network.opening(number, key="key:two") for number in numbers]
+    told = await asyncio.gather(*(network.sessions.open(one) for one in openings), return_exceptions=True)
+    assert [one.code for one in told if isinstance(one, Invalid)] == ["key_reused"] * (len(numbers) - 1)
+    [(opened,)] = await network.traffic.rows("SELECT count(*) FROM charging.usage_sessions")
+    assert opened == 2
+    # Another client has keys of its own.
+    await (await network.open(numbers[1], key="key:one", opened_by="key:other")).end()
+    await first.end()
+    await network.is_sound(over=False)
+
+
+@pytest.mark.parametrize("after", ["another line", "nobody"])
+async def test_an_opening_is_told_the_same_though_its_number_is_no_longer_the_lines(network, after):
+    opening = network.opening()
+    first = await network.sessions.open(opening)
+    await network.traffic.gives_up(ANN)
+    if after == "another line":
+        await network.traffic.open(ANN, main=1000)
+    again = await network.sessions.open(opening)
+    assert (again.body, again.replayed) == (first.body, True)
 
 
 async def test_a_session_of_which_nobody_speaks_is_closed_and_gives_back(network):
