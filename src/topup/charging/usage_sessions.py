@@ -40,7 +40,7 @@ class Sessions:
         Raises NotFound line_unknown; Invalid key_reused, usage_in_future, usage_too_old, usage_before_line,
         usage_service_missing, usage_service_twice, usage_services_many; Conflict usage_sequence_wrong. Where nothing of
         what was asked for can be granted: rate_missing, line_barred, line_closed, line_blocked, insufficient_funds,
-        bucket_frozen, all but the first with `final`.
+        bucket_frozen, all but the first with `final`. Who asks for nothing yet has a session with nothing granted.
         """
         return await self._batcher.submit(opening)
 
@@ -48,7 +48,8 @@ class Sessions:
         """Take in what was used, and grant more unless the session ends with it.
 
         Raises NotFound usage_session_unknown; Conflict usage_session_closed, usage_sequence_wrong (with what is
-        `expected`); Invalid usage_sequence_reused, usage_in_future, usage_too_long, usage_service_missing,
+        `expected`), insufficient_funds where the cost is more than an amount can be: the report is not taken in, and
+        its number is free; Invalid usage_sequence_reused, usage_in_future, usage_too_long, usage_service_missing,
         usage_service_twice, usage_services_many.
         """
         return await self._batcher.submit(reporting)

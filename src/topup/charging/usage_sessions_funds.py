@@ -8,6 +8,9 @@ from topup.charging.usage_booking import BUCKET_FROZEN, INSUFFICIENT_FUNDS
 from topup.charging.usage_facts import LineOfUsage, Purse
 from topup.charging.usage_sessions_rows import Held, instant
 
+Noted = tuple[list[Purse], dict[str, int], dict[tuple[str, date], int], dict[tuple[str, date], int]]
+"""What a line has, at one moment of a batch."""
+
 
 class Funds:
     """What a line can pay with while a batch of its sessions is worked on: what one promises, the next has not."""
@@ -20,6 +23,14 @@ class Funds:
         self.spent = spent
         self.added: dict[tuple[str, date], int] = {}
         """What was added to `spent` meanwhile."""
+
+    def noted(self) -> Noted:
+        """What there is now, for `restore`."""
+        return list(self.purses), dict(self.rest), dict(self.spent), dict(self.added)
+
+    def restore(self, noted: Noted) -> None:
+        """Have it as it was when it was noted: what was taken meanwhile is not to be."""
+        self.purses, self.rest, self.spent, self.added = noted
 
     def put_back(self, held: Held) -> None:
         """Count what is held as there again: it is the session's own. A bucket that is held whole was not read."""

@@ -19,12 +19,11 @@ from topup.charging.usage_facts import LINE_UNKNOWN, LineOfUsage, blocked_by, un
 from topup.charging.usage_sessions_answers import ServiceTold, service_refused, service_told, told
 from topup.charging.usage_sessions_funds import Funds
 from topup.charging.usage_sessions_items import Postings
-from topup.charging.usage_sessions_metering import Metering
+from topup.charging.usage_sessions_metering import NOT_WANTED, Metering, in_major
 from topup.charging.usage_sessions_requests import MOST_SERVICES, Expiry, Opening, Reporting, ServiceReport, Told
 from topup.charging.usage_sessions_rows import Meter, Session, SessionState, Standing
 from topup.kernel.errors import Conflict, Invalid, NotFound, Problem, WhoMustAct
 from topup.kernel.ids import SessionId, new_id
-from topup.kernel.money import Money
 from topup.lines.queries import LineRef
 from topup.lines.rules import ruling_of
 
@@ -257,7 +256,10 @@ def _is_barred(standing: Standing, session: Session, snapshot: Snapshot) -> bool
 
 
 def judge(job: Job, funds: Funds | None) -> None:
-    """Take in what needed a closer look, with what the line has; without a line (its carrier is gone), give back."""
+    """Take in what needed a closer look, with what the line has; without a line (its carrier is gone), give back.
+
+    Raises Conflict insufficient_funds where the cost is more than an amount can be: then the line has what it had.
+    """
     if not job.closer:
         return
     if funds is None:
@@ -265,10 +267,19 @@ def judge(job: Job, funds: Funds | None) -> None:
             job.metering.close(meter)
         return
     job.line = funds.line
+    before = funds.noted()
+    try:
+        _judge(job, funds)
+    except Problem:
+        funds.restore(before)
+        raise
+
+
+def _judge(job: Job, funds: Funds) -> None:
     for meter, report in job.closer:
         refusal = funds.line.refusal(meter.service)
         job.metering.thorough(meter, report, funds, refusal=refusal)
-        if job.new and not meter.granted:
+        if job.new and not meter.granted and meter.result != NOT_WANTED:
             job.problems.append(_problem(job, meter, funds))
 
 
@@ -276,14 +287,14 @@ def _problem(job: Job, meter: Meter, funds: Funds) -> Problem:
     """Why a service was not granted anything, for a client who has nothing else of the session."""
     if meter.result in {INSUFFICIENT_FUNDS, BUCKET_FROZEN}:
         currency = funds.line.currency
-        needed = Money(job.metering.needed(meter, funds), currency).to_major()
+        needed = in_major(job.metering.needed(meter, funds), currency)
         return Conflict(meter.result, needed=needed, currency=currency, final=True)
     return Conflict(meter.result, final=True)
 
 
 def is_refused(job: Job) -> Problem | None:
-    """Why a session is not opened: nothing of what was asked for can be granted."""
-    if not job.new or any(meter.granted for meter in job.session.meters):
+    """Why a session is not opened: nothing of what was asked for can be granted. One may ask for nothing yet."""
+    if not job.new or not job.problems or any(meter.granted for meter in job.session.meters):
         return None
     return job.problems[0]
 

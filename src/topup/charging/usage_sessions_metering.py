@@ -7,16 +7,20 @@ and the hold is renewed (`thorough`).
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Final
 
 from topup.catalogue.documents import UsageSessions
 from topup.catalogue.rates import ASSET_OF, Rate, RateBook, Service
 from topup.charging.rating import Allowance, LineFacts, Rating, Spent, Usage, rate, serves
+from topup.charging.usage_booking import INSUFFICIENT_FUNDS
 from topup.charging.usage_records_rows import free_of
 from topup.charging.usage_sessions_funds import Funds
 from topup.charging.usage_sessions_items import HOLD_FOR, Postings
 from topup.charging.usage_sessions_requests import ServiceReport
 from topup.charging.usage_sessions_rows import Meter, instant
+from topup.kernel.errors import Conflict
+from topup.kernel.money import MAXIMUM_AMOUNT, exponent
 
 GRANTED: Final = "granted"
 NOT_WANTED: Final = "not_requested"
@@ -106,7 +110,11 @@ class Metering:
         return not money
 
     def thorough(self, meter: Meter, report: ServiceReport, funds: Funds, *, refusal: str | None) -> None:
-        """Take a report in with all the line has; `refusal` is why it may not go on, if so."""
+        """Take a report in with all the line has; `refusal` is why it may not go on, if so.
+
+        Raises Conflict insufficient_funds (with what is `needed`, and `currency`) where what was used costs more than
+        an amount can be: no line has that, and no record can say it.
+        """
         tariff = self.tariff(meter)
         for held in meter.holds:
             funds.put_back(held)
@@ -114,6 +122,7 @@ class Metering:
         rating = None
         if report.used or self.closing:
             rating = self._rated(meter, report.used, funds.allowances(), funds.spent, final=self.closing)
+            self._can_be_said(meter, report, rating)
             unpaid = self._take(rating, tariff, funds, takes)
             meter.unpaid += unpaid
             funds.spend(rating, tariff, unpaid)
@@ -127,6 +136,13 @@ class Metering:
         short = 0 < granted < wanted or (wanted > 0 and not granted)
         result = GRANTED if granted else refusal or (funds.why_short(tariff) if wanted else NOT_WANTED)
         _grant(meter, granted, result, final=short or refusal is not None)
+
+    def _can_be_said(self, meter: Meter, report: ServiceReport, rating: Rating) -> None:
+        cost = _minor(rating)
+        so_far = sum(part.amount for part in meter.parts if part.bucket is None)
+        if report.used and cost and so_far + cost > MAXIMUM_AMOUNT:
+            currency = self.facts.currency
+            raise Conflict(INSUFFICIENT_FUNDS, needed=in_major(cost, currency), currency=currency)
 
     def close(self, meter: Meter) -> None:
         """Give back what is held, without a report."""
@@ -286,6 +302,11 @@ def slice_of(rules: UsageSessions, service: Service) -> int:
     if service == "data":
         return rules.data_bytes
     return rules.voice_s if service == "voice" else rules.messages
+
+
+def in_major(minor: int, currency: str) -> str:
+    """Minor units as people write them; of more than an amount can be, too."""
+    return f"{Decimal(minor).scaleb(-exponent(currency)):f}"
 
 
 def _minor(rating: Rating) -> int:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from topup.catalogue.queries import CatalogueCache, Snapshot
+from topup.charging import usage_events
 from topup.charging import usage_sessions_rows as rows
 from topup.charging.usage_booking import Spending, has_caps, spend, spent_since
 from topup.charging.usage_events import Event, crossings, tell
@@ -60,7 +61,7 @@ async def take_in(
     """
     wave, left = _wave(list(enumerate(requests)))
     snapshot, found = await together(catalogue.current(connection), _begin(connection, wave))
-    answers = await _take_in(connection, wave, found, now, snapshot)
+    answers = await _take_in(connection, wave, found, now, snapshot, more=bool(left))
     while left:
         wave, left = _wave(left)
         answers |= await _take_in(connection, wave, await _begin(connection, wave), now, snapshot)
@@ -90,20 +91,30 @@ def _wave(left: Sequence[Placed]) -> tuple[list[Placed], list[Placed]]:
 
 
 async def _take_in(
-    connection: Connection, wave: Sequence[Placed], found: Found, now: datetime, snapshot: Snapshot
+    connection: Connection,
+    wave: Sequence[Placed],
+    found: Found,
+    now: datetime,
+    snapshot: Snapshot,
+    *,
+    more: bool = False,
 ) -> dict[int, Answered]:
+    """Take a wave in; with `more` to come, all lines are locked before the ledger's lanes, for the waves after it."""
     for attempt in range(_TRIES):
         if attempt:
             found = await rows.locked(connection, _places(wave))
             await _drop_holds_that_are_gone(connection, found)
         judging = _Judging(wave, found, now, snapshot)
         await judging.judge(connection)
+        lines = judging.lines() if more else [job.ref for job in judging.jobs]
+        if more:
+            await lives.locked(connection, [(line.lane, str(line.id)) for line in lines])
         if await _write(connection, judging, now, snapshot):
             return judging.answers
         # By itself: the driver forgets what is prepared when it sees a rollback, and must not see it too late.
         async with connection.pipeline():
             await connection.execute("ROLLBACK TO SAVEPOINT usage_sessions", prepare=False)
-        await _take_lanes(connection, [job.ref for job in judging.jobs], now)
+        await _take_lanes(connection, lines, now)
     raise RuntimeError("sessions were not to be written though nobody else was at them")
 
 
@@ -130,6 +141,15 @@ async def _drop_holds_that_are_gone(connection: Connection, found: Found) -> Non
 
 
 @dataclass(slots=True)
+class _Unseen:
+    """What was taken of a line, by asset, since anybody looked; `session` is the last that took some of it."""
+
+    line: LineOfUsage
+    session: Session
+    taken: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class _Judging:
     """Requests that are judged together, and what they come to."""
 
@@ -141,6 +161,7 @@ class _Judging:
     jobs: list[Job] = field(default_factory=list)
     funds: dict[LineId, Funds] = field(default_factory=dict)
     look_later: list[Session] = field(default_factory=list)
+    opened_for: list[LineRef] = field(default_factory=list)
 
     async def judge(self, connection: Connection) -> None:
         """Judge all; `jobs` are those that change something."""
@@ -152,6 +173,7 @@ class _Judging:
             lines = await lines_of_numbers(connection, numbers, self.now, snapshot=self.snapshot)
             # Under the same key another number may have been asked for, or the number may be another line's by now.
             earlier = await rows.opened(connection, [(opening.opened_by, opening.client_key) for opening in openings])
+        self.opened_for = [line.ref for line in lines.values()]
         for place, request in self.wave:
             try:
                 begun = self._begin(place, request, lines, earlier)
@@ -201,7 +223,11 @@ class _Judging:
         spent = await spent_since(connection, since(closer)) if any(map(has_caps, known.values())) else {}
         self.funds = {name: Funds(line, spent.get(name, {}), self.now) for name, line in known.items()}
         for job in closer:
-            judge(job, self.funds.get(job.session.line_id))
+            try:
+                judge(job, self.funds.get(job.session.line_id))
+            except Problem as problem:
+                self.answers[job.place] = problem
+                self.jobs = [other for other in self.jobs if other is not job]
 
     def _conclude(self) -> None:
         """Say what became of each; a session that is not opened leaves nothing."""
@@ -212,6 +238,10 @@ class _Judging:
             if refusal is None:
                 opened.append(job)
         self.jobs = opened
+
+    def lines(self) -> list[LineRef]:
+        """The lines of all that was asked for, also of what was refused."""
+        return self.opened_for + [LineRef(session.lane, session.line_id) for session, _ in self.found.values()]
 
     def heard(self) -> list[Happened]:
         """What the lives of the lines are to hear of."""
@@ -226,26 +256,19 @@ class _Judging:
                 heard.append(Happened(job.ref, "activity"))
         return heard
 
-    def events(self) -> list[Event]:
-        """What fell below its mark since anybody looked at what the line has."""
-        events = []
+    def unseen(self) -> dict[LineRef, _Unseen]:
+        """What was taken of each line since anybody looked at what it has; it is seen by this."""
+        found: dict[LineRef, _Unseen] = {}
         for job in self.jobs:
-            line = job.line
-            unseen: dict[str, int] = {}
-            if line is None:
+            if job.line is None:
                 continue
             for meter in job.session.meters:
                 for asset, amount in meter.unseen.items():
-                    unseen[asset] = unseen.get(asset, 0) + amount
+                    of_line = found.setdefault(job.ref, _Unseen(job.line, job.session))
+                    of_line.session = job.session
+                    of_line.taken[asset] = of_line.taken.get(asset, 0) + amount
                 meter.unseen = {}
-            if not unseen:
-                continue
-            after = left_of(job, self.funds)
-            before = {asset: after.get(asset, 0) + amount for asset, amount in unseen.items()}
-            for crossing in crossings(before, after, line.carrier.marks.low):
-                occasion = f"{crossing.asset}:{job.session.id}:{job.session.sequence}"
-                events.append(Event(job.ref, crossing.name, occasion, crossing.facts))
-        return events
+        return found
 
     def spendings(self) -> list[Spending]:
         """What capped days cost more."""
@@ -262,7 +285,7 @@ async def _write(connection: Connection, judging: _Judging, now: datetime, snaps
     jobs = judging.jobs
     if not jobs and not judging.look_later:
         return True
-    heard, events, spendings = judging.heard(), judging.events(), judging.spendings()
+    heard, unseen, spendings = judging.heard(), judging.unseen(), judging.spendings()
     if heard:
         # Locked before the ledger's lane, as whoever looks after lines does it.
         await lives.locked(connection, [(happened.line.lane, str(happened.line.id)) for happened in heard])
@@ -272,15 +295,29 @@ async def _write(connection: Connection, judging: _Judging, now: datetime, snaps
         return False
     if spendings and not await spend(connection, spendings):
         return False
+    # The lanes are ours by now: what is left and what was taken make what was, whoever holds some of it.
+    left = await usage_events.left_of(connection, list(unseen), now)
     await together(
         rows.save(connection, [job.session for job in jobs if not job.new]),
         rows.look_again(connection, judging.look_later),
         write(connection, [record for job in jobs if job.metering.closing for record in records_of(job)]),
-        tell(connection, events, now),
+        tell(connection, _events(unseen, left), now),
     )
     if heard:
         await happen(connection, heard, now, snapshot=snapshot)
     return True
+
+
+def _events(unseen: dict[LineRef, _Unseen], left: dict[LineId, dict[str, int]]) -> list[Event]:
+    """What fell below its mark since anybody looked at what lines have."""
+    events = []
+    for ref, of_line in unseen.items():
+        after = left.get(ref.id, {})
+        before = {asset: after.get(asset, 0) + amount for asset, amount in of_line.taken.items()}
+        for crossing in crossings(before, after, of_line.line.carrier.marks.low):
+            occasion = f"{crossing.asset}:{of_line.session.id}:{of_line.session.sequence}"
+            events.append(Event(ref, crossing.name, occasion, crossing.facts))
+    return events
 
 
 async def _post(connection: Connection, jobs: Sequence[Job], now: datetime) -> bool:

@@ -42,6 +42,8 @@ _ABOUT_SESSIONS: Final = (
     Conflict("usage_sequence_wrong"),
     Invalid("usage_sequence_reused"),
 )
+_TOO_DEAR: Final = (Conflict("insufficient_funds"),)
+"""What was used costs more than an amount can be."""
 
 _opening: Final = msgspec.json.Decoder(shapes.NewSession)
 _update: Final = msgspec.json.Decoder(shapes.SessionUpdate)
@@ -120,10 +122,11 @@ class SessionRoutes(Handlers):
             Endpoint("POST", f"{_ROOT}/{{session_id}}/update", self.update, "updateUsageSession",
                      "Report use and be granted more", "Usage", SessionTold, 200, shapes.SessionUpdate,
                      parameters=(_SESSION,), permission=_CHARGE.value,
-                     problems=(*_ABOUT_SESSIONS, *_ABOUT_SERVICES, "usage_too_long")),
+                     problems=(*_ABOUT_SESSIONS, *_ABOUT_SERVICES, "usage_too_long", *_TOO_DEAR)),
             Endpoint("POST", f"{_ROOT}/{{session_id}}/release", self.release, "releaseUsageSession",
                      "End a session", "Usage", SessionTold, 200, shapes.SessionRelease, parameters=(_SESSION,),
-                     permission=_CHARGE.value, problems=(*_ABOUT_SESSIONS, *_ABOUT_SERVICES, "usage_too_long")),
+                     permission=_CHARGE.value,
+                     problems=(*_ABOUT_SESSIONS, *_ABOUT_SERVICES, "usage_too_long", *_TOO_DEAR)),
             Endpoint("GET", f"{_ROOT}/{{session_id}}", self.session, "getUsageSession", "See where a session stands",
                      "Usage", SessionShown, parameters=(_SESSION,), permission=_CHARGE.value,
                      problems=(NotFound("usage_session_unknown"),)),
