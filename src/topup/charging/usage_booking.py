@@ -49,7 +49,6 @@ class Short:
 
     code: str
     needed_minor: int
-    available_minor: int
 
 
 def bill_of(rating: Rating, line: LineOfUsage, tariff: Rate) -> Bill:
@@ -97,14 +96,6 @@ class Account:
         """The money that may pay for a rate now, minor units."""
         return sum(self.rest[purse.bucket_id] for purse in self.line.money if serves(purse.scope, tariff))
 
-    @property
-    def amounts(self) -> dict[str, int]:
-        """What is left of each asset."""
-        amounts: dict[str, int] = {}
-        for purse in self.line.purses:
-            amounts[purse.asset] = amounts.get(purse.asset, 0) + self.rest[purse.bucket_id]
-        return amounts
-
     def short(self, bill: Bill, tariff: Rate) -> Short | None:
         """What is missing for a bill; what it takes of allowances is there, for it was rated by them."""
         available = self.money(tariff)
@@ -116,7 +107,7 @@ class Account:
             if purse.asset == self.line.currency and serves(purse.scope, tariff)
         )
         code = BUCKET_FROZEN if available + frozen >= bill.minor else INSUFFICIENT_FUNDS
-        return Short(code, bill.minor, available)
+        return Short(code, bill.minor)
 
     def take(self, bill: Bill, tariff: Rate) -> tuple[Taken, ...]:
         """Take a bill that is not short; which bucket gives how much, in the order of use."""

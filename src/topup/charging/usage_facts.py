@@ -15,7 +15,7 @@ from topup.catalogue.life_cycle_rules import Blockable
 from topup.catalogue.queries import Snapshot
 from topup.catalogue.rates import RateBook, Service
 from topup.catalogue.versions import CarrierVersion
-from topup.charging.rating import Allowance, LineFacts
+from topup.charging.rating import LineFacts
 from topup.kernel.ids import LineId
 from topup.lines.queries import Line, LineRef, blocks_of
 from topup.lines.rules import ruling_of
@@ -123,15 +123,6 @@ class LineOfUsage:
     def facts(self) -> LineFacts:
         """As rating takes them."""
         return LineFacts(self.zone, self.currency)
-
-    @property
-    def allowances(self) -> tuple[Allowance, ...]:
-        """What was granted of data, calls and messages, in the order of use."""
-        return tuple(
-            Allowance(purse.bucket_id, purse.asset, purse.available, purse.scope, purse.usable_until)
-            for purse in self.purses
-            if purse.asset != self.currency
-        )
 
     @property
     def money(self) -> tuple[Purse, ...]:
