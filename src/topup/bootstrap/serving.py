@@ -186,9 +186,11 @@ async def _demonstration(
 
 
 async def _settled(task: asyncio.Task[Any]) -> None:
-    """Let a start that nobody waits for any more come to its end."""
+    """Let a start that nobody waits for any more come to its end. Where it fails as well, what failed first is told."""
     task.cancel()
     await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()  # looked at, or asyncio would tell it with all its frames
 
 
 def _level(settings: Settings) -> str:
