@@ -17,8 +17,12 @@ _Json = Annotated[bool, typer.Option("--json", help=say("option.json"))]
 
 
 def add_credit(app: typer.Typer, runtime: "Runtime", *, panel: str) -> None:
-    """Add `share`, `shares`, `adjust` and `entry` to the command line."""
+    """Add `share`, `shares`, `entry` and `adjust` to the command line."""
+    _add_shares(app, runtime, panel=panel)
+    _add_postings(app, runtime, panel=panel)
 
+
+def _add_shares(app: typer.Typer, runtime: "Runtime", *, panel: str) -> None:
     @app.command(help=say("share.help"), rich_help_panel=panel)
     def share(
         sender: Annotated[str, typer.Argument(metavar="FROM", help=say("argument.share_from"), show_default=False)],
@@ -54,6 +58,8 @@ def add_credit(app: typer.Typer, runtime: "Runtime", *, panel: str) -> None:
             data_dir=data_dir,
         )
 
+
+def _add_postings(app: typer.Typer, runtime: "Runtime", *, panel: str) -> None:
     @app.command(help=say("entry.help"), rich_help_panel=panel)
     def entry(
         entry_id: Annotated[str, typer.Argument(metavar="ID", help=say("argument.entry"), show_default=False)],
