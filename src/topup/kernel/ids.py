@@ -9,6 +9,7 @@ import os
 import re
 import struct
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NewType
@@ -58,25 +59,27 @@ class InvalidId(ValueError):
 
 
 class _Chance:
-    """Random bytes of the operating system, taken in stock: asking it for each id would take half the id's time."""
+    """Random bytes of the operating system, taken in stock: asking it for each id would take half the id's time.
 
-    __slots__ = ("_at", "_stock")
+    Threads may share it: an iterator of the interpreter's own gives each of its values to one of them.
+    """
+
+    __slots__ = ("_next",)
 
     def __init__(self) -> None:
-        self._stock = b""
-        self._at = 0
+        self.forget()
 
     def forget(self) -> None:
         """A child process must not give the ids that its parent gives."""
-        self._at = len(self._stock)
+        self._next: Callable[[], tuple[int, ...]] = iter(()).__next__
 
     def seven(self) -> tuple[int, ...]:
         """Seven numbers of 16 bits."""
-        at = self._at
-        if at >= len(self._stock):
-            self._stock, at = os.urandom(_STOCK), 0
-        self._at = at + _SEVEN.size
-        return _SEVEN.unpack_from(self._stock, at)
+        while True:
+            try:
+                return self._next()
+            except StopIteration:
+                self._next = _SEVEN.iter_unpack(os.urandom(_STOCK)).__next__
 
 
 _SEVEN: Final = struct.Struct("7H")
