@@ -2,10 +2,12 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
+# Where somebody's environment forbids it, each process would compile the hundreds of modules that it loads anew.
+export PYTHONDONTWRITEBYTECODE :=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test soak check format bench screenshots lock clean
+.PHONY: help run test soak check check-types check-rest format bench screenshots lock clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,9 +24,14 @@ soak: $(VENV)/.dev  ## the long ones: more examples, more kills, more load
 	TOPUP_SOAK=1 $(BIN)/pytest -m "soak or not soak" tests
 
 check: $(VENV)/.dev  ## lint, types, law of imports, translations, sizes
+	@$(MAKE) --no-print-directory -j2 --output-sync=target check-types check-rest
+
+check-types:
+	$(BIN)/mypy
+
+check-rest:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.translations
 	$(BIN)/python -m tools.sizes

@@ -83,7 +83,7 @@ async def measure(database_url: str, seconds: float, rounds: int = ROUNDS) -> di
     """
     figures = Figures()
     with databases(database_url) as (yardstick_url, ledger_url):
-        await pgbench.prepare(yardstick_url)
+        await pgbench.prepare(yardstick_url, seconds=seconds * rounds)
         await asyncio.to_thread(migrate, ledger_url)
         async with Database.open(settings=Settings(database_url=SecretStr(ledger_url)), migrating=False) as database:
             credited, spent = lines(UNIFORM), lines(SPENT)

@@ -40,6 +40,16 @@ _created = msgspec.json.Decoder(_Created).decode
 _order = msgspec.json.Decoder(_Order).decode
 
 
+def created(answer: bytes) -> str:
+    """The id of what was made."""
+    return _created(answer).id
+
+
+def status_of(answer: bytes) -> str:
+    """Where an order stands."""
+    return _order(answer).status
+
+
 @dataclass(slots=True)
 class Load:
     """Top-ups until told to stop: when each was delivered or acknowledged, and the watched ones' seconds."""

@@ -5,6 +5,7 @@ one row is hardly ever waited for. A ratio to it says how much of the machine we
 """
 
 import asyncio
+import math
 import os
 import re
 import shutil
@@ -13,10 +14,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 SCALE: Final = 10
 CLIENTS: Final = (8, 32)
+_LOG_FILES: Final = 64
+"""Of 16 MB each, at most."""
+_LOG_FILES_PER_S: Final = 14
+"""How many a second of each measurement of `bench.ledger` fills on a quick machine, all of them together."""
 
 _ENVIRONMENT: Final = {
     "host": "PGHOST",
@@ -32,9 +38,22 @@ class PgbenchMissing(RuntimeError):
     """There is no pgbench: neither in the wheel of the embedded server nor among the system's programs."""
 
 
-async def prepare(url: str) -> None:
-    """Make pgbench's tables in the database of `url`."""
+async def prepare(url: str, *, seconds: float = 60) -> None:
+    """Make pgbench's tables in the database of `url`, and the log of a server that has run for a while: enough for
+    `seconds` of each measurement.
+
+    A new server fills each of its first files of the log with zeros, 16 MB at a time, while whoever commits waits for
+    some 30 ms; later it writes into those that a checkpoint has set free. All that is measured writes less than these.
+    """
     await _run(url, "-i", "-q", "-s", str(SCALE))
+    await asyncio.to_thread(_use_log, url, min(_LOG_FILES, math.ceil(seconds * _LOG_FILES_PER_S)))
+
+
+def _use_log(url: str, files: int) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        for _ in range(files):
+            connection.execute("SELECT pg_logical_emit_message(FALSE, 'bench', 'x'), pg_switch_wal()")
+        connection.execute("CHECKPOINT")
 
 
 async def transactions_per_s(url: str, *, clients: int, seconds: int) -> float:

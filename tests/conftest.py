@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "tests.support.sockets",
+    "tests.support.reading_once",
     "tests.support.database",
     "tests.support.embedded",
     "tests.support.properties",
@@ -10,6 +11,16 @@ pytest_plugins = [
     "tests.support.simulators",
     "tests.support.browsing",
     "tests.support.sharing",
+    "tests.support.stripe",
+    "tests.support.banking",
+    "tests.support.bills",
     "tests.support.usage",
     "tests.support.usage_sessions",
+    "tests.support.wechatpay",
+    "tests.support.vouchers",
+    "tests.support.canaries",
+    "tests.support.demonstrations",
+    "tests.support.own_methods",
+    "tests.support.agents",
+    "tests.support.subscribers",
 ]

@@ -11,17 +11,34 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from topup.care.states import TICKET
+from topup.catalogue.publishing.states import PUBLICATION
 from topup.charging.adjustments import ADJUSTMENT
-from topup.charging.sharing_states import SHARE
-from topup.charging.usage_sessions_rows import SESSION
+from topup.charging.sessions.rows import SESSION
+from topup.charging.sharing.states import SHARE
 from topup.fulfilment.ports import CarrierCapability
 from topup.fulfilment.states import ATTEMPT
 from topup.kernel.transitions import Transitions
+from topup.lines.cards.states import CARD
+from topup.lines.plans.states import PLAN
+from topup.offers.states import RESERVATION
+from topup.orders.schedules.states import RUN, SCHEDULE
 from topup.orders.states import ORDER, Cause
+from topup.payments.floats.method import AgentFloat
+from topup.payments.methods.balance import Balance
+from topup.payments.methods.bank_transfer import BankTransfer
+from topup.payments.methods.card_terminal import CardTerminal
+from topup.payments.methods.cash import Cash
+from topup.payments.methods.voucher import Vouchers
 from topup.payments.ports import Capability
 from topup.payments.states import PAYMENT, REFUND
-from topup.people.permissions import PERMISSIONS, Permission
+from topup.payments.vouchers.states import VOUCHER
+from topup.people.agents.states import AGENT
+from topup.people.permissions import NEEDS_FRESH, PERMISSIONS, Permission
 from topup.platform.plugs import discover
+from topup.shops.printing.ports import DeviceCapability
+from topup.shops.printing.states import PRINT
+from topup.work.states import APPROVAL
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
 _HEAD: Final = "<!-- Drawn from the code by `python -m tools.generated`; edit the code. -->\n\n"
@@ -29,10 +46,21 @@ _MACHINES: Final[Mapping[str, Transitions[Any]]] = {
     "An order": ORDER,
     "An attempt to pay": PAYMENT,
     "A refund": REFUND,
+    "A top-up that runs by itself": SCHEDULE,
+    "One run of it": RUN,
+    "An offer promised to an order": RESERVATION,
+    "A voucher": VOUCHER,
     "An attempt to deliver through another carrier": ATTEMPT,
     "Credit shared between lines": SHARE,
+    "The plan of a line": PLAN,
+    "A SIM card": CARD,
     "An adjustment": ADJUSTMENT,
     "A session of usage": SESSION,
+    "What needs two people": APPROVAL,
+    "A ticket": TICKET,
+    "A paper to print": PRINT,
+    "An agent": AGENT,
+    "A publication of a carrier's file": PUBLICATION,
 }
 
 
@@ -50,14 +78,21 @@ def states() -> str:
 def capabilities() -> str:
     """What each plugin can do."""
     payments = {name: plug.capabilities for name, plug in discover("topup.plugins.payments").items()}
+    ours = (Balance, BankTransfer, CardTerminal, Cash, Vouchers, AgentFloat)
+    own = {method.name: method.capabilities for method in ours}
     carriers = {name: plug.capabilities for name, plug in discover("topup.plugins.carriers").items()}
+    devices = {name: plug.capabilities for name, plug in discover("topup.plugins.devices").items()}
     return "\n".join(
         [
             "# Capabilities of plugins\n",
             "## Payment gateways\n",
             _matrix("gateway", Capability, payments),
+            "## Ways to pay of the house itself\n",
+            _matrix("method", Capability, own),
             "## Carriers\n",
             _matrix("carrier", CarrierCapability, carriers),
+            "## Devices\n",
+            _matrix("device", DeviceCapability, devices),
         ]
     )
 
@@ -69,7 +104,10 @@ def permissions() -> str:
         [
             "# Permissions\n",
             _matrix("role", Permission, roles),
-            _table(("permission", "what it allows"), _meanings(Permission)),
+            _table(
+                ("permission", "what it allows", "a fresh proof"),
+                [(name, text, "yes" if name in NEEDS_FRESH else "") for name, text in _meanings(Permission)],
+            ),
         ]
     )
 

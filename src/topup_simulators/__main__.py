@@ -1,13 +1,24 @@
-"""`python -m topup_simulators gateway|carrier …`: one simulator, in a process of its own."""
+"""`python -m topup_simulators gateway|carrier|alipay|… …`: one simulator, in a process of its own."""
 
 import argparse
 import asyncio
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from topup_simulators.process import Simulator, live
+
+PROVIDERS: Final = {
+    "alipay": "Alipay's open platform",
+    "wechatpay": "WeChat Pay, API v3",
+    "stripe": "Stripe",
+}
+"""Simulators of real providers: `topup_simulators.<name>.simulator.SIMULATOR` is made with a state directory and the
+two factors, and needs nothing else: it makes its merchant's keys too, as the provider's portal would.
+"""
 
 
 def main(words: Sequence[str]) -> int:
@@ -18,7 +29,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _make(wanted: argparse.Namespace) -> Simulator:
-    """The simulator that is asked for, without loading the other; and httpx without its command line, which is half of
+    """The simulator that is asked for, without loading the others; and httpx without its command line, which is half of
     it.
     """
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None is how to say "not to be imported"
@@ -33,6 +44,18 @@ def _make(wanted: argparse.Namespace) -> Simulator:
             resend_factor=wanted.resend_factor,
             start=wanted.start,
         )
+    if wanted.kind in PROVIDERS:
+        module = importlib.import_module(f"topup_simulators.{wanted.kind}.simulator")
+        made: Simulator = module.SIMULATOR(
+            state_directory=wanted.state_dir,
+            time_factor=wanted.time_factor,
+            resend_factor=wanted.resend_factor,
+        )
+        return made
+    if wanted.kind == "printer":
+        from topup_simulators.printer.simulator import Printer  # noqa: PLC0415
+
+        return Printer(state_directory=wanted.state_dir, paper_mm=wanted.paper_mm, printer_port=wanted.printer_port)
     from topup_simulators.carrier.simulator import Carrier  # noqa: PLC0415
 
     return Carrier(
@@ -70,6 +93,11 @@ def _parser() -> argparse.ArgumentParser:
     carrier = kinds.add_parser("carrier", parents=[shared], help="a carrier of another country")
     carrier.add_argument("--currency", default="SGD", help="of the float (default SGD)")
     carrier.add_argument("--float-minor", type=int, default=100_000_000, help="the float at the first start")
+    printer = kinds.add_parser("printer", parents=[shared], help="a receipt printer on the network (ESC/POS)")
+    printer.add_argument("--paper-mm", type=int, choices=(58, 80), default=80, help="the paper's width (default 80)")
+    printer.add_argument("--printer-port", type=int, default=0, help="where papers come in; 0: any (default)")
+    for name, words in PROVIDERS.items():
+        kinds.add_parser(name, parents=[shared], help=words)
     return parser
 
 

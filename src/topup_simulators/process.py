@@ -33,8 +33,8 @@ class Simulator(Protocol):
         """Answer one request."""
         ...
 
-    def announce(self) -> Mapping[str, Any]:
-        """What the ready line says beside kind, port and address."""
+    def announce(self, url: str) -> Mapping[str, Any]:
+        """What the ready line says beside kind, port and address, which is `url`."""
         ...
 
 
@@ -68,8 +68,9 @@ async def live(simulator: Simulator, *, port: int, parent: int | None) -> int:
 
 
 def _say_ready(simulator: Simulator, port: int) -> None:
-    ready = {"ready": True, "kind": simulator.kind, "port": port, "url": f"http://127.0.0.1:{port}"}
-    sys.stdout.write(json.dumps({**ready, **simulator.announce()}) + "\n")
+    url = f"http://127.0.0.1:{port}"
+    ready = {"ready": True, "kind": simulator.kind, "port": port, "url": url}
+    sys.stdout.write(json.dumps({**ready, **simulator.announce(url)}) + "\n")
     sys.stdout.flush()
 
 

@@ -1,52 +1,14 @@
 """Every page, at every size and in every look: axe finds nothing serious, nothing is cut off, small or hard to hit."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect
 
-from tests.support.browsing import DESKTOP, PHONE, Guest
+from tests.support.browsing import PHONE, Guest
+from tests.support.looking import LAYOUT, LOOKS, SMALLEST, SPLIT, looked_at, nothing_wrong
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-
-SMALLEST = (320, 640)
-LOOKS = {
-    "phone": {"size": PHONE, "locale": "zh_Hans"},
-    "phone dark": {"size": PHONE, "locale": "zh_Hant", "color_scheme": "dark"},
-    "smallest phone": {"size": SMALLEST, "locale": "en"},
-    "desktop": {"size": DESKTOP, "locale": "en"},
-    "elder": {"size": PHONE, "locale": "zh_Hans", "elder": True},
-    "elder dark, smallest": {"size": SMALLEST, "locale": "en", "elder": True, "color_scheme": "dark"},
-}
-
-LAYOUT = """() => {
-  const wrong = [];
-  const name = (element) => element.outerHTML.slice(0, 90);
-  if (document.documentElement.scrollWidth > innerWidth) {
-    wrong.push(`wider than the screen: ${document.documentElement.scrollWidth} of ${innerWidth}`);
-    for (const element of document.querySelectorAll("main *, header *")) {
-      if (element.getBoundingClientRect().right > innerWidth + 1) wrong.push(`  sticks out: ${name(element)}`);
-    }
-  }
-  const shown = (element) => element.checkVisibility({ checkOpacity: true }) && !element.closest(".unseen, .skip");
-  for (const element of document.querySelectorAll("a, button, input, summary, select")) {
-    if (!shown(element) || element.type === "hidden") continue;
-    const target = element.closest(".check") ?? element;
-    const { width, height } = target.getBoundingClientRect();
-    if (width < 43.9 || height < 43.9) wrong.push(`${Math.round(width)} x ${Math.round(height)}: ${name(element)}`);
-  }
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const element = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || !shown(element)) continue;
-    const size = parseFloat(getComputedStyle(element).fontSize);
-    if (size < 16) wrong.push(`${size}px: ${name(element)}`);
-  }
-  return wrong;
-}"""
 
 
 def every_page(payer: Guest) -> Iterator[str]:
@@ -61,6 +23,7 @@ def _before_ordering(payer: Guest) -> Iterator[str]:
     yield "first screen"
     payer.page.get_by_label(payer.text("number_label")).fill("12345678901")
     payer.press("continue")
+    payer.page.wait_for_url("**/start/*")
     yield "wrong number"
     payer.enter_number()
     yield "amounts"
@@ -93,7 +56,7 @@ def _after_ordering(payer: Guest) -> Iterator[str]:
     payer.go(order)
     payer.sees("headline_payment_pending")
     yield "payment open"
-    payer.page.get_by_role("link", name=payer.text("go_on_paying", sum="").strip()).click()
+    payer.page.locator("#pay-again a").click()
     payer.page.wait_for_url("**/pay?*")
     payer.at_gateway("pay")
     payer.sees("headline_delivered")
@@ -120,21 +83,6 @@ def _elsewhere(payer: Guest) -> Iterator[str]:
     yield "offline, menu open"
 
 
-MOVED_ON = ("documentElement", "context was destroyed")
-"""How a look ends whose page changed under it: axe lost an element, or a live page went on to another."""
-
-
-def looked_at(look: Callable[[], Any]) -> Any:
-    """What `look` finds on the page, once the page stands still."""
-    for _ in range(4):
-        try:
-            return look()
-        except PlaywrightError as error:
-            if not any(words in error.message for words in MOVED_ON):
-                raise
-    raise AssertionError("the page never stood still")
-
-
 @pytest.mark.parametrize("look", LOOKS)
 def test_nothing_serious_on_any_page(guest, look):
     options = dict(LOOKS[look])
@@ -142,24 +90,7 @@ def test_nothing_serious_on_any_page(guest, look):
     payer = guest(**options)
     if elder:
         payer.page.context.add_cookies([{"name": "size", "value": "large", "url": payer.site.url}])
-    axe = Axe()
-    found: dict[str, list[str]] = {}
-    pages = 0
-    for name in every_page(payer):
-        pages += 1
-        violations = looked_at(lambda: axe.run(payer.page).response["violations"])
-        serious = [
-            f"{violation['id']}: {node['html'][:120]}"
-            for violation in violations
-            if violation["impact"] in {"serious", "critical"}
-            for node in violation["nodes"]
-        ]
-        wrong = serious + looked_at(lambda: payer.page.evaluate(LAYOUT))
-        if wrong:
-            found[name] = wrong
-    print(f"{look}: {pages} pages, {sum(map(len, found.values()))} findings")
-    print("\n".join(f"{name}: {wrong}" for name, all_wrong in found.items() for wrong in all_wrong))
-    assert found == {}
+    nothing_wrong(every_page(payer), payer.page, look)
 
 
 BROKEN = """() => [...document.querySelectorAll(".tile b, .top .plain-button")].filter((element) => {
@@ -186,23 +117,6 @@ def test_no_amount_and_no_word_of_the_header_breaks_inside(guest, locale, elder,
         more.click()
     assert payer.page.evaluate(BROKEN) == []
     assert payer.page.evaluate(LAYOUT) == []
-
-
-SPLIT = """() => {
-  const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
-  const split = [];
-  while (walker.nextNode()) {
-    const node = walker.currentNode;
-    for (const word of node.data.matchAll(/(?<![\\w@.-])[A-Za-z¥0-9.,]+(?![\\w-])/g)) {
-      const range = document.createRange();
-      range.setStart(node, word.index);
-      range.setEnd(node, word.index + word[0].length);
-      const seen = [...range.getClientRects()].filter((line) => line.width);
-      if (word[0].length < 20 && new Set(seen.map((line) => line.top)).size > 1) split.push(word[0]);
-    }
-  }
-  return split;
-}"""
 
 
 @pytest.mark.parametrize("size", [PHONE, SMALLEST])

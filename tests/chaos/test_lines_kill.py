@@ -120,7 +120,7 @@ class Phones:
         self.got: list[tuple[str, str]] = []
 
     async def send(self, message: OutgoingMessage) -> Outcome:
-        self.got.append((message.address, message.subject))
+        self.got.append((message.address, message.body))
         return Done(message.message_id)
 
     async def aclose(self) -> None:
@@ -198,7 +198,7 @@ async def all_done(topup: Topup, offset: str) -> None:
 def letters(topup: Topup) -> Counter:
     files = (topup.data_dir / "mailbox").glob("msg_*.json")
     found = [json.loads(file.read_text("utf-8")) for file in files]
-    return Counter((letter["address"], letter["subject"]) for letter in found if letter["address"].startswith("tel:"))
+    return Counter((letter["address"], letter["body"]) for letter in found if letter["address"].startswith("tel:"))
 
 
 async def undisturbed(url: str, steps: list[tuple[str | None, int]], start: datetime, folder) -> tuple[dict, Counter]:

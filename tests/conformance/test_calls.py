@@ -12,6 +12,7 @@ from tests.conformance.registry import (
     EVERYTHING,
     UNSUPPORTED,
     asks,
+    beginnings,
     name_of,
 )
 from tests.support.misbehaving import AFTER_SENDING, NOT_UNDERSTOOD, misbehaving, never_answer, refused_address
@@ -43,6 +44,12 @@ def supported(kind_and_plug):
     return [ask for ask in asks(kind, DAY) if ask.capability is None or ask.capability in plug.capabilities]
 
 
+def calls(kind_and_plug, make):
+    """Everything the plugin may be asked that makes it call: what it supports, and how payments begin."""
+    begun = beginnings(make("https://gateway.example")) if kind_and_plug[0] == "payments" else []
+    return [*supported(kind_and_plug), *begun]
+
+
 @every_plugin
 def test_a_plugin_is_complete(kind_and_plug, make):
     kind, plug = kind_and_plug
@@ -59,15 +66,19 @@ async def test_what_a_plugin_cannot_do_raises(kind_and_plug, make):
     kind, plug = kind_and_plug
     absent = [ask for ask in asks(kind, DAY) if ask.capability and ask.capability not in plug.capabilities]
     for ask in absent:
+        plugin = make("https://gateway.example")
+        if ask.port is not None:
+            assert not isinstance(plugin, ask.port), "what it has it can do"
+            continue
         with pytest.raises(UNSUPPORTED):
-            await ask.of(make("https://gateway.example"))
+            await ask.of(plugin)
     assert len(absent) + len(supported(kind_and_plug)) == len(asks(kind, DAY))
 
 
 @every_plugin
 async def test_a_refused_connection_is_not_sent(kind_and_plug, make):
     with refused_address() as url:
-        for ask in supported(kind_and_plug):
+        for ask in calls(kind_and_plug, make):
             outcome = await ask.of(make(url))
             told = isinstance(outcome, NotSent) or (isinstance(outcome, Unknown) and "NotSent" in outcome.detail)
             assert told, (ask.name, outcome)
@@ -77,7 +88,7 @@ async def test_a_refused_connection_is_not_sent(kind_and_plug, make):
 @pytest.mark.parametrize("way", [*AFTER_SENDING, *NOT_UNDERSTOOD])
 async def test_what_went_wrong_after_sending_is_unknown_and_not_sent_again(kind_and_plug, make, way):
     script = {**AFTER_SENDING, **NOT_UNDERSTOOD}[way]
-    for ask in supported(kind_and_plug):
+    for ask in calls(kind_and_plug, make):
         async with misbehaving(script) as (url, served):
             outcome = await ask.of(make(url))
         assert isinstance(outcome, Unknown), (ask.name, outcome)

@@ -10,12 +10,13 @@ import random
 from datetime import UTC, datetime
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from tests.conformance.registry import EVERYTHING, name_of
 from topup.fulfilment.ports import CarrierEventRejected
-from topup.payments.ports import EventRejected
+from topup.payments.ports import Decline, EventRejected, PaymentStanding
 from topup.platform.http import Client
 
 REJECTED = (EventRejected, CarrierEventRejected)
@@ -78,6 +79,15 @@ def test_the_plugins_own_vectors(plug, plugin):
 
 
 @every_plugin
+def test_why_a_payment_was_declined_is_said_in_the_ports_words(plug, plugin):
+    """Payers read a sentence for each of them; a word of the provider's own would be told in general only."""
+    facts = [fact for vector in good(plug) for fact in parse(plugin, vector).facts]
+    declined = [fact for fact in facts if getattr(fact, "standing", None) is PaymentStanding.DECLINED]
+    assert {fact.reason for fact in declined} <= {"", *Decline}
+
+
+@every_plugin
+@pytest.mark.timeout(3600 if SOAK else 300)
 def test_g7_no_mutant_of_a_good_event_says_anything_else(plug, plugin):
     tried = twins = accepted = 0
     for vector in good(plug):
@@ -97,7 +107,7 @@ def test_g7_no_mutant_of_a_good_event_says_anything_else(plug, plugin):
 @every_plugin
 def test_signatures_of_one_event_do_not_hold_for_another(plug, plugin):
     for first, second in itertools.permutations(good(plug), 2):
-        if first.body != second.body:
+        if first.body != second.body and first.headers != second.headers:  # else the signature is in the body
             assert parse(plugin, first, headers=second.headers) is None, (first.name, second.name)
 
 
@@ -111,7 +121,8 @@ def test_arbitrary_bytes_are_rejected_and_never_crash(plug, plugin):
     for value in ("\x00", "é", "💥", "=" * 100, "a" * 100_000, "-1", "9" * 5000, "٣", "1e3"):
         for name in vector.headers:
             assert parse(plugin, vector, headers={**vector.headers, name: value}) is None, (name, value[:10])
-    assert parse(plugin, vector, headers={}) is None
+    if vector.headers:
+        assert parse(plugin, vector, headers={}) is None
 
 
 @every_plugin
@@ -148,8 +159,9 @@ def test_another_installations_keys_do_not_verify(plug, tmp_path):
 
 def _another_key(text: str) -> str:
     if "PUBLIC KEY" in text:
-        key = Ed25519PrivateKey.generate().public_key()
-        return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    if "PRIVATE KEY" in text:  # our own: no event is signed with it
+        rsa_key = isinstance(load_pem_public_key(text.encode()), rsa.RSAPublicKey)
+        key = rsa.generate_private_key(65537, 2048) if rsa_key else Ed25519PrivateKey.generate()
+        return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    if "PRIVATE KEY" in text or "CERTIFICATE" in text:  # our own: no event is signed with it
         return text
     return text.translate(str.maketrans("0123456789", "1234567890"))

@@ -2,23 +2,18 @@
 orders, with everything that can go wrong, and every place that keeps or shows something is searched for them.
 """
 
-import io
-import logging
 from datetime import timedelta
 
-import psycopg
 import pytest
-import structlog
 from prometheus_client import REGISTRY, generate_latest
-from psycopg import sql
 
 from tests.simulation.world import Back, End, Event, Fault
+from tests.support.canaries import stored
 from topup.kernel.errors import Problem
 from topup.kernel.ids import OrderId, PaymentId, lane_of, new_id
 from topup.kernel.money import Money
 from topup.ledger import Transfer, post
 from topup.payments.ports import PaymentFact, PaymentStanding
-from topup.platform.logging import configure_logging
 
 NUMBER = "13764208531"
 FOREIGN = "+6581977342"
@@ -51,19 +46,6 @@ HOMES = {
         "work.items.evidence",
     },
 }
-
-
-@pytest.fixture
-def logs():
-    """Everything this process logs from now on, as production writes it, at the finest level."""
-    stream = io.StringIO()
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    configure_logging(level="debug", console=False, stream=stream)
-    structlog.configure(cache_logger_on_first_use=False)
-    yield stream
-    root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
 
 
 class Journey:
@@ -173,23 +155,6 @@ async def refused_by_the_ledger(here, journey: Journey) -> None:
 
 def found_in(text: str) -> set[str]:
     return {kind for kind, shapes in CANARIES.items() if any(shape in text for shape in shapes)}
-
-
-def stored(url: str) -> list[tuple[str, str]]:
-    """Every column of every table of ours, as text (bytes as they would be read)."""
-    found = []
-    with psycopg.connect(url, autocommit=True) as connection:
-        columns = connection.execute(
-            "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns"
-            " WHERE table_schema NOT IN ('pg_catalog', 'information_schema', 'public')"
-        ).fetchall()
-        for schema, table, column, kind in columns:
-            shown = "encode({}, 'escape')" if kind == "bytea" else "{}::text"
-            query = sql.SQL(f"SELECT {shown} FROM {{}}.{{}}").format(
-                sql.Identifier(column), sql.Identifier(schema), sql.Identifier(table)
-            )
-            found += [(f"{schema}.{table}.{column}", value or "") for (value,) in connection.execute(query)]
-    return found
 
 
 @pytest.mark.timeout(120)

@@ -39,7 +39,7 @@ PAUSES = [
 SWEEPS = ["expire", "inbox", "ask", "deliver", "refund", "bills"]
 
 indexes = st.integers(0, 7)
-methods = st.sampled_from(["sandbox", "credit_card"])
+methods = st.sampled_from(["sandbox", "stripe"])
 faults = st.lists(st.sampled_from(list(Fault)), max_size=3)
 
 

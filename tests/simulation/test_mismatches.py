@@ -18,7 +18,7 @@ ASKED = 5000
 AMOUNTS = [ASKED, ASKED - 1, ASKED + 1, ASKED * 100, 1]
 CURRENCIES = ["CNY", "HKD", "cny"]
 MERCHANTS = [MERCHANT, "somebody-else", ""]
-SENDERS = ["sandbox", "credit_card"]
+SENDERS = ["sandbox", "stripe"]
 RIGHT = (ASKED, "CNY", MERCHANT, "sandbox")
 
 

@@ -66,7 +66,7 @@ def edited(document, path):
 async def test_a_quote_edited_anywhere_is_refused(here, database_url, figures):
     """As the database's owner could: each field of the body, whole bodies, signatures, keys, the end."""
     quote = await here.desk.quote(
-        number="13000130000", product=None, amount=Money(30000, "CNY"), payment_method="credit_card"
+        number="13000130000", product=None, amount=Money(30000, "CNY"), payment_method="stripe"
     )
     other = await here.desk.quote(number="13000130000", product=None, amount=Money(100, "CNY"), payment_method=None)
     owner = await psycopg.AsyncConnection.connect(database_url, autocommit=True)
@@ -129,7 +129,7 @@ async def test_a_quote_is_good_for_fifteen_minutes(here, age, answer):
 async def test_a_price_that_rose_since_does_not_touch_a_quote(here, tmp_path, figures):
     """The carrier's file changes between quote and order: fees go up, the face value is no longer offered."""
     quote = await here.desk.quote(
-        number="13800138000", product=None, amount=Money(5000, "CNY"), payment_method="credit_card"
+        number="13800138000", product=None, amount=Money(5000, "CNY"), payment_method="stripe"
     )
     offered = {view.method: view.total for view in await here.desk.methods(quote_id=quote.id)}
     text = files("topup.catalogue.demonstration").joinpath("qingfeng.toml").read_text()
@@ -150,7 +150,7 @@ async def test_a_price_that_rose_since_does_not_touch_a_quote(here, tmp_path, fi
         charged[method] = here.world.payments[payment.id].asked
     assert charged == offered
     fresh = await here.desk.quote(
-        number="13800138000", product=None, amount=Money(5001, "CNY"), payment_method="credit_card"
+        number="13800138000", product=None, amount=Money(5001, "CNY"), payment_method="stripe"
     )
-    assert fresh.total.amount_minor > offered["credit_card"].amount_minor + 100
+    assert fresh.total.amount_minor > offered["stripe"].amount_minor + 100
     figures("G18", charged_above_quote=0, methods=len(charged))

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.support.usage import CARRIER, NUMBERS, Traffic, a_record
-from topup.charging.usage_records import Known, Rated, Refused
+from topup.charging.usage.records import Known, Rated, Refused
 
 SEEDS = range(200 if os.environ.get("TOPUP_SOAK") else 6)
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)

@@ -129,7 +129,7 @@ class World:
         """What happens while the next answers are on their way to us."""
         self.events: list[Event] = []
         self.violations: list[str] = []
-        self.gateways = {name: HonestGateway(name, self) for name in ("sandbox", "credit_card")}
+        self.gateways = {name: HonestGateway(name, self) for name in ("sandbox", "stripe")}
         self.carrier = HonestCarrier(self)
         self._numbers = iter(range(1, 10**9))
 

@@ -62,13 +62,20 @@ class Guest:
     locale: str
     number: str
     scripted: bool = True
+    url: str = ""
+    visits: tuple[str, ...] = ()
+    """Other addresses that they go to: a wallet's."""
     complaints: list[str] = field(default_factory=list)
 
     def text(self, message_id: str, **parameters: Any) -> str:
         return translate(self.locale, "web", message_id, **parameters)
 
+    def named(self, url: str) -> None:
+        """From now on by this address of the site: a name, for what a bare address cannot have."""
+        self.url = url
+
     def go(self, path: str = "/") -> None:
-        self.page.goto(self.site.url + path)
+        self.page.goto((self.url or self.site.url) + path)
 
     def press(self, message_id: str, **parameters: Any) -> None:
         self.page.get_by_role("button", name=self.text(message_id, **parameters), exact=True).click()
@@ -169,7 +176,9 @@ def _listen(guest: Guest) -> None:
     page.on("pageerror", lambda error: guest.complaints.append(str(error)))
 
     def asked(request: Any) -> None:
-        ours = request.url.startswith((guest.site.url, guest.site.gateway_url))
+        ours = request.url.startswith(
+            (guest.url or guest.site.url, guest.site.url, guest.site.gateway_url, *guest.visits)
+        )
         if not ours:
             guest.complaints.append(f"another host: {request.url}")
         if guest.number in request.url or guest.number[3:] in request.url:

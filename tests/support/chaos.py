@@ -283,7 +283,7 @@ async def topup_at(
 def environment(data_dir: Path, settings: dict[str, str]) -> dict[str, str]:
     """Ours without our settings, with these."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("TOPUP_")}
-    return {**ours, **NO_LIMITS, "TOPUP_DATA_DIR": str(data_dir), **settings}
+    return {**ours, **NO_LIMITS, "TOPUP_DATA_DIR": str(data_dir), "TOPUP_DEMO_HISTORY": "0", **settings}
 
 
 def log_of(data_dir: Path) -> Path:

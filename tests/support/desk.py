@@ -8,6 +8,7 @@ import json
 import secrets
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -45,7 +46,7 @@ class ScriptedGateway:
     """A gateway whose every word a test writes. Events are JSON that names a fact prepared with `event`."""
 
     name = "scripted"
-    capabilities = frozenset({Capability.CLOSE, Capability.REFUND, Capability.BILL})
+    capabilities = frozenset({Capability.CLOSE, Capability.CANCEL, Capability.REFUND, Capability.BILL})
 
     def __init__(self) -> None:
         self.starts = defaultdict(list)
@@ -57,6 +58,9 @@ class ScriptedGateway:
         self.refund_query_answers: list = []
         self.close_answers: list = []
         self.closed: list[str] = []
+        self.cancelled: list[str] = []
+        self.takes_not: dict = {}
+        self.exchange_rates: list = []
         self.lines: list = []
         self._events: dict[str, VerifiedEvent] = {}
 
@@ -80,7 +84,14 @@ class ScriptedGateway:
         return Refused(Reason.USER, "paid") if paid else Done(payment_id)
 
     async def cancel(self, payment_id):
-        raise NotImplementedError
+        self.cancelled.append(payment_id)
+        return Done(payment_id)
+
+    def unfit(self, amount, scene):
+        return self.takes_not.get(scene)
+
+    def rates(self, priced_in, now):
+        return [rate for rate in self.exchange_rates if rate.priced_in == priced_in]
 
     async def refund(self, request):
         self.refunds[request.refund_id].append(request)
@@ -170,6 +181,7 @@ class Shop:
         *,
         contact=None,
         payer="somebody",
+        payer_id=None,
     ):
         quote = await self.desk.quote(number=number, product=None, amount=Money(amount, currency), payment_method=None)
         return await self.desk.order(
@@ -180,11 +192,12 @@ class Shop:
             locale="zh_Hans",
             channel="test",
             payer=payer,
+            payer_id=payer_id,
         )
 
-    async def paying(self, order, payment_id=None):
+    async def paying(self, order, payment_id=None, **how):
         payment_id = payment_id or PaymentId(new_id("payment", lane_of(order.id)))
-        return await self.desk.pay(payment_id=payment_id, order_id=order.id, method="scripted", locale="zh_Hans")
+        return await self.desk.pay(payment_id=payment_id, order_id=order.id, method="scripted", locale="zh_Hans", **how)
 
     def paid(self, payment, *, amount=None, at=None, reference=None) -> PaymentFact:
         self.references += 1
@@ -231,6 +244,7 @@ class Shop:
             done += await outside.ask()
             done += await outside.deliver()
             done += await outside.refund()
+            done += await self.desk.promising.follow()
             if not done:
                 return
         raise AssertionError("something comes due for ever")
@@ -261,10 +275,16 @@ async def publish_demonstration(database) -> None:
                 await publish(transaction.connection, check(Path(str(entry))), transaction.now)
 
 
-@pytest.fixture
-async def shop(database, data_dir) -> AsyncIterator[Shop]:
-    await publish_demonstration(database)
-    gateway, carrier = ScriptedGateway(), ScriptedCarrier()
+@asynccontextmanager
+async def open_shop(
+    database, data_dir, gateway, *, public_url="http://127.0.0.1:8080", publishing=True
+) -> AsyncIterator[Shop]:
+    """A desk whose one gateway is this one, delivering through a carrier that says what a test scripts; not publishing
+    where the database has its offers already.
+    """
+    if publishing:
+        await publish_demonstration(database)
+    carrier = ScriptedCarrier()
     data_dir.mkdir(exist_ok=True)
     keys = KeyRing(data_dir / "keys")
     parts = Parts(
@@ -272,9 +292,15 @@ async def shop(database, data_dir) -> AsyncIterator[Shop]:
         catalogue=CatalogueCache(),
         keys=keys,
         lanes=LANES,
-        gateways={"scripted": gateway},
+        gateways={gateway.name: gateway},
         carriers={"external_demo": carrier},
-        public_url="http://127.0.0.1:8080",
+        public_url=public_url,
     )
     async with Desk(parts) as desk:
         yield Shop(desk, database, gateway, carrier, keys)
+
+
+@pytest.fixture
+async def shop(database, data_dir) -> AsyncIterator[Shop]:
+    async with open_shop(database, data_dir, ScriptedGateway()) as shop:
+        yield shop

@@ -11,10 +11,11 @@ from typing import Final
 
 from tests.support.database import settings_for
 from topup.catalogue.queries import CatalogueCache
-from topup.charging.usage_records_desk import UsageRecords
-from topup.charging.usage_sessions import Sessions
+from topup.charging.sessions.desk import Sessions
+from topup.charging.usage.desk import UsageRecords
 from topup.orders.desk import Desk
 from topup.orders.reading import Parts
+from topup.payments.methods.settings import OWN
 from topup.platform.crash import LABELS
 from topup.platform.database import Database
 from topup.platform.keys import KeyRing
@@ -56,8 +57,51 @@ OF_CREDIT: Final = ("sharing.", "adjustments.", "request_keys.before_commit", "r
 OF_LINES: Final = ("lines.",)
 """Passed by time alone, for lines that live by a carrier's rules: test_lines_kill.py kills there."""
 
+OF_PLANS: Final = ("plans.",)
+"""Passed when lines take plans, and when these renew: test_plans_kill.py kills there."""
+
 OF_USAGE: Final = ("usage.",)
 """Passed by what networks send of usage, and by what lines are told of it: test_usage_kill.py kills there."""
+
+OF_BILLS: Final = ("reconciliation.",)
+"""Passed when a bill is kept and held against the books: integration/reconciliation/test_interrupted.py."""
+
+OF_OWN_METHODS: Final = ("balance.", "cash.", "terminal.", "transfers.", "voucher.")
+"""Passed by who pays from a balance, by bank, with a voucher, by card at a counter or in cash:
+test_own_methods_kill.py kills there."""
+
+OF_DISPUTES: Final = ("dispute.",)
+"""Passed by payers who object with their banks: integration/orders/test_disputes.py."""
+
+OF_PEOPLE: Final = ("approvals.", "evidence.", "following_up.", "barring.", "sim_cards.", "signing.", "carriers.float.")
+"""Passed by staff who decide, look at evidence and follow up orders, and by who watches floats:
+test_approvals_kill.py kills there."""
+
+OF_CARE: Final = ("orders.call_off",)
+"""Passed by who calls a paid order off: integration/orders/test_calling_off.py dies there."""
+
+OF_REMINDERS: Final = ("reminders.",)
+"""Passed when people are told of the lines in their accounts: test_reminders_kill.py kills there."""
+
+OF_AGENTS: Final = ("agents.", "agent_float.")
+"""Passed by agents' sales, and what goes back to their floats: test_agents_kill.py kills there."""
+
+OF_THE_CATALOGUE: Final = ("catalogue.",)
+"""Passed by who keeps drafts of carriers' files, and when planned ones begin: test_catalogue_kill.py kills there."""
+
+OF_LEAVING: Final = ("subscribers.",)
+"""Passed when accounts end: integration/care/test_leaving.py dies there."""
+
+OF_REPEATERS: Final = ("answering.", "links.", "pay_codes.", "counter_sales.", "saved.", "instruments.")
+"""Passed by who answers tickets, makes links, shows codes to pay elsewhere, sells at counters, saves numbers and leaves
+cards: test_repeating_kill.py kills there."""
+
+OF_SCHEDULES: Final = ("schedules.",)
+"""Passed by top-ups that run by themselves: test_schedules_kill.py kills there."""
+
+OF_OFFERS: Final = ("offers.",)
+"""Passed when offers are held for orders, follow them, and lapse: integration/orders/test_offers_interrupted.py and
+integration/offers/test_reserving.py die there."""
 
 OF_A_CALL: Final = ("payment.", "payments.started.")
 """Passed only where a payment begins with a call to its gateway."""
@@ -67,7 +111,25 @@ OF_A_PAGE: Final = ("payments.begin.",)
 
 def all_labels() -> list[str]:
     """The labels of a web and jobs process that top-ups pass."""
-    return [label for label in _declared() if not label.startswith((*OF_CREDIT, *OF_LINES, *OF_USAGE))]
+    others = (
+        *OF_CREDIT,
+        *OF_LINES,
+        *OF_PLANS,
+        *OF_USAGE,
+        *OF_PEOPLE,
+        *OF_BILLS,
+        *OF_CARE,
+        *OF_REMINDERS,
+        *OF_LEAVING,
+        *OF_THE_CATALOGUE,
+        *OF_AGENTS,
+        *OF_OWN_METHODS,
+        *OF_DISPUTES,
+        *OF_REPEATERS,
+        *OF_SCHEDULES,
+        *OF_OFFERS,
+    )
+    return [label for label in _declared() if not label.startswith(others)]
 
 
 def usage_labels(*, of: str = "") -> list[str]:
@@ -90,9 +152,39 @@ def credit_labels() -> list[str]:
     return [label for label in _declared() if label.startswith(OF_CREDIT)]
 
 
+def own_labels(kind: str) -> list[str]:
+    """Those that are passed by one of the house's own ways to pay."""
+    return [label for label in _declared() if label.startswith(f"{kind}.")]
+
+
+def agent_labels() -> list[str]:
+    """Those that are passed when agents sell, and when what was not delivered goes back to their floats."""
+    return [label for label in _declared() if label.startswith(OF_AGENTS)]
+
+
+def reminder_labels() -> list[str]:
+    """Those that are passed when people are told of the lines in their accounts, and read or stop it."""
+    return [label for label in _declared() if label.startswith(OF_REMINDERS)]
+
+
+def repeaters_labels() -> list[str]:
+    """Those that are passed by who makes links, shows codes, begins sales at counters and saves numbers."""
+    return [label for label in _declared() if label.startswith(OF_REPEATERS)]
+
+
+def schedule_labels() -> list[str]:
+    """Those that are passed by top-ups that run by themselves, and by who agrees to them."""
+    return [label for label in _declared() if label.startswith(OF_SCHEDULES)]
+
+
 def line_labels() -> list[str]:
     """Those that are passed by who looks after lines, and tells them what will become of them."""
     return [label for label in _declared() if label.startswith(OF_LINES)]
+
+
+def plan_labels() -> list[str]:
+    """Those that are passed by who takes a plan, and by who lets plans renew."""
+    return [label for label in _declared() if label.startswith(OF_PLANS)]
 
 
 @cache
@@ -104,7 +196,16 @@ def _declared() -> Sequence[str]:
 
 async def _furnish() -> None:
     """Make what declares labels when it is made; nothing is connected for it."""
-    for module in ("topup.bootstrap.application", "topup.bootstrap.plugins", "topup.notifications.tasks"):
+    for module in (
+        "topup.bootstrap.application",
+        "topup.bootstrap.plugins",
+        "topup.lines.plans.desk",
+        "topup.notifications.tasks",
+        "topup.payments.vouchers.desk",
+        "topup.orders.counter_sales",
+        "topup.people.subscribers.saving",
+        *(f"topup.payments.methods.{name}" for name in OWN),
+    ):
         importlib.import_module(module)
     settings = settings_for("postgresql://nobody@127.0.0.1:9/nowhere")
     database = Database(url=settings.database_url.get_secret_value(), settings=settings)
@@ -119,7 +220,7 @@ async def _furnish() -> None:
     )
     Desk(parts)
     RequestKeys(database=database, lanes=16)
-    Sessions(database=database, catalogue=CatalogueCache())
+    Sessions(database=database, catalogue=CatalogueCache(), lanes=16)
     UsageRecords(database=database, catalogue=CatalogueCache(), lanes=16)
 
 

@@ -10,9 +10,9 @@ from tests.support.ledger import fresh_key
 from topup.catalogue.checking import check, check_bytes
 from topup.catalogue.operations import publish
 from topup.catalogue.queries import CatalogueCache, Snapshot
-from topup.charging.sharing import ShareView, Sharing
-from topup.charging.sharing_invariants import violations
-from topup.charging.sharing_rules import Wish
+from topup.charging.sharing.desk import ShareView, Sharing
+from topup.charging.sharing.invariants import violations
+from topup.charging.sharing.rules import Wish
 from topup.kernel.ids import ShareId, new_id
 from topup.kernel.money import Money
 from topup.kernel.msisdn import parse_msisdn

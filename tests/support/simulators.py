@@ -1,7 +1,7 @@
 """The simulators as processes, and an ear for their events. Name this module in `pytest_plugins` to have the fixtures.
 
-`gateway` and `carrier` run once per session; `listener` hears events in the test's own loop. Delays are a tenth of the
-documented ones, and hours of resending become seconds.
+`gateway`, `carrier` and those of real providers, by their names, run once per session; `listener` hears events in the
+test's own loop. Delays are a tenth of the documented ones, and hours of resending become seconds.
 """
 
 import asyncio
@@ -20,8 +20,9 @@ from tests.support.misbehaving import read_request
 from topup.fulfilment.ports import Delivery
 from topup.kernel.ids import new_id
 from topup.kernel.money import Money
-from topup.payments.ports import PaymentRequest
+from topup.payments.ports import Action, PaymentRequest
 from topup.platform.http import Client
+from topup.platform.plugs import discover
 from topup.plugins.carriers.external_demo import ExternalDemo, ExternalDemoSettings
 from topup.plugins.payments.sandbox import Sandbox, SandboxSettings, ensure_merchant_keys
 
@@ -51,6 +52,20 @@ class Running:
         """Per kind of call about `subject`: how often it came, how often it had an effect."""
         answer = await self.control("calls", subject=subject)
         return {call["kind"]: (call["received"], call["effected"]) for call in answer["calls"]}
+
+    async def charged(self) -> None:
+        """Until no payment is on its way any more: what a payer began is paid, or was given up."""
+        await until(
+            lambda: self.control("agenda"), lambda told: "charge" not in {one["kind"] for one in told["agenda"]}
+        )
+
+    async def pay(self, plugin: Any, request: PaymentRequest, outcome: str = "pay") -> Any:
+        """Begin the payment, and do without a browser what a payer does on the pay page: through the controls."""
+        begun = await plugin.start(request)
+        form = begun.url.partition("?")[2] if isinstance(begun, Action) else ""
+        # Where a provider has one address for all events, its simulator sends those of this payment to this one.
+        choice = {"outcome": outcome, "form": form, "notify_url": request.notify_url}
+        return await self.control(f"payments/{request.payment_id}", choice)
 
     def stop(self) -> int:
         if self.process.stdin and not self.process.stdin.closed:
@@ -92,6 +107,13 @@ class GatewayRunning(Running):
 
 
 @dataclass
+class ProviderRunning(Running):
+    """A real provider's simulator: `settings` are those of the provider's plugin, as the ready line gives them."""
+
+    settings: Any = None
+
+
+@dataclass
 class CarrierRunning(Running):
     settings: ExternalDemoSettings = None
 
@@ -116,6 +138,28 @@ def start_carrier(directory: Path, *options: str) -> CarrierRunning:
     running = start_simulator("carrier", directory / "carrier", *PACE, *options)
     settings = ExternalDemoSettings(base_url=running.url, secret_file=running.ready["secret_file"], timeout_s=10.0)
     return CarrierRunning(running.process, running.ready, settings)
+
+
+def start_provider(name: str, directory: Path, *options: str) -> ProviderRunning:
+    """The simulator of a real provider, which makes the merchant's keys too, as its portal would."""
+    running = start_simulator(name, directory / name, *PACE, *options)
+    plug = discover("topup.plugins.payments")[name]
+    return ProviderRunning(running.process, running.ready, plug.settings(**running.ready["plugin"]))
+
+
+def _of_provider(name: str):
+    @pytest.fixture(scope="session", name=name)
+    def provider(tmp_path_factory):
+        running = start_provider(name, tmp_path_factory.mktemp(name))
+        yield running
+        running.stop()
+
+    return provider
+
+
+alipay = _of_provider("alipay")
+wechatpay = _of_provider("wechatpay")
+stripe = _of_provider("stripe")
 
 
 @pytest.fixture(scope="session")
@@ -213,6 +257,7 @@ def a_payment(*, amount_minor: int = 5000, notify_url: str = "http://127.0.0.1:9
         "notify_url": notify_url,
         "expires_at": datetime.now(UTC) + timedelta(minutes=15),
         "locale": "zh_Hans",
+        "payer_address": "127.0.0.1",
     }
     return PaymentRequest(**{**facts, **changes})
 

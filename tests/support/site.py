@@ -6,12 +6,13 @@ The test drives it from outside, as a browser does; `later` moves the time that 
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, TypeVar
 
 import uvicorn
 
@@ -20,7 +21,7 @@ from topup.bootstrap.demonstration import furnish
 from topup.bootstrap.house import Furnished, at_work, furnished
 from topup.bootstrap.plugins import choose
 from topup.channels.cli.ports import Store
-from topup.platform.database import Database
+from topup.platform.database import Database, Transaction
 from topup.platform.installation import mark_installation
 from topup.platform.keys import KeyRing
 from topup.platform.settings import Settings
@@ -28,6 +29,7 @@ from topup.platform.settings import Settings
 from .simulators import CarrierRunning, GatewayRunning
 
 LANES = 16
+Given = TypeVar("Given")
 
 
 @dataclass
@@ -38,6 +40,7 @@ class Site:
     gateway_url: str
     house: Furnished
     server: uvicorn.Server
+    loop: asyncio.AbstractEventLoop
 
     @contextmanager
     def later(self, by: timedelta) -> Iterator[None]:
@@ -49,6 +52,18 @@ class Site:
         finally:
             database.clock_offset -= by
 
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """A transaction in the test's own loop, at the site's time: the site's pool belongs to the site's loop."""
+        database = self.house.store.database
+        async with await database.connect() as connection, connection.transaction():
+            [now] = await (await connection.execute("SELECT now()")).fetchone() or ()
+            yield Transaction(connection, now + database.clock_offset)
+
+    async def within(self, work: Coroutine[Any, Any, Given]) -> Given:
+        """Do something in the site's own loop, where its desks wait for each other."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self.loop))
+
 
 async def _serve(
     settings: Settings, directory: Path, gateway: GatewayRunning, carrier: CarrierRunning, ready: Callable[[Site], None]
@@ -56,7 +71,7 @@ async def _serve(
     listening = socket.create_server(("127.0.0.1", settings.port))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     wanted = {
-        "payments": {"sandbox": gateway.settings.model_dump()},
+        "payments": {"sandbox": gateway.settings.model_dump(), "cash": {}, "card_terminal": {}},
         "carriers": {"external_demo": carrier.settings.model_dump()},
     }
     chosen = choose(settings, demo=True, wanted=wanted)
@@ -70,7 +85,7 @@ async def _serve(
                 build(house, settings, supervisor), log_config=None, access_log=False, timeout_graceful_shutdown=1
             )
             server = uvicorn.Server(config)
-            ready(Site(url, gateway.url, house, server))
+            ready(Site(url, gateway.url, house, server, asyncio.get_running_loop()))
             await server.serve(sockets=[listening])
 
 

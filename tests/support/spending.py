@@ -15,7 +15,7 @@ from tests.support.simulators import until
 from topup.kernel.errors import Unavailable
 from topup.ledger import Item, Move, Posted, PostingRefused, post_batcher
 from topup.ledger.audit import audit
-from topup.platform.batching import Batcher
+from topup.platform.batching import Batching
 from topup.platform.database import Database
 
 ENDED = datetime(2020, 1, 1, tzinfo=UTC)
@@ -85,7 +85,7 @@ class Spenders:
     """All of them, and what they met."""
 
     database: Database
-    batcher: Batcher
+    batcher: Batching[Item, Posted]
     people: list[Spender]
     unavailable: Counter[str] = field(default_factory=Counter)
     going: bool = True
@@ -164,7 +164,7 @@ class Spenders:
 async def spending(database: Database, *, people: int = 24, seed: int = 7) -> AsyncIterator[Spenders]:
     """Have them spend while the block runs, or until they are to be `quiet`."""
     chance = random.Random(seed)
-    batcher = post_batcher(database, connections=2)
+    batcher = post_batcher(database)
     spenders = Spenders(
         database, batcher, [Spender(number % 16, random.Random(chance.random())) for number in range(people)]
     )

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from topup.platform.database import Database
 
-HOT = ("ledger", "orders", "lines", "payments", "charging")
+HOT = ("ledger", "orders", "lines", "payments", "charging", "offers")
 """The rooms whose tables every top-up and every use writes."""
 
 DIRECTORY = {"lines.numbers"}

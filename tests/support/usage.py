@@ -9,8 +9,8 @@ import pytest
 
 from tests.support.ledger import fresh_key
 from tests.support.sharing import LANES, Circle
-from topup.charging.usage_records import Outcome, rate_records
-from topup.charging.usage_records_reading import UsageRecord, read_record
+from topup.charging.usage.reading import UsageRecord, read_record
+from topup.charging.usage.records import Outcome, rate_records
 from topup.ledger import BucketSpec, Credit, Posted, post
 from topup.ledger.audit import audit
 from topup.lines.living import Happened, happen

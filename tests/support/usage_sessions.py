@@ -1,5 +1,6 @@
 """A client of sessions that counts its requests, as a network does."""
 
+import contextlib
 import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -12,9 +13,9 @@ import pytest
 
 from tests.support.sharing import LANES
 from tests.support.usage import ANN, BOB, CARRIER, Traffic
-from topup.charging.usage_sessions import Sessions, place_of
-from topup.charging.usage_sessions_requests import Opening, Reporting, ServiceReport, Told
-from topup.charging.usage_sessions_tasks import expire
+from topup.charging.sessions.desk import Sessions, place_of
+from topup.charging.sessions.requests import Opening, Reporting, ServiceReport, Told
+from topup.charging.sessions.tasks import expire
 from topup.platform.database import Database
 
 MB = 10**6
@@ -103,6 +104,13 @@ class Network:
     async def time_passes(self, **span: float) -> None:
         self.traffic.database.clock_offset += timedelta(**span)
 
+    @contextlib.asynccontextmanager
+    async def beside(self) -> AsyncIterator["Network"]:
+        """Another process that serves the same lines."""
+        sessions = Sessions(database=self.traffic.database, catalogue=self.traffic.circle.catalogue, lanes=LANES)
+        async with contextlib.aclosing(sessions):
+            yield Network(self.traffic, sessions, self.keys)
+
     async def free(self, number: str = ANN) -> dict[str, int]:
         """What a line has that nobody holds, by asset."""
         found = await self.traffic.rows(
@@ -130,6 +138,6 @@ async def network(database: Database) -> AsyncIterator[Network]:
     traffic = await Traffic.of(database, UNCAPPED)
     await traffic.open(ANN, main=1000)
     await traffic.open(BOB)
-    sessions = Sessions(database=database, catalogue=traffic.circle.catalogue)
+    sessions = Sessions(database=database, catalogue=traffic.circle.catalogue, lanes=LANES)
     yield Network(traffic, sessions)
     await sessions.aclose()

@@ -3,22 +3,37 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from litestar import Router
+from litestar import Response, Router
 
-from topup.bootstrap.house import Furnished
-from topup.bootstrap.mailbox import mailbox_router
+from topup.bootstrap.house import Furnished, lasting_of
+from topup.bootstrap.mailbox import MAILBOX, mailbox_router
 from topup.bootstrap.store import PURPOSES
-from topup.channels.api import create_api_router
+from topup.bootstrap.telling import installed
+from topup.care.answering import Answering
+from topup.channels.api.routes import create_api_router
+from topup.channels.console.rendering import assets as console_assets
+from topup.channels.console.router import Console
+from topup.channels.counter.display.router import create_display_router
+from topup.channels.counter.rendering import Look
+from topup.channels.counter.router import PATH as COUNTER
+from topup.channels.counter.router import Counter
+from topup.channels.web.assets import assets
 from topup.channels.web.problems import problem_page
 from topup.channels.web.router import create_web_router
+from topup.charging.adjustments import Adjustments
 from topup.kernel.errors import Unavailable
+from topup.orders.counter_sales import CounterSales
+from topup.orders.evidence import Evidence
+from topup.people.proving import Proving
 from topup.platform.jobs import Supervisor
 from topup.platform.keys import KeyRing
 from topup.platform.settings import Settings
-from topup.platform.web import application, load_web_settings
-from topup.platform.web.edge import App
+from topup.platform.web import ProblemDocument, application, load_web_settings
+from topup.platform.web.edge import AnyRequest, App
 from topup.plugins.messengers.mailbox import Mailbox
+from topup.shops.displays import Displays
 
+_CONSOLE: Final = "/console"
 _FAILURES: Final = 3
 """Runs of a sweep that may fail in a row before the process is not ready: one loss of the database is no reason."""
 
@@ -37,12 +52,91 @@ def build(house: Furnished, settings: Settings, supervisor: Supervisor | None) -
         sessions=house.usage_sessions,
         address=house.public_url,
         demo=store.installation.demo,
+        approvals=house.approvals,
+        adjust_most=settings.adjust_ceiling,
         checks=checks,
     )
-    routers: list[Router] = [api, create_web_router(house.desk, keys=house.request_keys, public_url=house.public_url)]
-    if isinstance(house.plugins.messenger, Mailbox):
-        routers.append(mailbox_router(house.plugins.messenger))
-    return application(routers=routers, settings=settings, web_settings=load_web_settings(), problem_page=problem_page)
+    pages = create_web_router(
+        house.desk,
+        care=house.care,
+        database=store.database,
+        keys=house.request_keys,
+        keyring=store.keyring,
+        lanes=store.installation.lanes,
+        public_url=house.public_url,
+        codes_per_address=settings.codes_per_address,
+        mailbox=MAILBOX if any(isinstance(one, Mailbox) for one in house.plugins.messengers.values()) else "",
+    )
+    proving = Proving(
+        database=store.database,
+        keyring=store.keyring,
+        lasting=lasting_of(settings),
+        public_url=house.public_url,
+        script=lambda: assets()["passkeys.js"].path,
+    )
+    console = _console(house, settings, proving)
+    display = create_display_router(
+        displays=Displays(database=store.database),
+        sales=CounterSales(database=store.database),
+        database=store.database,
+        secure=house.public_url.startswith("https://"),
+    )
+    counter = _counter(house, settings, proving)
+    routers: list[Router] = [api, pages, console.router(), display, counter.router()]
+    for messenger in house.plugins.messengers.values():
+        if isinstance(messenger, Mailbox):
+            routers.append(mailbox_router(messenger))
+            break  # one mailbox for all kinds of address
+
+    def told(request: AnyRequest, document: ProblemDocument) -> Response[bytes]:
+        path = request.scope["path"]
+        if path.startswith(COUNTER):
+            return counter.problem_page(request, document)
+        shown = console.problem_page if path.startswith(_CONSOLE) else problem_page
+        return shown(request, document)
+
+    return application(routers=routers, settings=settings, web_settings=load_web_settings(), problem_page=told)
+
+
+def _counter(house: Furnished, settings: Settings, proving: Proving) -> Counter:
+    store = house.store
+    return Counter(
+        database=store.database,
+        keyring=store.keyring,
+        desk=house.desk,
+        keys=house.request_keys,
+        care=house.care,
+        approvals=house.approvals,
+        catalogue=house.catalogue,
+        printing=house.printing,
+        public_url=house.public_url,
+        secure=house.public_url.startswith("https://"),
+        look=Look(lambda: (assets()["topup.css"].path, console_assets()["console.css"].path), settings.time_zone),
+        proving=proving,
+    )
+
+
+def _console(house: Furnished, settings: Settings, proving: Proving) -> Console:
+    store = house.store
+    answering = Answering(
+        database=store.database, keys=store.keyring, catalogue=house.catalogue, public_url=house.public_url
+    )
+    return Console(
+        database=store.database,
+        keyring=store.keyring,
+        approvals=house.approvals,
+        adjustments=Adjustments(database=store.database, catalogue=house.catalogue),
+        evidence=Evidence(database=store.database, keys=store.keyring),
+        post_room=house.desk.post_room,
+        catalogue=house.catalogue,
+        answering=answering,
+        lanes=store.installation.lanes,
+        secure=house.public_url.startswith("https://"),
+        stylesheet=lambda: assets()["topup.css"].path,
+        proving=proving,
+        installed=installed(house, settings),
+        zone=settings.time_zone,
+    )
 
 
 async def _check_keys(keyring: KeyRing) -> None:

@@ -1,4 +1,4 @@
-"""What a demonstration begins with: carriers that do not exist, and two lines in their networks."""
+"""What a demonstration begins with: carriers that do not exist, two lines in their networks, and where to be served."""
 
 import contextlib
 from collections.abc import Sequence
@@ -6,18 +6,25 @@ from pathlib import Path
 from typing import Final
 
 import topup.catalogue
+import topup.shops
 from topup.catalogue.queries import Snapshot
 from topup.kernel.msisdn import parse_msisdn
 from topup.lines.operations import open_lines
 from topup.lines.queries import route
 from topup.platform.database import Transaction
+from topup.shops.files import read_directory
+from topup.shops.operations import publish as publish_places
+from topup.shops.queries import newest
 
 NUMBERS: Final = ("13800138000", "13900139000")
+HOLDER: Final = "13800138001"
+"""Whose account has a history (`demonstration_history`)."""
 CARRIERS: Final = Path(topup.catalogue.__file__).parent / "demonstration"
+PLACES: Final = Path(topup.shops.__file__).parent / "demonstration.toml"
 
 
 async def furnish(transaction: Transaction, *, lanes: int) -> None:
-    """Publish the demonstration carriers that are not there, and open the two lines.
+    """Publish the demonstration carriers that are not there, and the places where there are none; open the two lines.
 
     Repeating it changes nothing, and what somebody published since stays.
     """
@@ -34,6 +41,8 @@ async def furnish(transaction: Transaction, *, lanes: int) -> None:
         if carrier is not None and carrier.is_own_network:
             wanted.append((number, carrier.carrier_id, carrier.document.time_zone))
     await open_lines(connection, wanted, now, lanes=lanes, snapshot=snapshot)
+    if not await newest(connection):
+        await publish_places(connection, read_directory(PLACES), now)
 
 
 async def _publish(transaction: Transaction, files: Sequence[Path]) -> None:

@@ -22,9 +22,14 @@ _BACKLOG: Final = 2_048
 
 
 class Listener(uvicorn.Server):
-    """uvicorn for one application, without its signal handlers: it would end the process with the signal once more."""
+    """uvicorn for one application, without its signal handlers: it would end the process with the signal once more.
 
-    def __init__(self, application: "App", *, on_ready: Callable[[], None]) -> None:
+    What listens for long lets nothing that exists by now be looked through for garbage ever again.
+    """
+
+    def __init__(self, application: "App", *, on_ready: Callable[[], None], for_long: bool = True) -> None:
+        if for_long:
+            _freeze()
         super().__init__(_config(application))
         self._on_ready = on_ready
 
@@ -38,6 +43,12 @@ class Listener(uvicorn.Server):
         await super().startup(sockets=sockets)
         if self.started:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop serving. Told twice, uvicorn would leave the application standing, which then complains at its end."""
+        await super().shutdown(sockets=sockets)
+        if self.force_exit:
+            await self.lifespan.shutdown()
 
 
 @contextlib.contextmanager
@@ -63,12 +74,15 @@ def bound(host: str, port: int) -> Iterator[socket.socket]:
         yield listening
 
 
-def _config(application: Any) -> uvicorn.Config:
+def _freeze() -> None:
     # What exists now lives as long as the process: looking through it again and again made the slowest of a hundred
     # requests more than twice as slow.
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GENERATIONS)
+
+
+def _config(application: Any) -> uvicorn.Config:
     return uvicorn.Config(
         application,
         http=WholeProtocol,

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import Final
 
 from litestar import Router, get
 
@@ -9,6 +10,8 @@ from topup.channels.web.rendering import Page, WebRequest, page
 from topup.notifications.ports import OutgoingMessage
 from topup.platform.web import limit
 from topup.plugins.messengers.mailbox import Mailbox
+
+MAILBOX: Final = "/sandbox/mailbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Letter:
 def mailbox_router(mailbox: Mailbox) -> Router:
     """The page; only a demonstration has it, and only this machine can ask for it."""
 
-    @get("/sandbox/mailbox", include_in_schema=False)
+    @get(MAILBOX, include_in_schema=False)
     async def letters(request: WebRequest) -> Page:
         limit(request, "read")
         messages = await asyncio.to_thread(mailbox.latest)

@@ -7,20 +7,23 @@ long as the two. So what is heavy is imported here while the others come up.
 # ruff: noqa: PLC0415 - see above
 
 import asyncio
+import contextlib
 import importlib
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 import uvloop
 
+from topup.bootstrap.neighbours import Neighbour, neighbours, registered
 from topup.bootstrap.store import Creation, open_store
 from topup.channels.cli.ports import Part, Store
-from topup.kernel.errors import Forbidden
+from topup.kernel.errors import Forbidden, Unavailable, WhoMustAct
 from topup.platform.crash import arm
 from topup.platform.logging import configure_logging
 from topup.platform.settings import Settings, prepare_data_dir
@@ -36,14 +39,17 @@ _HEAVY: Final = ("topup.bootstrap.application", "topup.platform.http", "topup.no
 _PATIENCE_S: Final = 4.0
 """How long a start may take without a word: more than a usual one."""
 
+_HIGHEST_PORT: Final = 65_535
+
 _log = structlog.get_logger(__name__)
 
 
 def serve(settings: Settings, parts: Part) -> None:
     """Serve until SIGTERM or SIGINT; a second one cuts short what still runs.
 
-    Raises Unavailable: `port_taken`, `port_forbidden`, `address_unusable`, and those of `open_store`; Forbidden
-    `demo_loopback_only`, `is_a_demonstration`; Invalid of `plugins.choose`.
+    Raises Unavailable: `port_taken`, `port_taken_by_topup`, `port_forbidden`, `address_unusable`, and those of
+    `open_store`; Forbidden `demo_loopback_only`, `is_a_demonstration`; Invalid of `plugins.choose`; BrokenPipeError
+    where nobody reads the welcome of a demonstration.
     """
     if settings.demo and not _is_loopback(settings.host):
         raise Forbidden("demo_loopback_only", host=settings.host)
@@ -62,6 +68,10 @@ class _Server:
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[Any] | None = None
         self._listener: Listener | None = None
+        self._unread: BrokenPipeError | None = None
+        self._others: list[Neighbour] = []
+        self._listening = asyncio.Event()
+        self._remembered = asyncio.Event()
 
     async def live(self) -> None:
         self._task = asyncio.current_task()
@@ -85,13 +95,11 @@ class _Server:
             self._task.cancel()
 
     async def _serve(self) -> None:
-        from topup.bootstrap.listening import bound
-
         async with AsyncExitStack() as stack:
             # The port first: whoever started us twice should hear of that, and of nothing else.
             listening = None
             if Part.WEB in self._parts:
-                listening = stack.enter_context(bound(self._settings.host, self._settings.port))
+                listening = stack.enter_context(_ours(self._settings))
                 self._settings = self._settings.model_copy(update={"port": listening.getsockname()[1]})
             waiting = asyncio.create_task(_say_what_is_waited_for(self._settings), name="waiting")
             stack.push_async_callback(_settled, waiting)
@@ -102,7 +110,9 @@ class _Server:
     async def _work(self, stack: AsyncExitStack, house: "Furnished", listening: socket.socket | None) -> None:
         from topup.bootstrap.house import at_work
 
-        supervisor = await stack.enter_async_context(at_work(house)) if Part.JOBS in self._parts else None
+        remembering = self._settings.demo and self._settings.demo_history and listening is not None
+        at = at_work(house, begins=self._remembered if remembering else None)
+        supervisor = await stack.enter_async_context(at) if Part.JOBS in self._parts else None
         if listening is None:
             _log.info("working")
             await self._stopping.wait()
@@ -110,17 +120,45 @@ class _Server:
         from topup.bootstrap.application import build
         from topup.bootstrap.listening import Listener
 
+        self._others = neighbours(self._settings.data_dir)
+        stack.enter_context(registered(self._settings))
         application = build(house, self._settings, supervisor)
+        if remembering:
+            telling = asyncio.create_task(self._remember(house), name="history")
+            stack.push_async_callback(_settled, telling)
         self._listener = Listener(application, on_ready=lambda: self._say_ready(house))
         await self._listener.serve(sockets=[listening])
+        if self._unread is not None:
+            raise self._unread
+
+    async def _remember(self, house: "Furnished") -> None:
+        """Give a demonstration somebody with a history, as soon as it is listening; its jobs wait for that."""
+        await self._listening.wait()
+        from topup.bootstrap.demonstration_history import make_history
+        from topup.channels.cli.speech import locale
+
+        try:
+            await make_history(house, locale=locale())
+        except Exception:  # noqa: BLE001 - whatever it is: said, and served on
+            # A demonstration without it works as well.
+            _log.exception("history_not_made")
+        finally:
+            self._remembered.set()
 
     def _say_ready(self, house: "Furnished") -> None:
+        self._listening.set()
         if not house.store.installation.demo:
-            _log.info("serving", host=self._settings.host, port=self._settings.port)
+            beside = [other.address for other in self._others]
+            _log.info("serving", host=self._settings.host, port=self._settings.port, beside=beside)
             return
         from topup.bootstrap.welcome import welcome
 
-        welcome(self._settings, address=house.public_url)
+        try:
+            welcome(self._settings, address=house.public_url, others=self._others)
+        except BrokenPipeError as error:
+            # `topup serve --demo | head`: nobody knows the address. An end like any other, and then it is told.
+            self._unread = error
+            self._stop()
 
 
 async def _say_what_is_waited_for(settings: Settings) -> None:
@@ -131,6 +169,23 @@ async def _say_what_is_waited_for(settings: Settings) -> None:
         from topup.channels.cli.speech import say
 
         out.print(f"[dim]{say('welcome.waiting')}[/]")
+
+
+@contextlib.contextmanager
+def _ours(settings: Settings) -> Iterator[socket.socket]:
+    """The port; where another server of this data directory has it, Unavailable `port_taken_by_topup` names that."""
+    from topup.bootstrap.listening import bound
+
+    with contextlib.ExitStack() as stack:
+        try:
+            listening = stack.enter_context(bound(settings.host, settings.port))
+        except Unavailable as problem:
+            same = [other for other in neighbours(settings.data_dir) if other.port == settings.port]
+            if problem.code != "port_taken" or not same:
+                raise
+            facts = asdict(same[0]) | {"another": settings.port + 1 if settings.port < _HIGHEST_PORT else 0}
+            raise Unavailable("port_taken_by_topup", who=WhoMustAct.YOU, **facts) from None
+        yield listening
 
 
 @asynccontextmanager
@@ -177,12 +232,16 @@ async def _demonstration(
     store = await stack.enter_async_context(open_store(settings, create=Creation.DEMONSTRATION))
     await loading
     from topup.bootstrap.demonstration import furnish
+    from topup.bootstrap.demonstration_cards import furnish_cards
+    from topup.bootstrap.demonstration_staff import furnish_staff
     from topup.bootstrap.plugins import choose
 
     async with store.database.transaction() as transaction:
         await furnish(transaction, lanes=store.installation.lanes)
+    await furnish_cards(store.database, keys=store.keyring, lanes=store.installation.lanes)
+    await furnish_staff(store)
     outside = await starting
-    return store, choose(settings, demo=True, wanted=outside.wanted)
+    return store, choose(settings, demo=True, wanted=outside.wanted, controls=outside.controls)
 
 
 async def _settled(task: asyncio.Task[Any]) -> None:

@@ -1,4 +1,4 @@
-"""The simulated gateway and carrier of a demonstration: child processes, one pair for each data directory.
+"""The simulated gateways and the carrier of a demonstration: child processes, one set for each data directory.
 
 Whoever holds the lock runs them and writes where they are; other processes on the same data directory (a command
 beside a server) use them. They end with their starter, however it ends, and come back on the same ports: a pay page
@@ -12,8 +12,9 @@ import json
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ import structlog
 from topup.kernel.errors import Unavailable
 from topup.plugins.payments.sandbox import ensure_merchant_keys
 
+PROVIDERS: Final = ("alipay", "wechatpay", "stripe")
+"""Gateways whose simulator makes everything the plugin is set up with, the merchant's keys too, as a portal would."""
 _MERCHANT: Final = "demo"
 _READY_S: Final = 30.0
 _JOIN_S: Final = 30.0
@@ -36,15 +39,20 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """The simulators: settings for their plugins, and the address of the server that runs them (None: it is us)."""
+    """The simulators: settings for their plugins, the addresses of the gateways' controls, and the address of the
+    server that runs them (None: it is us).
+    """
 
     wanted: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    controls: Mapping[str, str]
     server: str | None
 
 
 @contextlib.asynccontextmanager
-async def simulators(data_dir: Path, *, address: str | None) -> AsyncIterator[Outside]:
-    """The data directory's simulators, started or joined.
+async def simulators(
+    data_dir: Path, *, address: str | None, providers: Sequence[str] = PROVIDERS
+) -> AsyncIterator[Outside]:
+    """The data directory's simulators, started or joined; of the providers' only those that are named.
 
     `address` is that of the server which starts them, for commands to find; None for a command that serves nothing.
     Raises Unavailable `simulator_failed`.
@@ -55,12 +63,26 @@ async def simulators(data_dir: Path, *, address: str | None) -> AsyncIterator[Ou
         lock = held.enter_context(_opened(folder / "lock"))
         running = await _take_or_join(lock, folder / "running.json")
         if running is not None:
-            yield Outside(_wanted(data_dir, running), running["address"])
+            yield Outside(_wanted(data_dir, running), _controls(running), running["address"])
             return
-        async with _started(folder) as ready:
+        _rates_file(data_dir).write_text(_RATES.format(at=datetime.now(UTC), until=datetime.now(UTC) + _RATES_HOLD))
+        async with _started(folder, providers) as ready:
             running = {**ready, "address": address}
             _write(folder / "running.json", running)
-            yield Outside(_wanted(data_dir, running), None)
+            yield Outside(_wanted(data_dir, running), _controls(running), None)
+
+
+async def running_now(data_dir: Path) -> dict[str, dict[str, dict[str, Any]]] | None:
+    """The settings of the plugins for simulators that somebody runs now; None where nobody does."""
+    running = _read(data_dir / "simulators" / "running.json")
+    if running is None:
+        return None
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", running["gateway"]["port"])
+    except OSError:
+        return None
+    writer.close()
+    return _wanted(data_dir, running)
 
 
 @contextlib.contextmanager
@@ -90,11 +112,12 @@ async def _take_or_join(lock: int, running: Path) -> dict[str, Any] | None:
 
 
 @contextlib.asynccontextmanager
-async def _started(folder: Path) -> AsyncIterator[dict[str, Any]]:
-    """Both, started side by side, kept alive, and ended; gives what each said when it was ready."""
+async def _started(folder: Path, providers: Sequence[str]) -> AsyncIterator[dict[str, Any]]:
+    """All, started side by side, kept alive, and ended; gives what each said when it was ready."""
     ensure_merchant_keys(private_key_file=folder / "merchant.key.pem", public_key_file=folder / "merchant.pub.pem")
     gateway_words = ("--merchant-id", _MERCHANT, "--merchant-public-key", str(folder / "merchant.pub.pem"))
     children = [_Child("gateway", folder, gateway_words), _Child("carrier", folder, ())]
+    children += [_Child(name, folder, ()) for name in providers]
     keepers: list[asyncio.Task[None]] = []
     try:
         ready = await asyncio.gather(*(child.start() for child in children))
@@ -193,6 +216,39 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
     unfinished.rename(path)
 
 
+_RATES_HOLD: Final = timedelta(days=30)
+_RATES: Final = """\
+# Rates of a demonstration, which nobody changes money at. docs/guides/payments.md says what is in such a file.
+source = "Demonstration"
+at = {at:%Y-%m-%dT%H:%M:%SZ}
+valid_until = {until:%Y-%m-%dT%H:%M:%SZ}
+
+[CNY]
+USD = "7.1062"
+EUR = "8.2350"
+JPY = "0.045320"
+
+[SGD]
+USD = "1.2678"
+EUR = "1.5222"
+JPY = "0.008310"
+"""
+
+
+def _rates_file(data_dir: Path) -> Path:
+    return data_dir / "simulators" / "rates.toml"
+
+
+_ACCOUNT: Final = {
+    "payee": "Topup Demonstration",
+    "account": "6222000000000000000",
+    "bank": "Demonstration Bank",
+    "currency": "CNY",
+    "zone": "Asia/Shanghai",
+}
+"""An account that nobody has."""
+
+
 def _wanted(data_dir: Path, running: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
     """The settings of the plugins that speak to the simulators, and of the development mailbox."""
     gateway, carrier = running["gateway"], running["carrier"]
@@ -203,8 +259,24 @@ def _wanted(data_dir: Path, running: Mapping[str, Any]) -> dict[str, dict[str, d
         "gateway_public_key_file": gateway["public_key_file"],
         "start": gateway["start"],
     }
+    providers = {name: running[name]["plugin"] for name in PROVIDERS if name in running}
+    if "stripe" in providers:
+        rates = {"pays_in": ["USD", "EUR", "JPY"], "rates_file": _rates_file(data_dir)}
+        providers["stripe"] = {**providers["stripe"], **rates}
     return {
-        "payments": {"sandbox": sandbox},
+        "payments": {
+            **providers,
+            "sandbox": sandbox,
+            "voucher": {},
+            "cash": {},
+            "card_terminal": {},
+            "balance": {},
+            "bank_transfer": _ACCOUNT,
+        },
         "carriers": {"external_demo": {"base_url": carrier["url"], "secret_file": carrier["secret_file"]}},
         "messengers": {"mailbox": {"directory": data_dir / "mailbox"}},
     }
+
+
+def _controls(running: Mapping[str, Any]) -> dict[str, str]:
+    return {name: running[name]["url"] for name in PROVIDERS if name in running}

@@ -11,10 +11,10 @@ from topup.channels.cli.ports import Store
 from topup.kernel.errors import Unavailable, WhoMustAct
 from topup.platform.database import Database
 from topup.platform.installation import Installation, NotADemonstration, installation, mark_installation
-from topup.platform.keys import DATA, KeyRing
+from topup.platform.keys import DATA, NUMBERS, VOUCHERS, KeyRing
 from topup.platform.settings import Settings, prepare_data_dir
 
-PURPOSES: Final = ("quotes", "receipts", "ledger-heads", DATA)
+PURPOSES: Final = ("quotes", "receipts", "ledger-heads", "trail-heads", DATA, VOUCHERS, NUMBERS)
 """What an installation signs for long, and seals; its keys are made with it, so that missing ones are noticed."""
 
 
@@ -31,8 +31,8 @@ async def open_store(settings: Settings, *, create: Creation | None = None) -> A
     date.
 
     The embedded database's schema is always brought up to date: it is ours alone. Raises Unavailable
-    `nothing_installed`, `database_not_migrated`, `keys_missing`, `keys_damaged`, those of `Database.open`;
-    NotADemonstration.
+    `nothing_installed`, `database_not_migrated`, `keys_missing`, `keys_public_missing`, `keys_damaged`, those of
+    `Database.open`; NotADemonstration.
     """
     if create is None and settings.database_url is None and not (settings.data_dir / "database").exists():
         raise Unavailable("nothing_installed", who=WhoMustAct.YOU, path=str(settings.data_dir))

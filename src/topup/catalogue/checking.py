@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from topup.catalogue.bounds import beyond_bounds
 from topup.catalogue.documents import CarrierDocument
-from topup.catalogue.form import CARRIER
 from topup.catalogue.positions import positions
 from topup.catalogue.reading import Mistake, Reading, Wrong
 from topup.kernel.money import is_currency
@@ -48,7 +48,12 @@ def check(path: Path) -> CarrierFile:
 
 def check_bytes(raw: bytes, *, name: str) -> CarrierFile:
     """Read a carrier's file from memory; `name` is what mistakes call it. Raises CatalogueMistakes."""
+    from topup.catalogue.form import CARRIER  # noqa: PLC0415 - slow to load, and who only reads versions needs none
+
     text = _decode(raw, name)
+    beyond = beyond_bounds(text, name=name)
+    if beyond:
+        raise CatalogueMistakes([beyond])
     content = _parse(text, name)
     currency = content.get("currency")
     known = currency if isinstance(currency, str) and is_currency(currency) else "CNY"

@@ -4,76 +4,16 @@ Amounts are minor units of the carrier's currency, rates are parts per million, 
 A stored document must stay readable, so a field is only ever added, and with a default.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from topup.catalogue.life_cycle_rules import Clock, LifeCycle, MonthlyFee, TermTier
+from topup.catalogue.campaigns import Campaign, Stacking
+from topup.catalogue.grant_rules import GrantRule, Names, Rounding, ValidityRule
+from topup.catalogue.life_cycle_rules import Clock, LifeCycle, MonthlyFee
+from topup.catalogue.plan_rules import Plan
 from topup.catalogue.rates import Rate
-from topup.catalogue.terms import Ends
 
-Names = dict[str, str]
-"""A text in each of our languages: `zh_Hans`, `zh_Hant`, `en`."""
-
-LANGUAGES = ("zh_Hans", "zh_Hant", "en")
-
-Policy = Literal["separate", "extend", "longest", "renew", "tiers"]
-AtEnd = Literal["forfeit", "freeze", "roll_over"]
 AtCap = Literal["refuse", "clip"]
-Rounding = Literal["up", "down", "half_up", "half_even"]
-
-
-@dataclass(frozen=True, slots=True)
-class RollOver:
-    """What is left at the end lives `days` longer, up to `cap` of it (in the grant's own unit; None: all of it)."""
-
-    days: int
-    cap: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ValidityRule:
-    """How long something granted may be used, counted in the carrier's time zone.
-
-    `never` ends; `days` and `months` are spans that end as `ends` says (see `terms.Term`); `balance` is a span by
-    what there is of it after the top-up (`tiers`, ascending; below the first, the first).
-
-    `policy` says what happens beside what the line already has: kept `separate`; its end moved on by the span
-    (`extend`); both get the later end (`longest`); both get the new end, be it sooner (`renew`); both get the end by
-    the balance of both (`tiers`, which goes with `balance`).
-
-    `at_end` says what becomes of what is left: `forfeit`, `freeze` until the next top-up revives it (`grace_days`: for
-    so many days, then forfeited; None: for ever), or `roll_over` as `roll` says.
-    """
-
-    rule: Literal["never", "days", "months", "balance"] = "never"
-    days: int | None = None
-    ends: Ends = "midnight"
-    policy: Policy = "separate"
-    months: int | None = None
-    tiers: tuple[TermTier, ...] = ()
-    at_end: AtEnd = "forfeit"
-    grace_days: int | None = None
-    roll: RollOver | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GrantRule:
-    """One thing credited: `amount` of `asset` (a currency's minor units, DATA bytes, VOICE seconds, SMS messages).
-
-    `services` and `zones` limit what it may be used for; empty means everything and everywhere. What has the lower
-    `priority` is used first. Money may be a share of what was paid instead of an `amount` (which is 0 then): `rate_ppm`
-    parts per million of the face value or the pack's price, rounded to minor units by `rounding`.
-    """
-
-    asset: str
-    amount: int
-    kind: str
-    priority: int
-    services: tuple[str, ...]
-    zones: tuple[str, ...]
-    validity: ValidityRule
-    rate_ppm: int = 0
-    rounding: Rounding = "down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +188,13 @@ class Sharing:
 
 
 @dataclass(frozen=True, slots=True)
+class PayingForOthers:
+    """A line's credit may pay for another line's top-up: the kinds of it that may."""
+
+    kinds: tuple[str, ...] = ("main",)
+
+
+@dataclass(frozen=True, slots=True)
 class LowMark:
     """Less than `amount` of `asset` (minor units, bytes, seconds, messages) left is low; 0: nothing is."""
 
@@ -282,6 +229,16 @@ class UsageSessions:
 
 
 @dataclass(frozen=True, slots=True)
+class Automatic:
+    """What top-ups that run by themselves keep to, over all of a line's: at most `cap_minor` in a calendar month (None:
+    any), and `interval_days` between two of them.
+    """
+
+    interval_days: int = 0
+    cap_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CarrierDocument:
     """A carrier's whole file. `network` is `own`, or `external:` and the name of a carrier plugin."""
 
@@ -305,3 +262,8 @@ class CarrierDocument:
     rates: tuple[Rate, ...] = ()
     warnings: Warnings | None = None
     sessions: UsageSessions = UsageSessions()
+    paying_for_others: PayingForOthers | None = None
+    plans: tuple[Plan, ...] = ()
+    automatic: Automatic = Automatic()
+    campaigns: tuple[Campaign, ...] = ()
+    offers: Stacking = field(default_factory=Stacking)

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from topup.catalogue.documents import FeeStep, Rounding
+from topup.catalogue.documents import FeeStep
+from topup.catalogue.grant_rules import Rounding
 
 _WHOLE_PPM: Final = 1_000_000
 

@@ -6,16 +6,21 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 from babel.numbers import list_currencies
 
-from topup.catalogue.documents import CarrierDocument, Confirmation, Fees, Numbering, UsageSessions
+from topup.catalogue.automatic_form import AUTOMATIC
+from topup.catalogue.campaign_form import CAMPAIGNS, STACKING, campaigns_mistake
+from topup.catalogue.campaigns import CREDIT as PLAIN_CREDIT
+from topup.catalogue.campaigns import Stacking
+from topup.catalogue.documents import Automatic, CarrierDocument, Confirmation, Fees, Numbering, UsageSessions
 from topup.catalogue.fees import fee_minor
 from topup.catalogue.life_cycle_form import CLOCKS, LIFE_CYCLE, MONTHLY_FEE, life_cycle_mistake
 from topup.catalogue.offer_form import CREDIT, FEES, IDENTIFIER, NAMES, PACK, Fields, plain
+from topup.catalogue.plan_form import PLANS, unique_plans
 from topup.catalogue.positions import Path
 from topup.catalogue.rate_shapes import RATES
 from topup.catalogue.reading import Reading, Wrong, major, shown
 from topup.catalogue.session_form import SESSIONS
 from topup.catalogue.shapes import Amount, Choice, Field, Flag, ListOf, Table, Text, Whole
-from topup.catalogue.sharing_form import CAPS, SHARING, unique_caps
+from topup.catalogue.sharing_form import CAPS, PAYING_FOR_OTHERS, SHARING, unique_caps
 from topup.catalogue.warnings_form import WARNINGS
 from topup.kernel.errors import Invalid
 from topup.kernel.msisdn import parse_msisdn
@@ -91,7 +96,17 @@ NUMBERING: Final = Table(
 
 def _carrier(fields: Fields, path: Path, reading: Reading) -> CarrierDocument | Wrong:
     document = CarrierDocument(**fields | {"clocks": tuple(fields["clocks"].values())})
-    checks = (_offers_something, _pack_ids, _country_of_ranges, _network, _fee_below_amount, _caps, _life_cycle)
+    checks = (
+        _offers_something,
+        _pack_ids,
+        _country_of_ranges,
+        _network,
+        _fee_below_amount,
+        _caps,
+        _life_cycle,
+        _plans,
+        _campaigns,
+    )
     found = [check(document, path, reading) for check in checks]
     return next((wrong for wrong in found if wrong is not None), document)
 
@@ -132,11 +147,23 @@ def _caps(document: CarrierDocument, path: Path, reading: Reading) -> Wrong | No
     return unique_caps(document.caps, (*path, "caps"), reading)
 
 
+def _plans(document: CarrierDocument, path: Path, reading: Reading) -> Wrong | None:
+    if document.network != "own" and document.plans:
+        return reading.mistake((*path, "plans"), "must be left out: only the own network's lines live here")
+    return unique_plans(document.plans, (*path, "plans"), reading)
+
+
 def _life_cycle(document: CarrierDocument, path: Path, reading: Reading) -> Wrong | None:
     if document.network != "own" and (document.life_cycle or document.monthly_fee):
         place = (*path, "life_cycle" if document.life_cycle else "monthly_fee")
         return reading.mistake(place, "must be left out: only the own network's lines live here")
     return life_cycle_mistake(document.life_cycle, document.clocks, (*path, "life_cycle"), reading)
+
+
+def _campaigns(document: CarrierDocument, path: Path, reading: Reading) -> Wrong | None:
+    products = {pack.id for pack in document.packs} | ({PLAIN_CREDIT} if document.credit else set())
+    place = (*path, "campaigns")
+    return campaigns_mistake(document.campaigns, document.offers, frozenset(products), place, reading)
 
 
 def _fee_below_amount(document: CarrierDocument, path: Path, reading: Reading) -> Wrong | None:
@@ -185,12 +212,21 @@ CARRIER: Final = Table(
         "fees": Field(FEES, "fees", default=Fees((), {})),
         "caps": Field(CAPS, "what a line may have at most", default=()),
         "sharing": Field(SHARING, "credit sent from one line to another"),
+        "automatic": Field(
+            AUTOMATIC, "what top-ups that run by themselves keep to, over all of a line's", default=Automatic()
+        ),
+        "paying_for_others": Field(
+            PAYING_FOR_OTHERS, "credit of a line may pay for another line's top-up; not where it is left out"
+        ),
         "clocks": Field(CLOCKS, "named clocks of a line, and what sets them anew", default={}),
         "life_cycle": Field(LIFE_CYCLE, "the states of a line"),
         "monthly_fee": Field(MONTHLY_FEE, "what is taken each month"),
+        "plans": Field(PLANS, "what lines may have by the month, the quarter, the year, or once", default=()),
         "rates": Field(RATES, "what calls, data and messages cost", default=()),
         "sessions": Field(SESSIONS, "how usage is granted as it goes on", default=UsageSessions()),
         "warnings": Field(WARNINGS, "when a line's owner is warned of what is left"),
+        "campaigns": Field(CAMPAIGNS, "what is cheaper, or comes with it, when and for whom", default=()),
+        "offers": Field(STACKING, "how campaigns go together; points", default=Stacking()),
         "confirmation": Field(CONFIRMATION, "what the payer is asked to confirm", default=Confirmation()),
     },
 )

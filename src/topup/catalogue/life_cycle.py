@@ -49,18 +49,28 @@ def forecast(
 
     At most `at_most`, oldest first; among them those that came due already. Raises StateUnknown.
     """
+    return left_alone(rules, facts, now=now, until=now + FARTHEST, zone=zone, at_most=at_most)[1]
+
+
+def left_alone(
+    rules: LineRules, facts: LineFacts, *, now: datetime, until: datetime, zone: ZoneInfo, at_most: int = MOST_CHANGES
+) -> tuple[LineFacts, tuple[Change, ...]]:
+    """The line at `until`, and its changes up to then, if from `now` on nobody uses it or tops it up.
+
+    Monthly fees are taken as they come due. It stops after `at_most` changes. Raises StateUnknown.
+    """
     run = _Run(rules, facts, zone)
     fee_at = next_fee(rules.fee, zone, now)
     while len(run.changes) < at_most and not run.state.closes:
         upcoming = run.upcoming()
-        if upcoming is not None and upcoming[0] <= min(fee_at or upcoming[0], now + FARTHEST):
+        if upcoming is not None and upcoming[0] <= min(fee_at or upcoming[0], until):
             run.leave(upcoming[1], upcoming[0])
-        elif fee_at is not None and fee_at <= now + FARTHEST:
+        elif fee_at is not None and fee_at <= until:
             run.charge(fee_at)
             fee_at = next_fee(rules.fee, zone, fee_at)
         else:
             break
-    return tuple(run.changes)
+    return run.facts, tuple(run.changes)
 
 
 def reminders(

@@ -11,12 +11,26 @@ Gone = Literal["used_up", "expired"]
 
 
 @dataclass(frozen=True, slots=True)
+class Like:
+    """What the buckets of a kind have in common that credit may come together in: the words of the ledger."""
+
+    scope: str
+    priority: int
+    policy: str
+    at_end: str
+
+
+@dataclass(frozen=True, slots=True)
 class Portion:
-    """Money a line may use: `amount_minor` (above 0) in a bucket of `kind`, before `ends_at` (None: without end)."""
+    """Money a line may use: `amount_minor` (above 0) in a bucket of `kind`, before `ends_at` (None: without end).
+
+    `like` says which credit would join it (None: none would).
+    """
 
     amount_minor: int
     ends_at: datetime | None = None
     kind: str = "main"
+    like: Like | None = field(default=None, compare=False)
 
     def usable_at(self, instant: datetime) -> bool:
         """Whether it has not ended by then."""

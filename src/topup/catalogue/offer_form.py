@@ -2,18 +2,8 @@
 
 from typing import Any, Final
 
-from topup.catalogue.documents import (
-    LANGUAGES,
-    Credit,
-    CreditTier,
-    FaceValue,
-    Fees,
-    FeeStep,
-    FreeAmounts,
-    GrantRule,
-    Pack,
-    ValidityRule,
-)
+from topup.catalogue.documents import Credit, CreditTier, FaceValue, Fees, FeeStep, FreeAmounts, Pack
+from topup.catalogue.grant_rules import LANGUAGES, GrantRule, ValidityRule
 from topup.catalogue.positions import Path
 from topup.catalogue.reading import WRONG, Reading, Wrong, major, quantity, shown
 from topup.catalogue.shapes import (

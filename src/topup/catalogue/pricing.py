@@ -9,8 +9,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from topup.catalogue.documents import AtCap, Credit, GrantRule, Names, ValidityRule
+from topup.catalogue.documents import AtCap, Credit
 from topup.catalogue.fees import fee_minor, share_minor
+from topup.catalogue.grant_rules import GrantRule, Names, ValidityRule
 from topup.catalogue.quantities import quantity_text
 from topup.catalogue.validity import Validity, validity_of
 from topup.catalogue.versions import CarrierVersion
@@ -160,6 +161,31 @@ def _payment_fees(carrier: CarrierVersion, total: Money) -> dict[str, int]:
     return {method: fee_minor(steps, total.amount_minor) for method, steps in carrier.document.fees.payment.items()}
 
 
+def with_offers(
+    carrier: CarrierVersion,
+    priced: Priced,
+    *,
+    lines: tuple[QuoteLine, ...],
+    grants: tuple[GrantRule, ...],
+    now: datetime,
+) -> Priced:
+    """The price with what offers take off and give besides: `lines` are their discounts, negative, and `grants` what
+    they credit. The fees go by what is left to pay.
+    """
+    if not lines and not grants:
+        return priced
+    off = sum(line.amount.amount_minor for line in lines)
+    total = Money(priced.total_before_fee.amount_minor + off, priced.total_before_fee.currency)
+    more = grants_of(carrier, grants, now, start=len(priced.grants))
+    return replace(
+        priced,
+        lines=priced.lines + lines,
+        grants=priced.grants + more,
+        total_before_fee=total,
+        fees=_payment_fees(carrier, total),
+    )
+
+
 def granted_on(rules: tuple[GrantRule, ...], paid_minor: int) -> tuple[GrantRule, ...]:
     """The rules with shares of what was paid as amounts; a share that comes to nothing is none."""
     amounts = (
@@ -168,11 +194,13 @@ def granted_on(rules: tuple[GrantRule, ...], paid_minor: int) -> tuple[GrantRule
     return tuple(replace(rule, amount=amount) for rule, amount in zip(rules, amounts, strict=True) if amount)
 
 
-def grants_of(carrier: CarrierVersion, rules: tuple[GrantRule, ...], now: datetime) -> tuple[Grant, ...]:
-    """What the rules grant at `now`, numbered from 0. Grants with one rule of validity share its date."""
+def grants_of(
+    carrier: CarrierVersion, rules: tuple[GrantRule, ...], now: datetime, *, start: int = 0
+) -> tuple[Grant, ...]:
+    """What the rules grant at `now`, numbered from `start`. Grants with one rule of validity share its date."""
     dates: dict[ValidityRule, tuple[Validity, dict[str, Any]]] = {}
     grants = []
-    for index, rule in enumerate(rules):
+    for index, rule in enumerate(rules, start):
         # By balance: of this grant alone. What the line has beside it only the ledger knows.
         found = None if rule.validity.tiers else dates.get(rule.validity)
         found = found or validity_of(rule.validity, carrier.zone, now, balance=rule.amount, asset=rule.asset)

@@ -17,6 +17,11 @@ _DATA_UNITS: Final = (
 _HALVES: Final = 2
 """1.5 GB is said so, not as 1536 MB."""
 _MINUTE_S: Final = 60
+_MEGABYTE: Final = 2**20
+_LARGE: Final = frozenset({"TB", "GB", "MB"})
+_FEW_DIGITS: Final = len("999")
+_FEW_TENTHS: Final = 1_000
+"""Up to a hundred of a unit its tenths are said too."""
 
 
 def amount_text(asset: str, amount: int) -> tuple[str, dict[str, str]]:
@@ -29,6 +34,22 @@ def amount_text(asset: str, amount: int) -> tuple[str, dict[str, str]]:
     if asset == "SMS":
         return "grant_messages", {"count": str(amount)}
     return "grant_credit", {"amount": Money(amount, asset).to_major(), "currency": asset}
+
+
+def rough_text(asset: str, amount: int) -> tuple[str, dict[str, str]]:
+    """The same no more exactly than people count, and never said larger than it is: `7.5 GB`, `362 MB`, `96 minutes`.
+
+    What is exact in few digits is said exactly.
+    """
+    if asset == "VOICE" and amount >= _MINUTE_S:
+        return amount_text(asset, amount - amount % _MINUTE_S)
+    said = amount_text(asset, amount)
+    if asset != "DATA" or amount < _MEGABYTE or (said[1]["unit"] in _LARGE and len(said[1]["count"]) <= _FEW_DIGITS):
+        return said
+    size, unit = next((size, unit) for size, unit in _DATA_UNITS if size <= amount and size.bit_count() == 1)
+    tenths = amount * 10 // size
+    few = tenths < _FEW_TENTHS and tenths % 10
+    return "grant_data", {"count": f"{tenths // 10}.{tenths % 10}" if few else str(tenths // 10), "unit": unit}
 
 
 def quantity_text(asset: str, amount: int) -> str:

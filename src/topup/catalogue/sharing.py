@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from topup.catalogue.documents import GrantRule, Sharing, SharingLimit
+from topup.catalogue.documents import Sharing, SharingLimit
 from topup.catalogue.fees import fee_minor
+from topup.catalogue.grant_rules import GrantRule
 from topup.catalogue.pricing import Grant, grants_of
 from topup.catalogue.terms import MIDNIGHT, latest_instant, local_of
 from topup.catalogue.versions import CarrierVersion

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from topup.catalogue.documents import Cap, Sharing, SharingLimit, SharingTier
+from topup.catalogue.documents import Cap, PayingForOthers, Sharing, SharingLimit, SharingTier
 from topup.catalogue.offer_form import FEE_STEPS, FREE, MAIN_PRIORITY, UNITS, descending
 from topup.catalogue.positions import Path
 from topup.catalogue.reading import Reading, Wrong, major, quantity, shown
@@ -81,6 +81,20 @@ SHARING: Final = Table(
         "priority": Field(Whole(0, 1000), "the lower is used first", default=MAIN_PRIORITY),
         "counts_as_topup": Field(
             Flag(), "whether clocks and states take it for plain credit", default=True, into="plain"
+        ),
+    },
+)
+
+
+def _paying(fields: Fields, _path: Path, _reading: Reading) -> PayingForOthers:
+    return PayingForOthers(tuple(dict.fromkeys(fields["kinds"])))
+
+
+PAYING_FOR_OTHERS: Final = Table(
+    _paying,
+    {
+        "kinds": Field(
+            ListOf(Choice(KINDS), 1, len(KINDS)), "the kinds of credit that may pay", default=PayingForOthers().kinds
         ),
     },
 )

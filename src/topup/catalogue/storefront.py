@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from topup.catalogue.documents import FaceValue, FreeAmounts, GrantRule, Names, Pack, ValidityRule
+from topup.catalogue.documents import FaceValue, FreeAmounts, Pack
+from topup.catalogue.grant_rules import GrantRule, Names, ValidityRule
 from topup.catalogue.pricing import granted_on
 from topup.catalogue.quantities import amount_text
 from topup.catalogue.versions import CarrierVersion
@@ -34,8 +35,7 @@ class GrantText:
     @property
     def span(self) -> dict[str, int]:
         """The parameters of `validity_id`: `days` or `months`, where it ends after so many."""
-        spans = {"days": self.days, "months": self.months}
-        return {name: span for name, span in spans.items() if span is not None}
+        return _span(self.days, self.months)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,15 @@ def grant_text(rule: GrantRule) -> GrantText:
     label_id, parameters = amount_text(rule.asset, rule.amount)
     validity = rule.validity
     return GrantText(label_id, parameters, _validity_id(validity), validity.days, validity.months)
+
+
+def validity_text(rule: ValidityRule) -> tuple[str, dict[str, int]]:
+    """How long something lasts, in words: a message id and its parameters."""
+    return _validity_id(rule), _span(rule.days, rule.months)
+
+
+def _span(days: int | None, months: int | None) -> dict[str, int]:
+    return {name: span for name, span in (("days", days), ("months", months)) if span is not None}
 
 
 def _validity_id(validity: ValidityRule) -> str:

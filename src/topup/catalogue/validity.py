@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from topup.catalogue.documents import Policy, ValidityRule
+from topup.catalogue.grant_rules import Policy, ValidityRule
 from topup.catalogue.life_cycle_rules import TermTier
 from topup.catalogue.terms import Ends, Term, end_in_state, end_of, last_day, local_of
 

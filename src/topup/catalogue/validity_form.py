@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from topup.catalogue.documents import RollOver, ValidityRule
+from topup.catalogue.grant_rules import RollOver, ValidityRule
 from topup.catalogue.life_cycle_rules import TermTier
 from topup.catalogue.positions import Path
 from topup.catalogue.reading import Reading, Wrong, quantity, shown
@@ -115,7 +115,7 @@ def _with_roll(rule: ValidityRule, roll: RollOver) -> ValidityRule:
     )
 
 
-_ROLL: Final = Table(
+ROLL: Final = Table(
     lambda fields, _path, _reading: RollOver(**fields),
     {
         "days": Field(DAYS, "how many days longer", required=True),
@@ -130,7 +130,7 @@ _ENDING: Final = {
         default="forfeit",
     ),
     "grace_days": Field(DAYS, "how long it stays frozen before it is lost; for ever when left out"),
-    "roll": Field(_ROLL, "how long and how much of the rest lives on"),
+    "roll": Field(ROLL, "how long and how much of the rest lives on"),
 }
 _POLICY: Final = Field(
     Choice(("separate", "extend", "longest", "renew")),

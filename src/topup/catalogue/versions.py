@@ -8,6 +8,7 @@ import msgspec
 
 from topup.catalogue.documents import Cap, CarrierDocument, FaceValue, Pack
 from topup.catalogue.life_cycle_rules import LineRules, line_rules
+from topup.catalogue.plan_rules import Plan
 from topup.catalogue.rates import RateBook
 from topup.catalogue.warnings import Marks, marks_of
 
@@ -31,6 +32,8 @@ class CarrierVersion:
     """What the life of its lines goes by."""
     rate_book: RateBook = field(init=False)
     """What use costs; empty where the file says nothing of it."""
+    plans: dict[str, Plan] = field(init=False)
+    """By id, also those that nobody new may have."""
     marks: Marks = field(init=False)
     """What is left when a line's owner is warned."""
 
@@ -44,6 +47,7 @@ class CarrierVersion:
         rules = line_rules(self.document.life_cycle, self.document.clocks, self.document.monthly_fee)
         object.__setattr__(self, "line_rules", rules)
         object.__setattr__(self, "rate_book", RateBook(self.document.rates, self.document.country))
+        object.__setattr__(self, "plans", {plan.id: plan for plan in self.document.plans})
         object.__setattr__(self, "marks", marks_of(self.document))
 
     @property

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from psycopg.rows import args_row
 
-from topup.catalogue.documents import GrantRule, ValidityRule
+from topup.catalogue.grant_rules import GrantRule, ValidityRule
 from topup.catalogue.pricing import grants_of
 from topup.catalogue.queries import CatalogueCache, Snapshot
 from topup.catalogue.versions import CarrierVersion
@@ -24,13 +24,15 @@ from topup.kernel.money import InvalidMoney, Money
 from topup.kernel.msisdn import Msisdn, parse_msisdn
 from topup.kernel.transitions import Transitions
 from topup.ledger import Credit, Debit, Item, PostingRefused, post
+from topup.ledger.queries import buckets
 from topup.lines import lives
 from topup.lines.living import Happened, happen
-from topup.lines.queries import Line, LineRef, lines_now
+from topup.lines.queries import Line, LineRef, lines_now, number_of
 from topup.platform.arrays import selected
 from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Connection, Database, Transaction
 from topup.platform.request_keys import Answering, store_answers
+from topup.work.limits import DAY, Alone, alone_with
 
 ACCOUNT: Final = "adjustments"
 """Our account of everything given and taken so: what corrections have cost us."""
@@ -98,6 +100,8 @@ class Adjustment:
     created_at: datetime
     state_since: datetime
     state: AdjustmentState
+    alone: bool
+    """Whether nobody else had to approve it."""
 
     @property
     def amount(self) -> Money:
@@ -124,10 +128,27 @@ _INSERT: Final = f"""
 INSERT INTO charging.adjustments ({", ".join(_NAMES)}) VALUES ({", ".join(f"%({name})s" for name in _NAMES)})
 ON CONFLICT (lane, id) DO NOTHING RETURNING id
 """
+_SPENT: Final = """
+SELECT coalesce(sum(abs(amount_minor)), 0) FROM charging.adjustments
+WHERE made_by = %s AND currency = %s AND alone AND state = 'posted' AND created_at > %s
+"""
 _ADVANCE: Final = """
 UPDATE charging.adjustments AS a SET state = %s, refusal = %s, state_since = %s
 WHERE a.lane = %s AND a.id = %s AND a.state = ANY (%s) RETURNING id
 """
+
+
+class AboveAlone(Exception):
+    """It is more than who makes it may give or take alone, at once or with what they did so in a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineNow:
+    """The line of an adjustment as it is now: its number, its carrier, and the credit that is not promised."""
+
+    msisdn: Msisdn
+    carrier: CarrierVersion
+    credit: Money
 
 
 class Adjustments:
@@ -145,22 +166,54 @@ class Adjustments:
             line, carrier = await _line_of(transaction.connection, msisdn, snapshot)
         return msisdn, line.ref, carrier.currency
 
-    async def make(
-        self, *, adjustment_id: AdjustmentId, wish: AdjustmentWish, answer: Answering[Adjustment] | None = None
-    ) -> Adjustment:
-        """Give or take, under an id of the line's lane; the same id again finds what became of it.
+    async def line_now(self, *, line_id: LineId) -> LineNow:
+        """The line as it is now, for who decides. Raises NotFound line_unknown, also where it has no number today."""
+        async with self._database.read() as transaction:
+            connection, now = transaction.connection, transaction.now
+            number = await number_of(connection, LineRef(lane_of(line_id), line_id))
+            if number is None:
+                raise NotFound("line_unknown")
+            msisdn = parse_msisdn(number)
+            _, carrier = await _line_of(connection, msisdn, await self._catalogue.current(connection))
+            held = (await buckets(connection, [line_id])).get(line_id, [])
+        currency = carrier.currency
+        usable = sum(one.available for one in held if one.asset == currency and one.is_usable(now))
+        return LineNow(msisdn, carrier, Money(usable, currency))
 
-        Raises NotFound line_unknown; Invalid adjustment_reason_unknown, adjustment_note_missing,
+    async def make(
+        self,
+        *,
+        adjustment_id: AdjustmentId,
+        wish: AdjustmentWish,
+        alone: Alone | None = None,
+        answer: Answering[Adjustment] | None = None,
+    ) -> Adjustment:
+        """Give or take, under an id of the line's lane; the same id again finds what became of it. `alone` is how much
+        who makes it may give and take in all, without anybody else.
+
+        Raises AboveAlone; NotFound line_unknown; Invalid adjustment_reason_unknown, adjustment_note_missing,
         adjustment_note_too_long, adjustment_of_nothing, currency_wrong; and Conflict, with the ledger's code, where the
         line has less than is to be taken, or would have more than it may: then nothing has moved.
         """
-        _check(wish)
+        check_wish(wish)
         async with self._database.transaction() as transaction:
-            adjustment = await self._made(transaction, adjustment_id, wish)
+            if alone is not None:
+                await _check_alone(transaction, adjustment_id, wish, alone)
+            adjustment = await self._made(transaction, adjustment_id, wish, alone=True)
             if answer is not None and adjustment.state is AdjustmentState.POSTED:
                 await store_answers(transaction.connection, [(answer.claim, *answer.render(adjustment))])
             crash_point(_BEFORE_COMMIT)
         crash_point(_AFTER_COMMIT)
+        if adjustment.state is AdjustmentState.REFUSED:
+            raise _refusal(adjustment)
+        return adjustment
+
+    async def make_within(
+        self, transaction: Transaction, *, adjustment_id: AdjustmentId, wish: AdjustmentWish
+    ) -> Adjustment:
+        """The same in a transaction of the caller's, which must not commit where this raises."""
+        check_wish(wish)
+        adjustment = await self._made(transaction, adjustment_id, wish, alone=False)
         if adjustment.state is AdjustmentState.REFUSED:
             raise _refusal(adjustment)
         return adjustment
@@ -177,7 +230,9 @@ class Adjustments:
             raise NotFound("adjustment_unknown")
         return found
 
-    async def _made(self, transaction: Transaction, adjustment_id: AdjustmentId, wish: AdjustmentWish) -> Adjustment:
+    async def _made(
+        self, transaction: Transaction, adjustment_id: AdjustmentId, wish: AdjustmentWish, *, alone: bool
+    ) -> Adjustment:
         connection, now = transaction.connection, transaction.now
         earlier = await _adjustment_of(connection, lane_of(adjustment_id), adjustment_id)
         if earlier is not None:
@@ -187,7 +242,7 @@ class Adjustments:
         if line.ref.lane != lane_of(adjustment_id):
             # The number got another line since its id was made: the one that was meant is gone.
             raise NotFound("line_unknown")
-        adjustment = _new(adjustment_id, wish, line, carrier, now)
+        adjustment = replace(_new(adjustment_id, wish, line, carrier, now), alone=alone)
         cursor = await connection.execute(_INSERT, _row(adjustment))
         if await cursor.fetchone() is None:
             raise Conflict("request_running")
@@ -201,7 +256,8 @@ class Adjustments:
         return done
 
 
-def _check(wish: AdjustmentWish) -> None:
+def check_wish(wish: AdjustmentWish) -> None:
+    """Whether this may be wished at all, whatever the line has; raises the Invalids of `make`, but currency_wrong."""
     if wish.reason not in set(AdjustmentReason):
         raise Invalid("adjustment_reason_unknown", reasons=[reason.value for reason in AdjustmentReason])
     if wish.reason == AdjustmentReason.OTHER and not wish.note.strip():
@@ -210,6 +266,19 @@ def _check(wish: AdjustmentWish) -> None:
         raise Invalid("adjustment_note_too_long", longest=LONGEST_NOTE)
     if not wish.amount.amount_minor:
         raise Invalid("adjustment_of_nothing")
+
+
+async def _check_alone(
+    transaction: Transaction, adjustment_id: AdjustmentId, wish: AdjustmentWish, alone: Alone
+) -> None:
+    connection, amount_minor = transaction.connection, abs(wish.amount.amount_minor)
+    await alone_with(connection, wish.made_by)
+    if await _adjustment_of(connection, lane_of(adjustment_id), adjustment_id) is not None:
+        return
+    cursor = await connection.execute(_SPENT, (wish.made_by, wish.amount.currency, transaction.now - DAY))
+    row = await cursor.fetchone()
+    if amount_minor > alone.each_minor or int(row[0] if row else 0) + amount_minor > alone.daily_minor:
+        raise AboveAlone
 
 
 async def _line_of(connection: Connection, number: Msisdn, snapshot: Snapshot) -> tuple[Line, CarrierVersion]:
@@ -241,6 +310,7 @@ def _new(
         created_at=now,
         state_since=now,
         state=ADJUSTMENT.initial,
+        alone=True,
     )
 
 

@@ -9,35 +9,25 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from topup.catalogue.queries import CatalogueCache
-from topup.catalogue.versions import CarrierVersion
+from topup.charging.line_views import LineShown, line_shown
 from topup.kernel.errors import NotFound
 from topup.kernel.ids import AccountId, HoldId, InvalidId, LineId, TransferId, check_id, lane_of, number_of, numbered_id
-from topup.kernel.msisdn import Msisdn, parse_msisdn
+from topup.kernel.msisdn import parse_msisdn
 from topup.ledger.addressed import BucketRow, HoldRow, bucket_of, hold_of, holds_of_line
 from topup.ledger.queries import Bucket, TransferRow, buckets, transfer_numbered, transfers_of_line
-from topup.lines.queries import Line, LineRef, lines_now
+from topup.lines.queries import LineRef
 from topup.lines.standing import standings
-from topup.platform.database import Connection, Database, Transaction
+from topup.platform.database import Database, Transaction
 
 PAGE = 100
 """Transfers of one page."""
 
 
 @dataclass(frozen=True, slots=True)
-class LineOfBooks:
-    """The line the books are of; its days are those of `zone`."""
-
-    msisdn: Msisdn
-    line: Line
-    carrier: CarrierVersion
-    zone: str
-
-
-@dataclass(frozen=True, slots=True)
 class BucketsView:
     """A line's open buckets in their order of use, also those past their date, and its open holds, at `now`."""
 
-    of: LineOfBooks
+    of: LineShown
     buckets: Sequence[Bucket]
     holds: Sequence[HoldRow]
     now: datetime
@@ -47,7 +37,7 @@ class BucketsView:
 class TransfersView:
     """A page of a line's transfers, newest first; `before` asks for the next one, None: there is none."""
 
-    of: LineOfBooks
+    of: LineShown
     transfers: Sequence[TransferRow]
     before: TransferId | None
 
@@ -77,7 +67,7 @@ class LineBooks:
         msisdn = parse_msisdn(number)
         async with self._database.read() as transaction:
             connection = transaction.connection
-            of = await self._line(connection, msisdn)
+            of = await line_shown(connection, msisdn, self._catalogue)
             ref = of.line.ref
             found = (await buckets(connection, [ref.id])).get(ref.id, [])
             holds = await holds_of_line(connection, lane=ref.lane, line_id=ref.id)
@@ -90,7 +80,7 @@ class LineBooks:
         """
         msisdn = parse_msisdn(number)
         async with self._database.read() as transaction:
-            of = await self._line(transaction.connection, msisdn)
+            of = await line_shown(transaction.connection, msisdn, self._catalogue)
             ref = of.line.ref
             found = await transfers_of_line(
                 transaction.connection,
@@ -123,15 +113,6 @@ class LineBooks:
         async with self._database.read() as transaction:
             row = await transfer_numbered(transaction.connection, lane=lane, sequence=sequence)
             return await _entry(transaction, row, row.line_id if row else None, "transfer_unknown")
-
-    async def _line(self, connection: Connection, msisdn: Msisdn) -> LineOfBooks:
-        line = (await lines_now(connection, [msisdn.e164])).get(msisdn.e164)
-        snapshot = await self._catalogue.current(connection)
-        carrier = snapshot.carrier(line.carrier_id) if line else None
-        if line is None or carrier is None or line.status == "closed":
-            raise NotFound("line_unknown")
-        stands = (await standings(connection, [line.ref]))[line.ref.id]
-        return LineOfBooks(msisdn, line, carrier, stands.zone.key)
 
 
 def _checked(kind: str, identifier: str, code: str) -> str:

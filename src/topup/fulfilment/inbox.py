@@ -15,6 +15,7 @@ from topup.platform.inbox import EventKey, Inbox, Incoming, readable
 
 _INBOX: Final = Inbox("fulfilment.inbox")
 settled: Final = _INBOX.settled
+find: Final = _INBOX.find
 
 
 @dataclass(frozen=True, slots=True)

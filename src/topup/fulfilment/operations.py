@@ -127,6 +127,19 @@ async def advance(connection: Connection, steps: Sequence[Step], now: datetime) 
     return moved
 
 
+async def lock_intended(connection: Connection, orders: Sequence[tuple[int, str]]) -> list[FulfilmentId]:
+    """The attempts of these orders (lane, id) that nothing has left this machine of, each held until the transaction
+    ends: nobody takes one up to submit it meanwhile. The caller holds the orders.
+    """
+    cursor = await connection.execute(
+        "SELECT a.id FROM unnest(%b::smallint[], %b::text[]) AS place (lane, id)"
+        " JOIN fulfilment.attempts a ON a.lane = place.lane AND a.order_id = place.id"
+        " WHERE a.state = 'intended' ORDER BY a.lane, a.id FOR UPDATE OF a",
+        columns(orders),
+    )
+    return [FulfilmentId(identifier) for (identifier,) in await cursor.fetchall()]
+
+
 async def act_later(connection: Connection, times: Sequence[tuple[int, str, datetime]]) -> None:
     """Note when each attempt (lane, id) is taken up next, in the state it is in."""
     if not times:
@@ -137,3 +150,16 @@ async def act_later(connection: Connection, times: Sequence[tuple[int, str, date
         " WHERE a.lane = u.lane AND a.id = u.id AND a.act_at IS NOT NULL",
         columns(times),
     )
+
+
+async def ask_at_once(connection: Connection, orders: Sequence[tuple[int, str]], now: datetime) -> int:
+    """Have the carriers asked at once that were told of these orders' attempts; how many are. What is yet to be
+    submitted keeps its time: a carrier that put us off is not pressed.
+    """
+    cursor = await connection.execute(
+        "UPDATE fulfilment.attempts a SET act_at = %s FROM unnest(%b::smallint[], %b::text[]) AS u (lane, order_id)"
+        " WHERE a.lane = u.lane AND a.order_id = u.order_id AND a.act_at > %s"
+        " AND a.state IN ('submitting', 'accepted', 'unknown')",
+        (now, *columns(orders), now),
+    )
+    return cursor.rowcount

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from topup.kernel.ids import FulfilmentId
 from topup.kernel.money import Money
@@ -65,14 +65,27 @@ class Standing:
     """None where the carrier did not say."""
 
 
+class Billed(StrEnum):
+    """What a line of a carrier's bill says of a delivery."""
+
+    DELIVERED = "delivered"
+    """It arrived: the carrier wants its amount."""
+    REVERSED = "reversed"
+    """It was taken back: the carrier gives its amount back. The delivery has a line of its own."""
+    NOT_DELIVERED = "not_delivered"
+    """Listed, and nothing is wanted for it: refused, failed, under way."""
+
+
 @dataclass(frozen=True, slots=True)
 class CarrierBillLine:
-    """One line of the carrier's bill of a day."""
+    """One line of the carrier's bill of a day: what moved then. `amount` is positive; `our_id` empty where it names
+    none of ours.
+    """
 
     our_id: str
     reference: str
     amount: Money
-    status: str
+    billed: Billed
     at: datetime
 
 
@@ -112,7 +125,7 @@ class Carrier(Protocol):
         ...
 
     async def bill(self, day: date) -> list[CarrierBillLine]:
-        """Every delivery of that day by the carrier's clock. Raises CarrierBillUnavailable."""
+        """Every line of that day by the carrier's clock. Raises CarrierBillUnavailable."""
         ...
 
     async def float_balance(self) -> Money:
@@ -122,6 +135,14 @@ class Carrier(Protocol):
     async def aclose(self) -> None:
         """Let go of connections."""
         ...
+
+
+@runtime_checkable
+class BillClock(Protocol):
+    """What a carrier has whose days are not those of UTC."""
+
+    bill_zone: tzinfo
+    """In which its bills' days begin and end."""
 
 
 class CarrierBillUnavailable(Exception):

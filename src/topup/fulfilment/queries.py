@@ -50,3 +50,23 @@ async def attempts(connection: Connection, places: Sequence[tuple[int, str]]) ->
             ([lane for lane, _ in places], [identifier for _, identifier in places]),
         )
         return {attempt.id: attempt for attempt in await cursor.fetchall()}
+
+
+async def of_orders(connection: Connection, orders: Sequence[tuple[int, str]]) -> list[Attempt]:
+    """The attempts to deliver these orders (lane and id), first to last."""
+    async with connection.cursor(row_factory=class_row(Attempt), binary=True) as cursor:
+        await cursor.execute(
+            f"SELECT {_COLUMNS} FROM unnest(%b::smallint[], %b::text[]) AS place (lane, id)"
+            " JOIN fulfilment.attempts a ON a.lane = place.lane AND a.order_id = place.id ORDER BY a.lane, a.number",
+            ([lane for lane, _ in orders], [identifier for _, identifier in orders]),
+        )
+        return await cursor.fetchall()
+
+
+async def orders_called(connection: Connection, reference: str, *, lanes: int) -> list[tuple[int, str]]:
+    """The orders (lane and id) whose delivery a carrier knows by this reference."""
+    cursor = await connection.execute(
+        "SELECT a.lane, a.order_id FROM fulfilment.attempts a WHERE a.lane = ANY (%s::smallint[]) AND a.reference = %s",
+        (list(range(lanes)), reference),
+    )
+    return await cursor.fetchall()

@@ -26,6 +26,7 @@ ShareId = NewType("ShareId", str)
 AdjustmentId = NewType("AdjustmentId", str)
 TransferId = NewType("TransferId", str)
 SessionId = NewType("SessionId", str)
+AgentId = NewType("AgentId", str)
 
 PREFIXES: Final = {
     "quote": "quo",
@@ -41,10 +42,37 @@ PREFIXES: Final = {
     "message": "msg",
     "key": "key",
     "event": "evt",
+    "instrument": "ins",
+    "schedule": "sch",
+    "run": "run",
     "share": "shr",
     "adjustment": "adj",
     "transfer": "trf",
     "session": "ses",
+    "batch": "bat",
+    "till": "til",
+    "staff": "stf",
+    "approval": "apr",
+    "entry": "ent",
+    "ticket": "tic",
+    "outage": "out",
+    "subscriber": "sub",
+    "device": "dev",
+    "code": "cod",
+    "alert": "alt",
+    "notice": "ntc",
+    "saved": "sav",
+    "link": "lnk",
+    "print": "prt",
+    "display": "dsp",
+    "movement": "mov",
+    "card": "sim",
+    "card_use": "scu",
+    "agent": "agt",
+    "float_top_up": "ftu",
+    "draft": "dft",
+    "publication": "pub",
+    "stop": "stp",
 }
 MAXIMUM_LANES: Final = 1024
 

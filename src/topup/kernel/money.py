@@ -15,7 +15,7 @@ MAXIMUM_AMOUNT: Final = 2**53 - 1
 USAGE_ASSETS: Final = frozenset({"DATA", "VOICE", "SMS", "POINTS"})
 
 # ISO 4217, list one: every code whose exponent is not two.
-_EXPONENTS: Final = (
+OTHER_EXPONENTS: Final = (
     dict.fromkeys(
         "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(),  # noqa: SIM905 - a table
         0,
@@ -35,7 +35,7 @@ class InvalidMoney(ValueError):
 
 def exponent(asset: str) -> int:
     """How many decimal digits the minor unit of `asset` has."""
-    return _EXPONENTS.get(asset, 2)
+    return OTHER_EXPONENTS.get(asset, 2)
 
 
 def is_currency(asset: str) -> bool:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from topup.ledger.faults import Fault, FaultKind
-from topup.ledger.heads import HeadsRejected, lanes_of, opened, points_of, sealed
+from topup.ledger.heads import HeadsRejected, lanes_of, opened, points_of
 from topup.ledger.points import Point
 from topup.platform.keys import KeyRing
+from topup.platform.signed_documents import sealed
 
 FILE: Final = "audit-checkpoint.json"
 """In the data directory."""

@@ -46,6 +46,41 @@ LANGUAGE sql IMMUTABLE AS $$
     END
 $$;
 
+-- The bucket that a plain credit joins: the newest that is the same in everything, with room for any number of such credits
+-- in one call. A query of its own that the planner takes into the statement that asks.
+CREATE OR REPLACE FUNCTION ledger.joined(lane smallint, line_id text, asset text, spec ledger.bucket_spec)
+RETURNS TABLE (id text, usable_until timestamptz)
+LANGUAGE sql STABLE AS $$
+    SELECT b.id, b.usable_until
+    FROM ledger.buckets AS b
+    WHERE b.lane = joined.lane AND b.line_id = joined.line_id AND b.closed_at IS NULL
+        AND b.asset = joined.asset AND b.kind = spec.kind AND b.scope = spec.scope AND b.priority = spec.priority
+        AND b.policy = 'separate' AND b.at_end = spec.at_end
+        AND b.usable_until IS NOT DISTINCT FROM spec.usable_until
+        AND b.forfeit_at IS NOT DISTINCT FROM ledger.forfeit_of(
+            b.at_end, b.usable_until, spec.grace_days, spec.zone)
+        AND b.balance <= 4503599627370496
+    ORDER BY b.opened_order DESC
+    LIMIT 1
+$$;
+
+-- The first bucket in the order of use that may give now, and how much; `bucket_id` where one is named. As above.
+CREATE OR REPLACE FUNCTION ledger.first_to_give(
+    lane smallint, line_id text, asset text, kinds text[], scopes text[], bucket_id text, at timestamptz
+) RETURNS TABLE (id text, available bigint)
+LANGUAGE sql STABLE AS $$
+    SELECT b.id, b.balance - b.held
+    FROM ledger.buckets AS b
+    WHERE b.lane = first_to_give.lane AND b.line_id = first_to_give.line_id AND b.closed_at IS NULL
+        AND b.asset = first_to_give.asset AND b.balance > b.held
+        AND (kinds IS NULL OR b.kind = ANY (kinds))
+        AND (scopes IS NULL OR b.scope = ANY (scopes))
+        AND (bucket_id IS NULL OR b.id = bucket_id)
+        AND b.usable_until > at IS NOT FALSE
+    ORDER BY b.priority, b.usable_until NULLS LAST, b.opened_order
+    LIMIT 1
+$$;
+
 -- The end that the tier of `balance` gives; below the first, the spec's own.
 CREATE OR REPLACE FUNCTION ledger.tier_end(spec ledger.bucket_spec, balance bigint) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE AS $$
@@ -192,28 +227,13 @@ BEGIN
     WITH parts AS (
         SELECT w.n, w.lane, w.place, w.key, w.fingerprint, w.line_id, w.amount AS wanted, w.new_id, w.reference, w.expires_at,
             (w.template).kind, (w.template).asset, (w.template).to_code, (w.template).purpose,
-            coalesce(f.id, b.id) AS bucket_id, f.id IS NOT NULL OR b.usable AS usable,
-            coalesce(f.available, b.available) AS available, coalesce(f.available, b.through) AS through,
-            coalesce(b.leg, 0) AS leg,
+            b.id AS bucket_id, b.usable, b.available, b.through, b.leg,
             CASE
-                WHEN f.id IS NOT NULL OR coalesce(b.usable_total, 0) >= w.amount THEN 'posted'
+                WHEN coalesce(b.usable_total, 0) >= w.amount THEN 'posted'
                 WHEN b.total >= w.amount THEN 'bucket_frozen'
                 ELSE 'insufficient_funds'
             END AS code
         FROM unnest(work) AS w
-        -- Mostly the first bucket has enough; only where it has not, they are added up.
-        LEFT JOIN LATERAL (
-            SELECT b.id, b.balance - b.held AS available
-            FROM ledger.buckets AS b
-            WHERE b.lane = w.lane AND b.line_id = w.line_id AND b.closed_at IS NULL
-                AND b.asset = (w.template).asset AND b.balance > b.held
-                AND ((w.template).kinds IS NULL OR b.kind = ANY ((w.template).kinds))
-                AND ((w.template).scopes IS NULL OR b.scope = ANY ((w.template).scopes))
-                AND (w.subject IS NULL OR b.id = w.subject)
-                AND (b.usable_until > at IS NOT FALSE OR ((w.template).kind = 'move' AND b.id = w.subject))
-            ORDER BY b.priority, b.usable_until NULLS LAST, b.opened_order
-            LIMIT 1
-        ) AS f ON f.available >= w.amount
         LEFT JOIN LATERAL (
             SELECT b.id, b.usable, b.balance - b.held AS available,
                 sum(b.balance - b.held) FILTER (WHERE b.usable) OVER in_order AS through,
@@ -230,7 +250,7 @@ BEGIN
                     AND ((w.template).scopes IS NULL OR b.scope = ANY ((w.template).scopes))
                     AND (w.subject IS NULL OR b.id = w.subject)
             ) AS b
-            WHERE f.id IS NULL AND (b.usable OR (b.at_end = 'freeze' AND (b.forfeit_at IS NULL OR b.forfeit_at > at)))
+            WHERE b.usable OR (b.at_end = 'freeze' AND (b.forfeit_at IS NULL OR b.forfeit_at > at))
             WINDOW in_order AS (
                 ORDER BY b.usable DESC, b.priority, b.usable_until NULLS LAST, b.opened_order ROWS UNBOUNDED PRECEDING
             )
@@ -267,7 +287,7 @@ BEGIN
         SELECT ROW(p.n, p.code, at_round, 2, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
             p.kind, p.place, p.lane, p.key, p.fingerprint, p.purpose, p.reference)::ledger.effect
         FROM parts AS p
-        WHERE p.code <> 'posted' AND p.leg = 0
+        WHERE p.code <> 'posted' AND coalesce(p.leg, 0) = 0
     )
     SELECT array_agg(l.leg) INTO effects FROM legs AS l;
     RETURN effects;

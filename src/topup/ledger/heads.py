@@ -3,17 +3,16 @@
 The document is JSON. Its signature is over the canonical text of everything else in it (sorted keys, no spaces).
 """
 
-import base64
-import binascii
-import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from topup.kernel.errors import Invalid
 from topup.ledger.points import Point, ends
+from topup.platform import signed_documents
 from topup.platform.database import Connection
 from topup.platform.keys import KeyRing
+from topup.platform.signed_documents import Unsound, sealed
 
 PURPOSE: Final = "ledger-heads"
 """The purpose of the keys that sign heads."""
@@ -60,27 +59,9 @@ def points_of(lanes: Any) -> dict[int, Point]:
     }
 
 
-def sealed(document: dict[str, Any], keyring: KeyRing, purpose: str) -> dict[str, Any]:
-    """The document with its signature."""
-    kid, signature = keyring.sign(purpose, _canonical(document))
-    return {**document, "kid": kid, "signature": base64.b64encode(signature).decode()}
-
-
 def opened(document: Any, keyring: KeyRing, purpose: str, form: str, read: Callable[[dict[str, Any]], Read]) -> Read:
     """What `read` makes of a sealed document, after its signature held; raises HeadsRejected."""
     try:
-        signed = {name: value for name, value in document.items() if name not in {"kid", "signature"}}
-        kid, signature = str(document["kid"]), base64.b64decode(document["signature"], validate=True)
-        readable = signed["format"] == form
-        found = read(signed) if readable else None
-    except (AttributeError, KeyError, TypeError, ValueError, binascii.Error) as error:
-        raise HeadsRejected("heads_unreadable") from error
-    if found is None:
-        raise HeadsRejected("heads_unreadable")
-    if not keyring.verify(purpose, kid, signature, _canonical(signed)):
-        raise HeadsRejected("heads_forged")
-    return found
-
-
-def _canonical(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+        return signed_documents.opened(document, keyring, purpose, form, read)
+    except Unsound as error:
+        raise HeadsRejected("heads_forged" if error.forged else "heads_unreadable") from error

@@ -1,6 +1,6 @@
 """Posting: the one way in which anything in the ledger changes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -9,20 +9,23 @@ import msgspec
 
 from topup.kernel.errors import Conflict
 from topup.kernel.ids import HoldId
-from topup.ledger.documents import columns_of
-from topup.ledger.items import Credit, InvalidItem, Item
-from topup.platform.batching import Batcher, StatementBatcher
+from topup.ledger.documents import Columns, columns_of
+from topup.ledger.items import Credit, Hold, InvalidItem, Item, Release, Transfer
+from topup.platform.batching import Batching, StatementBatcher
 from topup.platform.database import Connection, Database
+from topup.platform.pipelined import Pipelined
 
 MAXIMUM_ITEMS: Final = 8192
 """Items in one call: their lanes stay locked until the caller commits."""
 
 _POST: Final = """
 SELECT * FROM ledger.post_many(
-    %s::jsonb, %s::integer[], %s::smallint[], %s, %s, %s, %s::bigint[], %s, %s, %s::bigint[], %s, {unordered}, {at})
+    %s::jsonb, %s::integer[], %s::smallint[], %s, %s, %s, %s::bigint[], %s, %s, %s::bigint[], %s, %s, %s)
 """
-_POST_AT: Final = _POST.format(unordered=False, at="%s")
-_POST_NOW: Final = _POST.format(unordered=True, at="now() + %s")
+_POST_NOW: Final = """
+SELECT * FROM ledger.post_many(
+    $1::jsonb, $2::integer[], $3::smallint[], $4, $5, $6, $7::bigint[], $8, $9, $10::bigint[], $11, TRUE, now() + $12)
+"""
 
 
 class Refusal(StrEnum):
@@ -89,36 +92,52 @@ async def post(connection: Connection, items: Sequence[Item], now: datetime) -> 
         return []
     if len(items) > MAXIMUM_ITEMS:
         raise InvalidItem(f"at most {MAXIMUM_ITEMS} items in one call")
-    return await _post_all(connection, items, _POST_AT, now)
+
+    async def posted(wave: Sequence[Item]) -> list[Posted | PostingRefused]:
+        cursor = connection.cursor(binary=True)
+        columns = columns_of(wave)
+        await cursor.execute(_POST, (*columns, False, now), prepare=True)
+        return _answers(wave, columns, await cursor.fetchall())
+
+    return await _in_waves(items, posted)
 
 
-async def _post_all(
-    connection: Connection, items: Sequence[Item], statement: str, at: datetime | timedelta
+def post_batcher(database: Database) -> Batching[Item, Posted]:
+    """A batcher of `post` for callers with one item each; `submit` gives Posted or raises PostingRefused.
+
+    Items are posted at the database's time and in no order but that of equal keys: whoever asks what depends on another
+    item has waited for its answer.
+    """
+
+    async def post_now(line: Pipelined, items: Sequence[Item]) -> list[Posted | PostingRefused]:
+        ahead = f"{database.clock_offset // timedelta(microseconds=1)} microseconds"
+
+        async def posted(wave: Sequence[Item]) -> list[Posted | PostingRefused]:
+            columns = columns_of(wave)
+            return _answers(wave, columns, await line.ask((*columns, ahead)))
+
+        return await _in_waves(items, posted)
+
+    return StatementBatcher(database, "ledger.post", _POST_NOW, post_now)
+
+
+async def _in_waves(
+    items: Sequence[Item], posted: Callable[[Sequence[Item]], Awaitable[list[Posted | PostingRefused]]]
 ) -> list[Posted | PostingRefused]:
+    """Post items of different keys together: what one did under a key, the next of that key must find."""
     waves = list(_waves(items))
     if len(waves) == 1:
-        return await _post(connection, items, statement, at)
+        return await posted(items)
     answers = {
         place: answer
         for wave in waves
-        for place, answer in zip(
-            wave, await _post(connection, [items[place] for place in wave], statement, at), strict=True
-        )
+        for place, answer in zip(wave, await posted([items[place] for place in wave]), strict=True)
     }
     return [answers[place] for place in range(len(items))]
 
 
-async def _post(
-    connection: Connection, items: Sequence[Item], statement: str, at: datetime | timedelta
-) -> list[Posted | PostingRefused]:
-    """Post items of different keys."""
-    cursor = connection.cursor(binary=True)
-    await cursor.execute(statement, (*columns_of(items), at), prepare=True)
-    return _answers(items, await cursor.fetchall())
-
-
 def _waves(items: Sequence[Item]) -> Iterator[Sequence[int]]:
-    """The places of the items in portions in which no key comes twice: what one did under a key, the next must find."""
+    """The places of the items in portions in which no key comes twice."""
     left: Sequence[int] = range(len(items))
     while left:
         seen: dict[tuple[int, str], int] = {}
@@ -129,27 +148,17 @@ def _waves(items: Sequence[Item]) -> Iterator[Sequence[int]]:
         left = [place for place in left if place not in chosen] if len(seen) < len(left) else ()
 
 
-def post_batcher(database: Database, *, connections: int = 2) -> Batcher[Item, Posted]:
-    """A batcher of `post` for callers with one item each; `submit` gives Posted or raises PostingRefused."""
-    return StatementBatcher(
-        database=database, name="ledger.post", statement=_post_now, connections=connections, key=lambda item: item.lane
-    )
+def _answers(items: Sequence[Item], columns: Columns, rows: list[tuple[Any, ...]]) -> list[Posted | PostingRefused]:
+    """One answer per item: of the row `plain`, or from its rows, one per leg; rows of one item are together.
 
-
-async def _post_now(
-    connection: Connection, items: Sequence[Item], clock_offset: timedelta
-) -> list[Posted | PostingRefused]:
-    """Post at the database's time, in no order but that of equal keys, each wave in a transaction of its own."""
-    return await _post_all(connection, items, _POST_NOW, clock_offset)
-
-
-def _answers(items: Sequence[Item], rows: list[tuple[Any, ...]]) -> list[Posted | PostingRefused]:
-    """One answer per item: of the row `plain`, or from its rows, one per leg; rows of one item are together."""
+    The ids of holds that went a short way are those that were offered with their items, the last of the columns.
+    """
     answers: list[Posted | PostingRefused | None] = [None] * len(items)
     for n, code, replayed, leg, sequence, debit, credit, amount, usable_until, hold_id, *plain in rows:
         if code == "plain":
+            ids = columns[-1].split("\n")
             for place, *facts in zip(*plain, strict=True):
-                answers[place - 1] = _plain(items[place - 1], *facts)
+                answers[place - 1] = _short(items[place - 1], ids[place - 1], *facts)
             continue
         item = items[n]
         if code != "posted":
@@ -165,8 +174,15 @@ def _answers(items: Sequence[Item], rows: list[tuple[Any, ...]]) -> list[Posted 
     return found
 
 
-def _plain(item: Any, sequence: int, credit: str, usable_until: datetime | None) -> Posted:
-    """The answer to a Credit or Transfer that went the short way."""
-    debit = item.from_code if type(item) is Credit else item.debit_code
-    leg = Leg(debit, credit, item.amount, sequence, usable_until)
-    return Posted(item.lane, item.key, replayed=False, legs=(leg,))
+def _short(item: Any, opened: str, sequence: int | None, account: str, usable_until: datetime | None) -> Posted:
+    """The answer to what went a short way; `account` is what a Credit or Transfer filled, or others took from."""
+    kind, hold_id = type(item), None
+    if kind is Credit or kind is Transfer:
+        debit = item.from_code if kind is Credit else item.debit_code
+        legs: tuple[Leg, ...] = (Leg(debit, account, item.amount, sequence, usable_until),)
+    elif kind is Hold:
+        hold_id = HoldId(opened)
+        legs = (Leg(account, None, item.amount, None, None),)
+    else:
+        legs = () if kind is Release else (Leg(account, item.to_code, item.amount, sequence, None),)
+    return Posted(item.lane, item.key, replayed=False, legs=legs, hold_id=hold_id)

@@ -1,13 +1,13 @@
 -- The short way of what is by far the most: credits that add to a bucket which is there, and transfers between our own
 -- accounts. Repeatable; after functions.sql, whose words it uses.
 --
--- They disturb nothing and nothing disturbs them, so one statement does them all. What it leaves alone (other templates
--- than the `plains`, keys bound before, buckets to be opened) has no answer here and goes the long way (posting.sql).
+-- They disturb nothing and nothing disturbs them, so one statement does a call of them. What it leaves alone (keys bound
+-- before, buckets to be opened) has no answer here and goes the long way (posting.sql).
 
 SET ROLE topup_ledger;
 
 CREATE OR REPLACE FUNCTION ledger.post_plain(
-    templates ledger.template[], plains boolean[], lanes smallint[], sequences bigint[], hashes bytea[], template integer[],
+    templates ledger.template[], lanes smallint[], sequences bigint[], hashes bytea[], template integer[],
     lane smallint[], keys text, fingerprints bytea, line_ids text, amounts bigint[], reference_texts text, at timestamptz
 ) RETURNS ledger.answer
 LANGUAGE plpgsql AS $$
@@ -23,7 +23,6 @@ BEGIN
             post_plain.template, post_plain.lane, string_to_array(keys, E'\n'), string_to_array(line_ids, E'\n', ''),
             amounts, string_to_array(reference_texts, E'\n')
         ) WITH ORDINALITY AS i (template, lane, key, line_id, amount, reference, n)
-        WHERE plains[i.template]
     ), plain AS MATERIALIZED (
         SELECT i.n, i.lane, i.key, i.fingerprint, i.line_id, i.amount, i.reference, i.place,
             (i.common).asset, (i.common).purpose, (i.common).from_code AS debit, coalesce(b.id, (i.common).to_code) AS credit,
@@ -36,20 +35,7 @@ BEGIN
         LEFT JOIN LATERAL (
             SELECT k.fingerprint FROM ledger.bound_keys AS k WHERE k.lane = i.lane AND k.key = i.key LIMIT 1
         ) AS k ON TRUE
-        LEFT JOIN LATERAL (
-            SELECT b.id, b.usable_until
-            FROM ledger.buckets AS b
-            WHERE b.lane = i.lane AND b.line_id = i.line_id AND b.closed_at IS NULL
-                AND b.asset = (i.common).asset AND b.kind = ((i.common).bucket).kind
-                AND b.scope = ((i.common).bucket).scope AND b.priority = ((i.common).bucket).priority
-                AND b.policy = 'separate' AND b.at_end = ((i.common).bucket).at_end
-                AND b.usable_until IS NOT DISTINCT FROM ((i.common).bucket).usable_until
-                AND b.forfeit_at IS NOT DISTINCT FROM ledger.forfeit_of(
-                    b.at_end, b.usable_until, ((i.common).bucket).grace_days, ((i.common).bucket).zone)
-                AND b.balance <= 4503599627370496
-            ORDER BY b.opened_order DESC
-            LIMIT 1
-        ) AS b ON TRUE
+        LEFT JOIN LATERAL ledger.joined(i.lane, i.line_id, (i.common).asset, (i.common).bucket) AS b ON TRUE
         WHERE t.fingerprint IS NULL AND k.fingerprint IS NULL AND (b.id IS NOT NULL OR i.line_id IS NULL)
             AND i.amount <= 549755813888
     ), linked AS MATERIALIZED (

@@ -10,8 +10,10 @@
 -- changes nothing and leaves its key free. No savepoint: a refusal is found before the first write of its item. An
 -- exception (an item of an unknown lane, an overflow, a key twice in one call) undoes the whole call.
 --
--- `unordered`: the items came from as many callers, none of whom knows of another, so none comes before another. Then the
--- plain ones go first, by the short way.
+-- Before that, one statement does what is in its ordinary shape (plain.sql where all is plain, else ordinary.sql).
+--
+-- `unordered`: the items came from as many callers, none of whom knows of another, so none comes before another. Then what
+-- is ordinary goes first, even if something else of its line came before it.
 --
 -- Plans are made once, perhaps while a table is empty and every index looks as good as another: a scan of a whole lane
 -- for each key. So each lookup asks for an order that only the right index gives, and sorting is made unattractive.
@@ -205,12 +207,14 @@ SET enable_mergejoin = off
 AS $$
 DECLARE
     common ledger.template[];
-    plains boolean[];
+    plain boolean;
+    ordinaries boolean[];
     present text[];
     lanes smallint[];
     sequences bigint[];
     hashes bytea[];
-    plain ledger.answer;
+    expiring boolean;
+    short ledger.answer;
     work ledger.work[];
     rounds integer;
     bound integer;
@@ -232,26 +236,34 @@ BEGIN
     IF cardinality(sequences) IS DISTINCT FROM cardinality(lanes) THEN
         RAISE EXCEPTION 'no such lane here' USING ERRCODE = 'foreign_key_violation';
     END IF;
-    plains := ARRAY(
-        SELECT t.kind = 'transfer' OR t.kind = 'credit' AND (t.bucket).policy = 'separate' AND (t.bucket).cap IS NULL
+    SELECT bool_and(t.plain), array_agg(t.plain OR t.kind IN ('debit', 'hold', 'settle', 'release')),
+        bool_or(t.kind = 'expire')
+    INTO plain, ordinaries, expiring
+    FROM (
+        SELECT t.kind, t.kind = 'transfer'
+            OR t.kind = 'credit' AND (t.bucket).policy = 'separate' AND (t.bucket).cap IS NULL AS plain
         FROM unnest(common) AS t
-    );
-    IF TRUE = ANY (plains) AND (unordered OR TRUE = ALL (plains)) THEN
-        plain := ledger.post_plain(common, plains, lanes, sequences, hashes, template, lane, keys, fingerprints, line_ids,
+    ) AS t;
+    IF plain THEN
+        short := ledger.post_plain(common, lanes, sequences, hashes, template, lane, keys, fingerprints, line_ids,
             amounts, reference_texts, at);
-        IF plain.places IS NOT NULL THEN
-            RETURN NEXT plain;
-            IF cardinality(plain.places) = cardinality(lane) THEN
-                RETURN;
-            END IF;
-            SELECT array_agg(h.head_sequence ORDER BY h.lane), array_agg(h.head_hash ORDER BY h.lane)
-            INTO sequences, hashes
-            FROM ledger.lanes AS h
-            WHERE h.lane = ANY (lanes);
+    ELSIF TRUE = ANY (ordinaries) AND (unordered OR NOT expiring) THEN
+        -- What line an expire concerns is not known yet.
+        short := ledger.post_ordinary(common, ordinaries, unordered, lanes, sequences, hashes, template, lane, keys,
+            fingerprints, line_ids, amounts, reference_texts, subjects, expiries, new_ids, at);
+    END IF;
+    IF short.places IS NOT NULL THEN
+        RETURN NEXT short;
+        IF cardinality(short.places) = cardinality(lane) THEN
+            RETURN;
         END IF;
+        SELECT array_agg(h.head_sequence ORDER BY h.lane), array_agg(h.head_hash ORDER BY h.lane)
+        INTO sequences, hashes
+        FROM ledger.lanes AS h
+        WHERE h.lane = ANY (lanes);
     END IF;
     work := ledger.looked_up(common, lanes, template, lane, keys, fingerprints, line_ids, amounts, reference_texts,
-        subjects, expiries, new_ids, coalesce(plain.places, '{}'));
+        subjects, expiries, new_ids, coalesce(short.places, '{}'));
     SELECT max(w.round), count(w.known) INTO rounds, bound FROM unnest(work) AS w;
     IF bound > 0 THEN
         RETURN QUERY SELECT * FROM ledger.replays(work);
@@ -281,7 +293,7 @@ BEGIN
         END IF;
         IF present && ARRAY['credit', 'move'] THEN
             effects := effects || ledger.credit_phase(work, this, ARRAY(
-                SELECT t.n FROM unnest(taken) AS t WHERE t.code = 'posted' AND (work[t.n].template).kind = 'move'
+                SELECT t.n FROM unnest(taken) AS t WHERE t.code = 'posted' AND t.kind = 'move'
             ), sequences, at);
         END IF;
         IF 'move' = ANY (present) THEN

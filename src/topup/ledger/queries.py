@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 
 from topup.kernel.ids import AccountId, HoldId, LineId, lane_of
 from topup.ledger.chain import REFERENCE
@@ -169,6 +169,31 @@ async def transfers_under(connection: Connection, *, lane: int, prefix: str) -> 
         {"lane": lane, "prefix": prefix, "most": LONGEST_PAGE},
     )
     return await cursor.fetchall()
+
+
+async def amounts_under(connection: Connection, places: Sequence[tuple[int, str]]) -> dict[str, int]:
+    """By key, how much was posted under it in its lane, of the places (lane, key) that have a transfer."""
+    cursor = await connection.execute(
+        "SELECT t.key, sum(t.amount)::bigint FROM unnest(%b::smallint[], %b::text[]) AS place (lane, key)"
+        " JOIN ledger.transfers t ON t.lane = place.lane AND t.key = place.key GROUP BY t.key",
+        ([lane for lane, _ in places], [key for _, key in places]),
+    )
+    return dict(await cursor.fetchall())
+
+
+async def gave(connection: Connection, *, lane: int, key: str) -> list[tuple[Bucket, int]]:
+    """The buckets that gave under a key and how much each, in the order they were taken from; closed ones too."""
+    cursor = connection.cursor(row_factory=dict_row)
+    await cursor.execute(
+        f"""
+        SELECT {BUCKET_COLUMNS}, t.amount
+        FROM ledger.transfers AS t JOIN ledger.buckets AS b ON b.lane = t.lane AND b.id = t.debit
+        WHERE t.lane = %s AND t.key = %s ORDER BY t.leg
+        """,
+        (lane, key),
+    )
+    rows = await cursor.fetchall()
+    return [(Bucket(**{name: row[name] for name in Bucket.__dataclass_fields__}), row["amount"]) for row in rows]
 
 
 async def holds_due(connection: Connection, *, now: datetime, limit: int = 256) -> list[DueHold]:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from topup.catalogue.life_cycle import clock_set, opened, reminders, restarted, shown_as, step
 from topup.catalogue.life_cycle_rules import IMPLICIT_STATE, State
-from topup.catalogue.line_facts import Change, Effect, Event, LineFacts, Portion, Reminder, Step
+from topup.catalogue.line_facts import Change, Effect, Event, Like, LineFacts, Portion, Reminder, Step
 from topup.catalogue.monthly_fees import next_fee, take_fee
 from topup.catalogue.terms import end_in_state
 from topup.ledger import Debit, Item
@@ -89,6 +89,11 @@ class Course:
     def state(self) -> State:
         """The state the line is in now. Raises StateUnknown."""
         return self._ruling.rules.state(self.facts.state)
+
+    @property
+    def may_have_plan(self) -> bool:
+        """Whether its carrier has plans."""
+        return self._ruling.has_plans
 
     @property
     def takes_topups(self) -> bool:
@@ -283,7 +288,8 @@ def _facts(life: Life, funds: tuple[Portion, ...], now: datetime) -> LineFacts:
 def _available(held: Sequence[Bucket], ruling: Ruling) -> Iterator[Portion]:
     for bucket in held:
         if bucket.available > 0 and bucket.asset == ruling.currency and not is_frozen(bucket):
-            yield Portion(bucket.available, bucket.usable_until, bucket.kind)
+            like = Like(bucket.scope, bucket.priority, str(bucket.policy), str(bucket.at_end))
+            yield Portion(bucket.available, bucket.usable_until, bucket.kind, like)
 
 
 def _promised(held: Sequence[Bucket], ruling: Ruling) -> tuple[Portion, ...]:

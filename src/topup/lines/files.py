@@ -5,18 +5,21 @@ A file may have a million rows: what is kept of one is a number, and rows are re
 
 import asyncio
 import csv
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from stat import S_ISDIR
+from typing import Any, Final, Generic, TypeVar
 
 from topup.kernel.errors import Invalid
 from topup.platform.together import together
 
 Portion = TypeVar("Portion")
+Good = TypeVar("Good")
+"""A row that can be stored."""
 
 MAXIMUM_REPORTED: Final = 1_000
 """Bad rows named in a report; all are counted, and told to whoever listens."""
@@ -30,7 +33,8 @@ Progress = Callable[[int], Awaitable[None]]
 class UnreadableFile(Invalid):
     """The file as a whole.
 
-    `lines_file_unreadable` (with `reason`), `lines_file_not_utf8`, or `lines_file_columns` (with `wanted`).
+    `lines_file_missing` or `lines_file_directory` (with `file`), `lines_file_unreadable` (with `reason`),
+    `lines_file_not_utf8`, or `lines_file_columns` (with `wanted`).
     """
 
 
@@ -70,6 +74,14 @@ class Refused:
 
 
 @dataclass(slots=True)
+class Report:
+    """What became of a file's rows: how many were refused, of which `bad` names the first MAXIMUM_REPORTED."""
+
+    refused: int = 0
+    bad: list[BadRow] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Repeats:
     """Which numbers a file named before, and on which line: as integers, since they may be millions."""
 
@@ -82,6 +94,56 @@ class Repeats:
 
 Row = tuple[int, list[str] | None]
 """The line a row ends on, and its fields in the order of the columns asked for: None, where it has another number."""
+
+
+async def import_rows(
+    path: Path,
+    *,
+    columns: Sequence[str],
+    optional: Sequence[str] = (),
+    read: Callable[[int, list[str]], Good | BadRow],
+    store: Callable[[Sequence[Good]], Awaitable[Iterable[BadRow]]],
+    report: Report,
+    progress: Progress,
+    listener: Listener | None = None,
+    size: int = PORTION,
+) -> None:
+    """Have each row read, in a thread, by its line and its fields, and those that could be stored in portions; `store`
+    gives those that were refused then. All that were refused are told to `listener`, and are in the report at the end.
+
+    Raises UnreadableFile, and what `read` and `store` raise.
+    """
+    refused = Refused(listener)
+    wanted = ", ".join(columns)
+
+    def judge(rows: Sequence[Row]) -> _Judged[Good]:
+        good: list[Good] = []
+        bad: list[BadRow] = []
+        for line, fields in rows:
+            found = BadRow(line, "line_columns", {"wanted": wanted}) if fields is None else read(line, fields)
+            if isinstance(found, BadRow):
+                bad.append(found)
+            else:
+                good.append(found)
+        return _Judged(good, bad)
+
+    async def keep(portion: _Judged[Good]) -> None:
+        for row in portion.bad:
+            refused.add(row)
+        if portion.good:
+            for row in await store(portion.good):
+                refused.add(row)
+
+    await read_in_portions(
+        path, columns=columns, optional=optional, judge=judge, store=keep, progress=progress, size=size
+    )
+    report.refused, report.bad = refused.count, sorted(refused.bad, key=lambda row: row.line)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged(Generic[Good]):
+    good: Sequence[Good]
+    bad: Sequence[BadRow]
 
 
 async def read_in_portions(
@@ -99,7 +161,7 @@ async def read_in_portions(
     The fields are those of `columns`, then of `optional`, which a file may lack: empty there. Raises UnreadableFile,
     and what `judge` and `store` raise.
     """
-    with _reasons(), path.open("rb") as raw, TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
+    with _reasons(path), path.open("rb") as raw, TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
         rows = _rows(file, columns, optional)
 
         def following() -> tuple[Portion, int] | None:
@@ -115,10 +177,21 @@ async def read_in_portions(
             await progress(done)
 
 
+def check_file(path: Path) -> None:
+    """See that there is something to read, before anything is begun for it. Raises UnreadableFile."""
+    with _reasons(path):
+        if S_ISDIR(path.stat().st_mode):
+            raise IsADirectoryError(path)
+
+
 @contextmanager
-def _reasons() -> Iterator[None]:
+def _reasons(path: Path) -> Iterator[None]:
     try:
         yield
+    except (FileNotFoundError, NotADirectoryError):
+        raise UnreadableFile("lines_file_missing", file=str(path)) from None
+    except IsADirectoryError:
+        raise UnreadableFile("lines_file_directory", file=str(path)) from None
     except UnicodeDecodeError:
         raise UnreadableFile("lines_file_not_utf8") from None
     except csv.Error as error:

@@ -19,7 +19,7 @@ from topup.kernel.msisdn import Msisdn
 from topup.ledger.queries import buckets
 from topup.lines.course import facts_of, zone_of
 from topup.lines.lives import Life, seen
-from topup.lines.queries import lines_now
+from topup.lines.queries import blocks_of, lines_now
 from topup.lines.rules import Ruling, ruling_of
 from topup.platform.database import Connection
 
@@ -101,10 +101,10 @@ async def forecast_of(connection: Connection, msisdn: Msisdn, snapshot: Snapshot
         state=life.state,
         since=life.state_since,
         reason=_way(ruling, came_by[0], came_by[1], life.state) if came_by else None,
-        blocks=state.blocks,
+        blocks=blocks_of(line, snapshot),
         to_do=what_to_do(facts, ruling, *((to_come[0].exit, to_come[0].at) if to_come else ())),
         to_come=to_come,
-        released_on=_released_on(to_come, ruling, life),
+        released_on=released_on(to_come, ruling, life),
         clocks=facts.clocks,
         arrears=Money(life.arrears_minor, ruling.currency),
         next_fee_at=life.fee_at if state.charges_fee else None,
@@ -118,7 +118,8 @@ def _way(ruling: Ruling, left: str, when: str, entered: str) -> Exit | None:
     return next((way for way in exits if (way.when, way.to) == (when, entered)), None)
 
 
-def _released_on(to_come: tuple[Change, ...], ruling: Ruling, life: Life) -> datetime | None:
+def released_on(to_come: tuple[Change, ...], ruling: Ruling, life: Life) -> datetime | None:
+    """When a number becomes free for somebody else by what is to come of its line; None: not foreseen."""
     released = next((change.at for change in to_come if change.releases_number), None)
     if released is None or ruling.quarantine is None:
         return released

@@ -6,7 +6,7 @@ taken is reported with its line number, and the others are taken. The life of a 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,7 @@ from typing import Any, Final
 from topup.catalogue.queries import Snapshot
 from topup.kernel.ids import lane_for, new_id
 from topup.kernel.msisdn import InvalidNumber, parse_msisdn
-from topup.lines.files import PORTION, BadRow, Listener, Progress, Refused, Repeats, Row, read_in_portions
+from topup.lines.files import PORTION, BadRow, Listener, Progress, Repeats, Report, import_rows
 from topup.lines.lives import as_json
 from topup.lines.operations import LineKind, LineStatus, birth_of
 from topup.platform.arrays import columns
@@ -74,23 +74,12 @@ WHERE target.lane = found.lane AND target.id = found.id
 
 
 @dataclass(slots=True)
-class ImportReport:
-    """What became of the rows. `bad` names the first MAXIMUM_REPORTED of `refused`."""
+class ImportReport(Report):
+    """What became of the rows."""
 
     opened: int = 0
     changed: int = 0
     unchanged: int = 0
-    refused: int = 0
-    bad: list[BadRow] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Portion:
-    """The good rows as COPY takes them, and the bad ones."""
-
-    copied: bytes
-    count: int
-    bad: Sequence[BadRow]
 
 
 async def import_lines(
@@ -106,19 +95,18 @@ async def import_lines(
 
     Raises UnreadableFile, and those of `Database`.
     """
-    report, refused = ImportReport(), Refused(listener)
+    report = ImportReport()
     reader = _Reader(snapshot, lanes)
 
-    async def store(portion: _Portion) -> None:
-        for row in portion.bad:
-            refused.add(row)
-        if portion.count:
-            async with database.transaction() as transaction:
-                births = _births(reader.carriers, snapshot, transaction.now)
-                await _store(transaction.connection, portion, births, report, refused)
+    async def store(rows: Sequence[str]) -> list[BadRow]:
+        async with database.transaction() as transaction:
+            births = _births(reader.carriers, snapshot, transaction.now)
+            return await _store(transaction.connection, rows, births, report)
 
-    await read_in_portions(path, columns=COLUMNS, judge=reader.judge, store=store, progress=progress, size=PORTION)
-    report.refused, report.bad = refused.count, sorted(refused.bad, key=lambda row: row.line)
+    await import_rows(
+        path, columns=COLUMNS, read=reader.read, store=store, report=report, progress=progress, listener=listener,
+        size=PORTION,
+    )  # fmt: skip
     return report
 
 
@@ -132,18 +120,8 @@ class _Reader:
         """Whose lines a file may hold; rows name them by their place here, from 1."""
         self._places = {carrier.carrier_id: place for place, carrier in enumerate(self.carriers, 1)}
 
-    def judge(self, rows: Sequence[Row]) -> _Portion:
-        good: list[str] = []
-        bad: list[BadRow] = []
-        for line, fields in rows:
-            read = self._read(line, fields)
-            (good if isinstance(read, str) else bad).append(read)  # type: ignore[arg-type]  # each to its own
-        return _Portion("".join(good).encode(), len(good), bad)
-
-    def _read(self, line: int, fields: list[str] | None) -> str | BadRow:
+    def read(self, line: int, fields: list[str]) -> str | BadRow:
         """A row as a line of COPY. Nothing in it needs escaping: all its words are of ours."""
-        if fields is None:
-            return BadRow(line, "line_columns", {"wanted": ", ".join(COLUMNS)})
         number, carrier_id, kind, status = fields
         if kind not in _KINDS:
             return BadRow(line, "line_kind_unknown", {"known": ", ".join(map(str, LineKind))})
@@ -175,21 +153,21 @@ def _births(carriers: Sequence[Any], snapshot: Snapshot, now: datetime) -> dict[
 
 
 async def _store(
-    connection: Connection, portion: _Portion, births: dict[str, Any], report: ImportReport, refused: Refused
-) -> None:
+    connection: Connection, rows: Sequence[str], births: dict[str, Any], report: ImportReport
+) -> list[BadRow]:
+    """Those that could not be taken."""
     await connection.execute(_STAGING)
     async with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-        await copy.write(portion.copied)
+        await copy.write("".join(rows))
     opened = (await connection.execute(_OPEN, births)).rowcount
     report.opened += opened
-    if opened == portion.count:
-        return
+    if opened == len(rows):
+        return []
     elsewhere = await (await connection.execute(_REFUSED, births)).fetchall()
     changed = (await connection.execute(_UPDATE, births)).rowcount
-    for line, carrier_id, is_others in elsewhere:
-        told = (
-            BadRow(line, "line_elsewhere", {"carrier": carrier_id}) if is_others else BadRow(line, "line_number_waits")
-        )
-        refused.add(told)
     report.changed += changed
-    report.unchanged += portion.count - opened - changed - len(elsewhere)
+    report.unchanged += len(rows) - opened - changed - len(elsewhere)
+    return [
+        BadRow(line, "line_elsewhere", {"carrier": carrier_id}) if is_others else BadRow(line, "line_number_waits")
+        for line, carrier_id, is_others in elsewhere
+    ]

@@ -19,6 +19,7 @@ from topup.ledger.queries import buckets
 from topup.lines import lives
 from topup.lines.course import Course
 from topup.lines.lives import Life
+from topup.lines.plans.rows import wake
 from topup.lines.queries import LineRef
 from topup.lines.rules import Ruling, rulings
 from topup.platform.database import Connection
@@ -52,6 +53,8 @@ async def happen(
     }
     known = rulings(snapshot)
     found = [life for life in (await lives.locked(connection, events)).values() if _lives(life, known)]
+    funded = [life for life in found if events[life.lane, life.id] == "funds" and known[life.carrier_id].has_plans]
+    await wake(connection, [LineRef(life.lane, life.id) for life in funded], now)
     active = frozenset(life.id for life in found if events[life.lane, life.id] == "activity")
     done = await _live(connection, found, now, known, active=active)
     return {identifier: course.facts.state for identifier, course in done.items()}
@@ -177,8 +180,9 @@ class ToppingUp:
         return [item for course in self._taken.values() for item in course.items()]
 
     async def write(self, connection: Connection) -> None:
-        """Write down what became of the lines that were topped up."""
+        """Write down what became of the lines that were topped up, and have plans that wait for credit looked at."""
         await lives.save(connection, [course.lived() for course in self._taken.values()], self._now)
+        await wake(connection, [one.line for one in self._taken.values() if one.may_have_plan], self._now)
 
     async def pay_arrears(self, connection: Connection) -> None:
         """Take what the lines owe of what they were just given, after their credits are posted and before anyone can

@@ -6,13 +6,13 @@ to the database in portions, each a transaction of its own; reading a file again
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from topup.catalogue.queries import Snapshot
 from topup.kernel.msisdn import InvalidNumber, parse_msisdn
-from topup.lines.files import BadRow, Listener, Progress, Refused, Repeats, Row, read_in_portions
+from topup.lines.files import BadRow, Listener, Progress, Repeats, Report, import_rows
 from topup.platform.arrays import columns
 from topup.platform.database import Connection, Database
 
@@ -56,24 +56,20 @@ WHERE ported.msisdn = row.msisdn AND row.carrier_id IS NOT DISTINCT FROM row.hom
 
 
 @dataclass(slots=True)
-class PortedReport:
+class PortedReport(Report):
     """What became of the rows: numbers that have a new carrier, are back home, were so already, or were refused.
 
-    `closed` are the lines that were closed because their numbers left. `bad` names the first refused.
+    `closed` are the lines that were closed because their numbers left.
     """
 
     ported: int = 0
     home: int = 0
     unchanged: int = 0
     closed: int = 0
-    refused: int = 0
-    bad: list[BadRow] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Portion:
-    rows: Sequence[tuple[str, str, str | None]]
-    bad: Sequence[BadRow]
+Ported = tuple[str, str, str | None]
+"""A number, who serves it, and whose range it is in."""
 
 
 async def import_ported(
@@ -83,20 +79,18 @@ async def import_ported(
 
     Raises UnreadableFile, and those of `Database`.
     """
-    report, refused = PortedReport(), Refused(listener)
-    reader = _Reader(snapshot)
+    report = PortedReport()
 
-    async def store(portion: _Portion) -> None:
-        for row in portion.bad:
-            refused.add(row)
-        if portion.rows:
-            async with database.transaction() as transaction:
-                names = ("numbers", "carriers", "homes")
-                parameters = dict(zip(names, columns(portion.rows), strict=True))
-                await _store(transaction.connection, {**parameters, "now": transaction.now}, report)
+    async def store(rows: Sequence[Ported]) -> Sequence[BadRow]:
+        async with database.transaction() as transaction:
+            parameters = dict(zip(("numbers", "carriers", "homes"), columns(rows), strict=True))
+            await _store(transaction.connection, {**parameters, "now": transaction.now}, report)
+        return ()
 
-    await read_in_portions(path, columns=COLUMNS, judge=reader.judge, store=store, progress=progress)
-    report.refused, report.bad = refused.count, sorted(refused.bad, key=lambda row: row.line)
+    await import_rows(
+        path, columns=COLUMNS, read=_Reader(snapshot).read, store=store, report=report, progress=progress,
+        listener=listener,
+    )  # fmt: skip
     return report
 
 
@@ -108,20 +102,7 @@ class _Reader:
         countries = set(self._countries.values())
         self._countries[ELSEWHERE] = countries.pop() if len(countries) == 1 else _NOWHERE
 
-    def judge(self, rows: Sequence[Row]) -> _Portion:
-        good: list[tuple[str, str, str | None]] = []
-        bad: list[BadRow] = []
-        for line, fields in rows:
-            read = self._read(line, fields)
-            if isinstance(read, BadRow):
-                bad.append(read)
-            else:
-                good.append(read)
-        return _Portion(good, bad)
-
-    def _read(self, line: int, fields: list[str] | None) -> tuple[str, str, str | None] | BadRow:
-        if fields is None:
-            return BadRow(line, "line_columns", {"wanted": ", ".join(COLUMNS)})
+    def read(self, line: int, fields: list[str]) -> Ported | BadRow:
         number, carrier_id = fields
         country = self._countries.get(carrier_id)
         if country is None:

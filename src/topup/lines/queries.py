@@ -1,6 +1,6 @@
 """Reading lines: where a number leads today."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,8 @@ from topup.lines.ports import PortabilityLookup
 from topup.platform.database import Connection
 
 _LINES_NOW = """
-SELECT number.msisdn, line.lane, line.id, line.carrier_id, line.status, line.state, line.rules <> 0
+SELECT number.msisdn, line.lane, line.id, line.carrier_id, line.status, line.state, line.rules <> 0,
+    coalesce(line.plan_blocks, '{}')
 FROM lines.numbers AS number
 JOIN lines.lines AS line ON line.lane = number.lane AND line.id = number.line_id
 WHERE number.until IS NULL AND number.msisdn = ANY (%s)
@@ -36,7 +37,7 @@ class Line:
     """A line as it is now; `status` is active, barred or closed.
 
     A closed line may have its number still, while that waits for its next line. `state` is one of its carrier's file;
-    `lives`: it may change by itself.
+    `lives`: it may change by itself; `plan_blocks`: what an unpaid plan blocks beside the state.
     """
 
     ref: LineRef
@@ -44,6 +45,7 @@ class Line:
     status: str
     state: str = IMPLICIT_STATE
     lives: bool = False
+    plan_blocks: Sequence[Blockable] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +71,24 @@ async def lines_now(connection: Connection, e164s: Sequence[str]) -> dict[str, L
     }
 
 
+async def number_of(connection: Connection, line: LineRef) -> str | None:
+    """The number (E.164) a line has today; None where it has none."""
+    cursor = await connection.execute(
+        "SELECT msisdn FROM lines.numbers WHERE lane = %s AND line_id = %s AND until IS NULL", (line.lane, line.id)
+    )
+    row = await cursor.fetchone()
+    return str(row[0]) if row else None
+
+
 def blocks_of(line: Line, snapshot: Snapshot) -> tuple[Blockable, ...]:
-    """What cannot be done with a line in the state its life has brought it to; that it is barred or closed is apart."""
+    """What cannot be done with a line in the state its life has brought it to, or while its plan is not paid.
+
+    That it is barred or closed is apart.
+    """
     carrier = snapshot.carrier(line.carrier_id)
     state = carrier.line_rules.states.get(line.state) if carrier else None
-    return state.blocks if state else ()
+    blocks = state.blocks if state else ()
+    return (*blocks, *(one for one in line.plan_blocks if one not in blocks))
 
 
 async def route(
@@ -89,6 +104,19 @@ async def route(
     One query for all of them, and one more only where a carrier's file says that its numbers may have been ported.
     """
     lines = await lines_now(connection, [number.e164 for number in numbers])
+    return await leading(connection, numbers, lines, snapshot, lanes=lanes, portability=portability)
+
+
+async def leading(
+    connection: Connection,
+    numbers: Sequence[Msisdn],
+    lines: Mapping[str, Line],
+    snapshot: Snapshot,
+    *,
+    lanes: int,
+    portability: PortabilityLookup = _OWN_TABLE,
+) -> list[Route]:
+    """The same where the caller has asked for `lines_now`."""
     by_range = {number.e164: snapshot.carrier_of(number.e164) for number in numbers}
     # Also those that have a line, whose carrier is known: who measures how long we take must not learn which have one.
     movable = [e164 for e164, carrier in by_range.items() if _may_have_moved(carrier)]

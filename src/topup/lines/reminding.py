@@ -20,10 +20,12 @@ from topup.lines import lives
 from topup.lines.course import facts_of, zone_of
 from topup.lines.forecasts import what_to_do
 from topup.lines.lives import Life
+from topup.lines.ports import Foretold, Listener
 from topup.lines.rules import Ruling, ruling_of
 from topup.lines.wording import to_do_message
 from topup.notifications.daytime import daytime, is_daytime
 from topup.notifications.operations import News, enqueue
+from topup.notifications.ports import AddressKind
 from topup.notifications.templates import LocalDay, Parameter, Words
 from topup.platform.arrays import columns
 from topup.platform.crash import crash_label, crash_point
@@ -84,9 +86,23 @@ class _True:
 
 
 class Reminding:
-    """Turns reminders that are due into messages, each sealed for its line."""
+    """Turns reminders that are due into messages, each sealed for its line, and tells who listens.
 
-    def __init__(self, *, database: Database, catalogue: CatalogueCache, keyring: KeyRing, lanes: int) -> None:
+    Without `by_sms` nobody could send these messages, and only who listens is told.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        catalogue: CatalogueCache,
+        keyring: KeyRing,
+        lanes: int,
+        by_sms: bool = True,
+        listener: Listener | None = None,
+    ) -> None:
+        self._by_sms = by_sms
+        self._listener = listener
         self._database = database
         self._catalogue = catalogue
         self._keyring = keyring
@@ -121,16 +137,26 @@ class Reminding:
         """Write messages for what is still so; gives what becomes of each reminder."""
         found = await lives.seen(connection, [(lane, one.line_id) for one in noted])
         held = await buckets(connection, [life.id for life in found.values()]) if found else {}
-        news, becomes = [], []
+        news: list[News] = []
+        foretold, becomes = [], []
         for one in noted:
             true = _still(one, found, held, snapshot, now)
             asleep = true is not None and not is_daytime(now, true.life.zone)
             if true is not None and not asleep:
                 news.append(self._news(true))
+                foretold.append(self._foretold(true, news[-1]))
             tell_at = daytime(now, true.life.zone) if true is not None and asleep else None
             becomes.append((one.line_id, one.due, one.days, tell_at, None if true is None or asleep else now))
-        await enqueue(connection, news, now)
+        await enqueue(connection, news if self._by_sms else [], now)
+        if self._listener is not None and foretold:
+            await self._listener.line_will_change(connection, foretold, now)
         return becomes
+
+    def _foretold(self, true: _True, news: News) -> Foretold:
+        life = true.life
+        return Foretold(
+            life.lane, life.id, life.zone, news.key, news.template, news.parameters, true.noted.due, self._by_sms
+        )
 
     def _news(self, true: _True) -> News:
         noted, life = true.noted, true.life
@@ -153,6 +179,8 @@ class Reminding:
             template="line_changes" if to_do else "line_ends",
             parameters=parameters,
             daytime_of=life.zone,
+            kind=AddressKind.SMS,
+            until=noted.due,
         )
 
 

@@ -22,7 +22,8 @@ class Ruling:
     """The rules of a carrier's lines, and what they mean for looking after them.
 
     `mark` is NO_RULES where nothing ever happens to a line by itself; `quarantine` how long a number that was given
-    back waits (None: not at all); `on_credit` whether the end of a line's money decides anything.
+    back waits (None: not at all); `on_credit` whether the end of a line's money decides anything, `on_activity` whether
+    a chargeable activity does; `has_plans` whether a line may have a plan, which money that comes may renew.
     """
 
     rules: LineRules
@@ -30,6 +31,8 @@ class Ruling:
     currency: str
     quarantine: Term | None
     on_credit: bool
+    on_activity: bool = True
+    has_plans: bool = False
 
     @property
     def lives(self) -> bool:
@@ -42,16 +45,20 @@ def ruling_of(carrier: CarrierVersion) -> Ruling:
     """The rules of a version of a carrier's file."""
     document = carrier.document
     days = document.numbering.quarantine_days
-    said = (document.life_cycle, document.clocks, document.monthly_fee)
+    said: tuple[object, ...] = (document.life_cycle, document.clocks, document.monthly_fee)
     # Also a number that waits is something that happens to a line, but only one that closes gives it back.
+    said = (*said, "plans") if document.plans else said
     mark = _mark(msgspec.json.encode((*said, days))) if any(said) else NO_RULES
-    exits = (way.when for state in carrier.line_rules.states.values() for way in state.exits)
+    exits = {way.when for state in carrier.line_rules.states.values() for way in state.exits}
+    restarts = {restart.on for clock in carrier.line_rules.clocks.values() for restart in clock.restarts}
     return Ruling(
         carrier.line_rules,
         mark,
         carrier.currency,
         Term(days=days) if days else None,
-        any(when in _ON_CREDIT for when in exits),
+        not exits.isdisjoint(_ON_CREDIT),
+        "activity" in exits | restarts,
+        bool(document.plans),
     )
 
 

@@ -6,6 +6,8 @@ from typing import Final
 
 from topup.catalogue.queries import CatalogueCache, Snapshot
 from topup.lines.living import look_after
+from topup.lines.plans import tasks as plans
+from topup.lines.ports import Listener
 from topup.lines.reminding import REMINDED, Reminding
 from topup.lines.rules import rulings
 from topup.platform.crash import crash_label, crash_point
@@ -99,11 +101,19 @@ async def _adopt(connection: Connection, now: datetime, lane: int, carrier: str,
 
 
 def sweeps(*, database: Database, catalogue: CatalogueCache, lanes: int) -> list[Sweep]:
-    """The sweep of lines."""
-    return [Sweep("lines.live", 1.0, LifeCycles(database=database, catalogue=catalogue, lanes=lanes).live, batch=LINES)]
+    """The sweeps of lines and of their plans."""
+    life = LifeCycles(database=database, catalogue=catalogue, lanes=lanes)
+    return [
+        Sweep("lines.live", 1.0, life.live, batch=LINES),
+        *plans.sweeps(database=database, catalogue=catalogue, lanes=lanes),
+    ]
 
 
-def reminders(*, database: Database, catalogue: CatalogueCache, keyring: KeyRing, lanes: int) -> list[Sweep]:
-    """The sweep of what lines are to be told; only where there is a messenger to tell it."""
-    reminding = Reminding(database=database, catalogue=catalogue, keyring=keyring, lanes=lanes)
+def reminders(
+    *, database: Database, catalogue: CatalogueCache, keyring: KeyRing, lanes: int, by_sms: bool, listener: Listener
+) -> list[Sweep]:
+    """The sweep of what lines are to be told, by SMS where somebody sends them, and of who listens."""
+    reminding = Reminding(
+        database=database, catalogue=catalogue, keyring=keyring, lanes=lanes, by_sms=by_sms, listener=listener
+    )
     return [Sweep("lines.remind", _REMIND_EVERY_S, reminding.remind, batch=REMINDED)]

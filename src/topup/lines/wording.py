@@ -5,8 +5,11 @@ from zoneinfo import ZoneInfo
 
 from topup.catalogue.life_cycle_rules import Blockable, Exit
 from topup.catalogue.line_facts import Change
+from topup.lines.cards.queries import Card
+from topup.lines.cards.states import CardState, Given
 from topup.lines.forecasts import Status, ToDo
-from topup.platform.i18n import format_date, format_datetime, translate
+from topup.lines.keeping.advice import Counts
+from topup.platform.i18n import format_date, format_moment, translate
 
 
 def status_words(status: Status, *, locale: str) -> str:
@@ -54,8 +57,38 @@ def to_do_message(to_do: ToDo) -> str:
     return "to_do_topup_least" if to_do.what == "topup" and to_do.least else f"to_do_{to_do.what}"
 
 
+def counts_words(counts: Counts, *, keeps: bool, locale: str) -> str:
+    """Something that keeps a number, or does not."""
+    if not keeps:
+        return translate(locale, "lines", f"keeps_not_{counts.what}")
+    least = counts.what in {"topup", "topup_plain"} and counts.amount is not None
+    return translate(locale, "lines", f"keeps_{counts.what}{'_least' if least else ''}", amount=counts.amount)
+
+
 def moment_words(instant: datetime, *, zone: str, locale: str) -> str:
     """An instant by the line's own clocks; the beginning of a day is said as that day."""
     local = instant.astimezone(ZoneInfo(zone))
     is_midnight = (local.hour, local.minute, local.second) == (0, 0, 0)
-    return (format_date if is_midnight else format_datetime)(local, locale, zone=zone)
+    return (format_date if is_midnight else format_moment)(local, locale, zone=zone)
+
+
+def card_words(card: Card, *, locale: str) -> str:
+    """What card a line has, how it stands, and the end of its number: never more of that."""
+    return translate(
+        locale,
+        "lines",
+        "card_is",
+        kind=translate(locale, "lines", f"kind_{card.kind.value}"),
+        state=card_state_words(card.state, locale=locale),
+        last_four=card.iccid.last_four,
+    )
+
+
+def card_state_words(state: CardState, *, locale: str) -> str:
+    """How a card stands."""
+    return translate(locale, "lines", f"card_{state.value}")
+
+
+def given_words(reason: Given, *, locale: str) -> str:
+    """Why a line got a card."""
+    return translate(locale, "lines", f"given_{reason.value}")

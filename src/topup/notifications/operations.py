@@ -7,16 +7,22 @@ from datetime import datetime
 from psycopg.types.json import Jsonb
 
 from topup.kernel.ids import new_id
+from topup.notifications.daytime import USUAL, Hours
+from topup.notifications.ports import AddressKind
 from topup.notifications.templates import TEMPLATES, Parameter, to_json
 from topup.platform.database import Connection
 
 _ENQUEUE = """
 INSERT INTO notifications.messages
-    (lane, id, key, address, sealed_for, locale, template, parameters, daytime_of, send_at, created_at)
-SELECT lane, id, key, address, sealed_for, locale, template, parameters, daytime_of, %(now)s, %(now)s
-FROM unnest(%(lanes)b::smallint[], %(ids)b::text[], %(keys)b::text[], %(addresses)b::bytea[], %(sealed_for)b::text[],
-            %(locales)b::text[], %(templates)b::text[], %(parameters)b::jsonb[], %(zones)b::text[])
-    AS wanted (lane, id, key, address, sealed_for, locale, template, parameters, daytime_of)
+    (lane, id, kind, key, address, sealed_for, locale, template, parameters, daytime_of, day_begins, day_ends, until,
+     send_at, created_at)
+SELECT lane, id, kind, key, address, sealed_for, locale, template, parameters, daytime_of, day_begins, day_ends, until,
+    %(now)s, %(now)s
+FROM unnest(%(lanes)b::smallint[], %(ids)b::text[], %(kinds)b::text[], %(keys)b::text[], %(addresses)b::bytea[],
+            %(sealed_for)b::text[], %(locales)b::text[], %(templates)b::text[], %(parameters)b::jsonb[],
+            %(zones)b::text[], %(begins)b::smallint[], %(ends)b::smallint[], %(untils)b::timestamptz[])
+    AS wanted (lane, id, kind, key, address, sealed_for, locale, template, parameters, daytime_of, day_begins, day_ends,
+               until)
 ORDER BY lane, key
 ON CONFLICT (lane, key) DO NOTHING
 """
@@ -31,8 +37,9 @@ class News:
     """One piece of news for one person.
 
     `key` names the news (`order:…:delivered`): one message is sent for each. `sealed_address` opens with the key ring
-    and `sealed_for` (the contact's id). `template` and its parameters are those of `templates.TEMPLATES`. What nobody
-    waits for is sent only while it is day in `daytime_of`, an IANA zone.
+    and `sealed_for` (the contact's id), and is of `kind`. `template` and its parameters are those of
+    `templates.TEMPLATES`. What nobody waits for is sent only in the `hours` of `daytime_of`, an IANA zone. What is of
+    no use after `until` is not sent after it.
     """
 
     lane: int
@@ -43,9 +50,12 @@ class News:
     template: str
     parameters: Mapping[str, Parameter]
     daytime_of: str | None = None
+    hours: Hours = USUAL
+    kind: AddressKind = AddressKind.MAIL
+    until: datetime | None = None
 
     def __post_init__(self) -> None:
-        if TEMPLATES.get(self.template) != frozenset(self.parameters):
+        if TEMPLATES.get(self.template) != frozenset(self.parameters) - {"stop_url"}:
             raise UnknownTemplate(self.template)
 
 
@@ -57,6 +67,7 @@ async def enqueue(connection: Connection, news: Sequence[News], now: datetime) -
         "now": now,
         "lanes": [item.lane for item in news],
         "ids": [new_id("message", item.lane) for item in news],
+        "kinds": [item.kind.value for item in news],
         "keys": [item.key for item in news],
         "addresses": [item.sealed_address for item in news],
         "sealed_for": [item.sealed_for for item in news],
@@ -64,5 +75,8 @@ async def enqueue(connection: Connection, news: Sequence[News], now: datetime) -
         "templates": [item.template for item in news],
         "parameters": [Jsonb(to_json(item.parameters)) for item in news],
         "zones": [item.daytime_of for item in news],
+        "begins": [item.hours.begins for item in news],
+        "ends": [item.hours.ends for item in news],
+        "untils": [item.until for item in news],
     }
     await connection.execute(_ENQUEUE, parameters)

@@ -1,17 +1,36 @@
 """The port every messenger (mail, SMS, chat) is plugged into. Async, and it knows no database."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, Protocol
 
 from topup.kernel.outcome import Outcome
+
+_TELEPHONE: Final = "tel:"
+
+
+class AddressKind(StrEnum):
+    """What leads to a person. A plugin's capabilities name those it serves; `plugins.toml` says which one does."""
+
+    MAIL = "mail"
+    """An e-mail address."""
+    SMS = "sms"
+    """`tel:` and a number in E.164 (RFC 3966)."""
+
+
+def kind_of(address: str) -> AddressKind:
+    """Which kind an address is of."""
+    return AddressKind.SMS if address.startswith(_TELEPHONE) else AddressKind.MAIL
 
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
     """One message ready to leave.
 
-    `message_id` stays the same when it is sent again, so that a messenger that can tell repetitions does. `address` is
-    an e-mail address, or `tel:` and a number in E.164 (RFC 3966); a messenger refuses the kind it cannot reach.
+    `message_id` stays the same when it is sent again, so that a messenger that can tell repetitions does; `written_at`
+    is when it was written, not when it is sent. A messenger refuses the kind of address it cannot reach. A message by
+    SMS may have no subject. `stop_url`, where there is one, ends messages of its kind by one POST (RFC 8058).
     """
 
     message_id: str
@@ -19,6 +38,8 @@ class OutgoingMessage:
     locale: str
     subject: str
     body: str
+    written_at: datetime | None = None
+    stop_url: str = ""
 
 
 class Messenger(Protocol):

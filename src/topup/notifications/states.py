@@ -18,7 +18,7 @@ class MessageState(StrEnum):
     UNSURE = "unsure"
     """Tried twice without knowing whether either arrived: it is not sent a third time."""
     FAILED = "failed"
-    """The address will never take it, or it could not be sent in all its tries."""
+    """The address will never take it, it could not be sent in all its tries, or it was of no use any more."""
 
 
 MESSAGE: Final = Transitions(
@@ -35,8 +35,9 @@ MESSAGE: Final = Transitions(
             }
         ),
         MessageState.SENT: frozenset(),
-        MessageState.UNSURE: frozenset(),
-        MessageState.FAILED: frozenset(),
+        # Once more, where a person says so.
+        MessageState.UNSURE: frozenset({MessageState.WAITING}),
+        MessageState.FAILED: frozenset({MessageState.WAITING}),
     },
 )
 

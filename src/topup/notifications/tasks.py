@@ -6,7 +6,7 @@ lease ends: nobody knows whether those left, so they count as unknown once.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -15,19 +15,18 @@ from typing import Any, Final
 import structlog
 
 from topup.kernel.outcome import Accepted, Done, NotSent, Outcome, Reason, Refused, Reversed, Throttled, Unknown
-from topup.notifications.daytime import daytime, is_daytime
-from topup.notifications.ports import Messenger, OutgoingMessage
+from topup.notifications.daytime import Hours, daytime
+from topup.notifications.ports import AddressKind, Messenger, OutgoingMessage, kind_of
 from topup.notifications.states import LEASE, MAXIMUM_TRIES, MAXIMUM_UNKNOWNS, MESSAGE, MessageState, pause_after
-from topup.notifications.templates import render
+from topup.notifications.templates import opened, render, render_short
 from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Connection, Database
 from topup.platform.i18n import MissingText
 from topup.platform.jobs import Sweep
 from topup.platform.keys import CannotOpen, KeyRing
 
-BATCH: Final = 50
-AT_ONCE: Final = 10
-"""Calls to the messenger side by side."""
+BATCH: Final = 20
+"""Taken together and sent side by side: a lease must last as long as the slowest call, and no batch waits in a line."""
 LONGEST_SEND_S: Final = 60.0
 
 _BEFORE_TAKING = crash_label("notifications.before_take")
@@ -44,12 +43,13 @@ SET state = 'sending', tries = message.tries + 1, send_at = %(now)s + %(lease)s,
     unknowns = message.unknowns + CASE WHEN message.state = 'sending' THEN 1 ELSE 0 END
 FROM (
     SELECT lane, id FROM notifications.messages
-    WHERE send_at <= %(now)s AND state = ANY (%(sources)s)
+    WHERE kind = ANY (%(kinds)s) AND send_at <= %(now)s AND state = ANY (%(sources)s)
     ORDER BY send_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ) AS due
 WHERE message.lane = due.lane AND message.id = due.id
 RETURNING message.lane, message.id, message.address, message.sealed_for, message.locale, message.template,
-    message.parameters, message.tries, message.unknowns, message.daytime_of
+    message.parameters, message.tries, message.unknowns, message.daytime_of, message.day_begins, message.day_ends,
+    message.until, message.created_at
 """
 _WRITE: Final = """
 UPDATE notifications.messages AS message
@@ -75,6 +75,15 @@ class Taken:
     tries: int
     unknowns: int
     daytime_of: str | None = None
+    day_begins: int = 9
+    day_ends: int = 21
+    until: datetime | None = None
+    created_at: datetime | None = None
+
+    @property
+    def hours(self) -> Hours:
+        """When it may be sent, in `daytime_of`."""
+        return Hours(self.day_begins, self.day_ends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,32 +95,34 @@ class Result:
     send_at: datetime | None
 
 
-def sweeps(*, database: Database, keyring: KeyRing, messenger: Messenger) -> list[Sweep]:
-    """The recurring tasks of this room."""
-    return [Sweep("notifications.send", 1.0, partial(send_due, database, keyring, messenger), BATCH)]
+def sweeps(*, database: Database, keyring: KeyRing, messengers: Mapping[AddressKind, Messenger]) -> list[Sweep]:
+    """The recurring tasks of this room: each messenger has its own, so that one that is down holds up nobody else's."""
+    serving: dict[str, tuple[Messenger, list[AddressKind]]] = {}
+    for kind, messenger in messengers.items():
+        serving.setdefault(messenger.name, (messenger, []))[1].append(kind)
+    return [
+        Sweep(f"notifications.send.{name}", 1.0, partial(send_due, database, keyring, messenger, kinds), BATCH)
+        for name, (messenger, kinds) in serving.items()
+    ]
 
 
-async def send_due(database: Database, keyring: KeyRing, messenger: Messenger) -> int:
-    """Send up to BATCH messages that are due; gives how many were taken."""
+async def send_due(
+    database: Database, keyring: KeyRing, messenger: Messenger, kinds: Sequence[AddressKind] = tuple(AddressKind)
+) -> int:
+    """Send up to BATCH messages of these kinds that are due; gives how many were taken."""
     async with database.transaction() as transaction:
-        taken = await take(transaction.connection, transaction.now)
-        asleep = [message for message in taken if _is_asleep(message, transaction.now)]
+        taken = await take(transaction.connection, transaction.now, kinds=kinds)
+        now = transaction.now
         if taken:
             crash_point(_BEFORE_TAKING)
     if not taken:
         return 0
     crash_point(_TAKEN)
-    exhausted = [message for message in taken if message.unknowns >= MAXIMUM_UNKNOWNS]
-    turns = asyncio.Semaphore(AT_ONCE)
-    sending = [message for message in taken if message not in exhausted and message not in asleep]
-    outcomes = await asyncio.gather(*(_send(message, keyring, messenger, turns) for message in sending))
+    kept = {message.id: result for message in taken if (result := _kept(message, now)) is not None}
+    sending = [message for message in taken if message.id not in kept]
+    outcomes = await asyncio.gather(*(_send(message, keyring, messenger) for message in sending))
     async with database.transaction() as transaction:
-        results = [(message, Result(MessageState.UNSURE, message.unknowns, None)) for message in exhausted]
-        results += [
-            (message, Result(MessageState.WAITING, message.unknowns, _later(message, transaction.now)))
-            for message in asleep
-            if message not in exhausted
-        ]
+        results = [(message, kept[message.id]) for message in taken if message.id in kept]
         results += [
             (message, judge(message, outcome, transaction.now))
             for message, outcome in zip(sending, outcomes, strict=True)
@@ -122,17 +133,30 @@ async def send_due(database: Database, keyring: KeyRing, messenger: Messenger) -
     return len(taken)
 
 
-def _is_asleep(message: Taken, now: datetime) -> bool:
-    return message.daytime_of is not None and not is_daytime(now, message.daytime_of)
+def _kept(message: Taken, now: datetime) -> Result | None:
+    """What becomes of a message that is not sent now; None for one that is."""
+    if message.unknowns >= MAXIMUM_UNKNOWNS:
+        return Result(MessageState.UNSURE, message.unknowns, None)
+    if message.until is not None and message.until <= now:
+        return Result(MessageState.UNSURE if message.unknowns else MessageState.FAILED, message.unknowns, None)
+    later = _later(message, now)
+    return Result(MessageState.WAITING, message.unknowns, later) if later > now else None
 
 
 def _later(message: Taken, at: datetime) -> datetime:
-    return daytime(at, message.daytime_of) if message.daytime_of else at
+    return daytime(at, message.daytime_of, message.hours) if message.daytime_of else at
 
 
-async def take(connection: Connection, now: datetime, *, limit: int = BATCH) -> list[Taken]:
+async def take(
+    connection: Connection,
+    now: datetime,
+    *,
+    kinds: Sequence[AddressKind] = tuple(AddressKind),
+    limit: int = BATCH,
+) -> list[Taken]:
     """Take messages that are due into this sender's hands, for LEASE; no other sender gets them meanwhile."""
     parameters = {
+        "kinds": [kind.value for kind in kinds],
         "now": now,
         "lease": LEASE,
         "limit": limit,
@@ -158,27 +182,34 @@ def judge(message: Taken, outcome: Outcome, now: datetime) -> Result:
             return Result(MessageState.WAITING, unknowns, _later(message, now + pause_after(message.tries)))
 
 
-async def _send(message: Taken, keyring: KeyRing, messenger: Messenger, turns: asyncio.Semaphore) -> Outcome:
+async def _send(message: Taken, keyring: KeyRing, messenger: Messenger) -> Outcome:
     try:
-        subject, body = render(message.template, message.parameters, message.locale)
-        address = keyring.unseal(message.address, message.sealed_for).decode()
+        outgoing = _outgoing(message, keyring)
     except (MissingText, CannotOpen) as error:
         # Trying again would not help, and must not hold up the others.
         _log.error("message_unsendable", message=message.id, template=message.template, error=type(error).__name__)
         return Refused(Reason.CONFIGURATION, type(error).__name__)
-    outgoing = OutgoingMessage(message.id, address, message.locale, subject, body)
-    async with turns:
-        try:
-            async with asyncio.timeout(LONGEST_SEND_S):
-                crash_point(_BEFORE_SEND)
-                outcome = await messenger.send(outgoing)
-                crash_point(_AFTER_SEND)
-                return outcome
-        except TimeoutError:
-            return Unknown("no answer in time")
-        except Exception as error:  # noqa: BLE001 - a messenger's defect must not make the others' outcomes unknown
-            _log.exception("messenger_failed", messenger=messenger.name, message=message.id)
-            return Unknown(type(error).__name__)
+    try:
+        async with asyncio.timeout(LONGEST_SEND_S):
+            crash_point(_BEFORE_SEND)
+            outcome = await messenger.send(outgoing)
+            crash_point(_AFTER_SEND)
+            return outcome
+    except TimeoutError:
+        return Unknown("no answer in time")
+    except Exception as error:  # noqa: BLE001 - a messenger's defect must not make the others' outcomes unknown
+        _log.exception("messenger_failed", messenger=messenger.name, message=message.id)
+        return Unknown(type(error).__name__)
+
+
+def _outgoing(message: Taken, keyring: KeyRing) -> OutgoingMessage:
+    """The message in its recipient's words. Raises MissingText and CannotOpen."""
+    parameters = opened(message.parameters, lambda sealed: keyring.unseal(sealed, message.sealed_for))
+    address = keyring.unseal(message.address, message.sealed_for).decode()
+    rendered = render_short if kind_of(address) is AddressKind.SMS else render
+    subject, body = rendered(message.template, parameters, message.locale)
+    stop_url = str(parameters.get("stop_url", ""))
+    return OutgoingMessage(message.id, address, message.locale, subject, body, message.created_at, stop_url)
 
 
 async def _write(connection: Connection, results: Sequence[tuple[Taken, Result]]) -> None:

@@ -10,7 +10,7 @@ from topup.kernel.money import Money
 from topup.kernel.msisdn import Msisdn
 from topup.ledger.queries import Bucket, buckets
 from topup.lines.queries import lines_now
-from topup.orders.views import BalanceView, BucketView
+from topup.orders.balance_views import BalanceView, BucketView
 from topup.platform.database import Connection
 
 

@@ -12,7 +12,6 @@ from typing import Final
 from topup.fulfilment import own
 from topup.fulfilment.own import Given
 from topup.kernel.errors import Conflict
-from topup.kernel.money import Money
 from topup.ledger import Credit, Item, Posted, PostingRefused, Refusal, post
 from topup.orders import operations
 from topup.orders.news import Told, tell
@@ -65,11 +64,14 @@ class Numbered:
 async def issue_all(
     connection: Connection, completed: Sequence[Completed], now: datetime, *, keys: KeyRing, public_url: str
 ) -> list[Numbered]:
-    """Number the receipts, tell the payers, and issue the receipts of what is certain; gives the others.
+    """Number the receipts, tell the payers, and issue the receipts of what is certain; gives the others."""
+    return await issue(connection, await number(connection, completed, now), now, keys=keys, public_url=public_url)
 
-    All are numbered here, before the ledger's lanes are locked: who waits for both, waits in the same order.
-    """
-    numbered = await _numbered(connection, completed, now)
+
+async def issue(
+    connection: Connection, numbered: Sequence[Numbered], now: datetime, *, keys: KeyRing, public_url: str
+) -> list[Numbered]:
+    """The same for what was numbered."""
     certain: dict[str, Given] = {}
     ready: list[Numbered] = []
     waiting: list[Numbered] = []
@@ -84,11 +86,12 @@ async def issue_all(
             order=one.completed.order,
             news="delivered",
             public_url=public_url,
-            money=Money(one.completed.quote.total_minor(one.completed.paid.method), one.completed.quote.currency),
+            money=one.completed.paid.amount,
             zone=one.completed.quote.zone,
             receipt=one.shown,
         )
         for one in numbered
+        if one.completed.order.contact_id
     ]
     await tell(connection, news, now)
     return waiting
@@ -124,7 +127,10 @@ async def post_all(
     return posted
 
 
-async def _numbered(connection: Connection, completed: Sequence[Completed], now: datetime) -> list[Numbered]:
+async def number(connection: Connection, completed: Sequence[Completed], now: datetime) -> list[Numbered]:
+    """Number the receipts of what is delivered. It is done before the ledger's lanes are locked: who waits for both,
+    waits in the same order.
+    """
     if not completed:
         return []
     places = [(one.order.lane, receipt_year(now, one.quote.zone)) for one in completed]

@@ -10,10 +10,11 @@ from topup.fulfilment import operations as fulfilment
 from topup.fulfilment.operations import NewAttempt, Step
 from topup.fulfilment.ports import Limits
 from topup.fulfilment.queries import Attempt, attempts
+from topup.fulfilment.states import AttemptState
 from topup.kernel.errors import NotFound, Problem
 from topup.kernel.ids import FulfilmentId, lane_of, new_id
 from topup.kernel.money import Money
-from topup.kernel.outcome import Outcome
+from topup.kernel.outcome import Outcome, Reason, Refused
 from topup.ledger import Item
 from topup.orders import operations, postings, queries
 from topup.orders.completion import Completed, issue_all, post_all
@@ -23,10 +24,11 @@ from topup.orders.queries import Order
 from topup.orders.quotes import StoredQuote, decoded
 from topup.orders.receipts import Paid
 from topup.orders.settlement import Settled
+from topup.orders.states import Cause, OrderState
 from topup.payments import operations as payments
 from topup.payments import queries as paid
-from topup.payments.queries import Capture, Payment
-from topup.payments.states import Disposition
+from topup.payments.queries import Capture, Payment, Refund
+from topup.payments.states import BACK, Disposition
 from topup.platform.database import Connection
 from topup.platform.inbox import EventKey
 from topup.platform.keys import KeyRing
@@ -35,6 +37,9 @@ from topup.work.operations import Decision, list_for_person
 
 _UNPLUGGED: Final = Limits(timedelta(0), timedelta(hours=24), timedelta(hours=24))
 """For a carrier whose plugin is gone: nobody can be asked, and after a day a person decides."""
+
+
+_CALLED_OFF: Final = "called_off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,8 @@ class _Case:
     quote: StoredQuote
     payment: Payment
     kept: Capture
+    is_back: bool
+    """Whether the payer has all of the money already: staff gave it back, and no refund is under way."""
 
 
 @dataclass(slots=True)
@@ -101,6 +108,19 @@ class Concluding:
         await self._write(connection, plan, _done_events(heard, answers), now)
         return answers
 
+    async def withdraw(self, connection: Connection, attempts_: Sequence[FulfilmentId], now: datetime) -> set[str]:
+        """Take deliveries back that never left this machine, as their payers wish; the orders whose money goes back.
+
+        The caller holds the attempts locked, each seen `intended` under that lock.
+        """
+        cases = await self._open(connection, [Heard(one, Refused(Reason.USER, _CALLED_OFF), "") for one in attempts_])
+        plan = _Plan()
+        verdict = Verdict(AttemptState.REFUSED, Effect.REFUND, cause=Cause.CANCELLED_BY_PAYER, code=_CALLED_OFF)
+        for case in cases.values():
+            self._apply(plan, case, verdict, now)
+        await self._write(connection, plan, [], now)
+        return {str(case.order.id) for case in cases.values()}
+
     def _apply(self, plan: _Plan, case: _Case, verdict: Verdict, now: datetime) -> Settled:
         attempt, order = case.attempt, case.order
         if verdict.state is not None:
@@ -109,6 +129,8 @@ class Concluding:
         elif verdict.act_at is not None:
             plan.later.append((attempt.lane, attempt.id, verdict.act_at))
         path = path_of(verdict, order.state)
+        if path and case.is_back and verdict.effect is Effect.REVERSE:
+            path = (*path, (OrderState.REFUNDED, Cause.MONEY_BACK))
         if path:
             plan.moves.append(operations.Move(order.lane, order.id, path))
         self._effect(plan, case, verdict, now)
@@ -116,14 +138,16 @@ class Concluding:
 
     def _effect(self, plan: _Plan, case: _Case, verdict: Verdict, now: datetime) -> None:
         attempt, order, payment = case.attempt, case.order, case.payment
-        divided = postings.divided(order, case.quote, fee_minor=payment.fee_minor, carrier=attempt.carrier)
+        divided = postings.divided(order, case.quote, payment=payment, carrier=attempt.carrier)
         match verdict.effect:
             case Effect.DELIVER:
-                by = Paid(payment.method, payment.id, case.kept.reference, case.kept.paid_at)
+                by = Paid(payment, case.kept.reference, case.kept.paid_at)
                 plan.completed.append(Completed(order, case.quote, by))
                 plan.items += divided
             case Effect.REVERSE:
                 plan.items += postings.reversed_(divided)
+                # All that went back of a delivered order was given by staff.
+                plan.items += postings.goodwill_reversed(order, payment, case.kept.refunded_minor)
                 self._refund(plan, case, verdict)
             case Effect.REFUND:
                 self._refund(plan, case, verdict)
@@ -136,13 +160,15 @@ class Concluding:
 
     def _refund(self, plan: _Plan, case: _Case, verdict: Verdict) -> None:
         left = case.kept.amount_minor - case.kept.refunded_minor
+        if not left:
+            return
         plan.refunds.append((case.kept, left, verdict.cause.value))
         plan.news.append(
             Told(
                 order=case.order,
                 news="failed",
                 public_url=self._public_url,
-                money=Money(case.payment.amount_minor, case.payment.currency),
+                money=Money(left, case.kept.currency),
                 zone=case.quote.zone,
             )
         )
@@ -159,12 +185,17 @@ class Concluding:
         kept = [(order.lane, str(order.kept_payment_id)) for order in orders.values()]
         by_id = await paid.payments(connection, kept)
         captures = await paid.captures(connection, kept)
+        given = [(c.lane, str(c.payment_id)) for of in captures.values() for c in of if c.refunded_minor]
+        refunds = await paid.refunds_of_payments(connection, given) if given else {}
         cases = {}
         for attempt in known.values():
             order = orders[attempt.order_id]
             payment = by_id[str(order.kept_payment_id)]
             capture = next(c for c in captures[payment.id] if c.disposition is Disposition.KEPT)
-            cases[str(attempt.id)] = _Case(attempt, order, decoded(quotes[order.quote_id].body), payment, capture)
+            back = sum(one.amount_minor for one in refunds.get(payment.id, []) if _is_back(one, capture))
+            is_back = back == capture.amount_minor
+            quote = decoded(quotes[order.quote_id].body)
+            cases[str(attempt.id)] = _Case(attempt, order, quote, payment, capture, is_back)
         return cases
 
     async def _write(self, connection: Connection, plan: _Plan, events: Sequence[EventKey], now: datetime) -> None:
@@ -182,6 +213,10 @@ class Concluding:
         # After the attempt before it has been closed: an order has one that is open.
         await fulfilment.intend(connection, plan.intents, now)
         await post_all(connection, plan.items, now)
+
+
+def _is_back(refund: Refund, capture: Capture) -> bool:
+    return refund.reference == capture.reference and refund.state in BACK
 
 
 class Collided(Problem):

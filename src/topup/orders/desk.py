@@ -9,53 +9,62 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, Self, Unpack, cast
+from functools import partial
+from typing import Final, Self
 
 from topup.fulfilment.queries import Attempt
-from topup.kernel.errors import Invalid, NotFound, Problem, Unavailable
-from topup.kernel.ids import OrderId, PaymentId, lane_of
-from topup.kernel.money import Money
-from topup.kernel.msisdn import Msisdn, parse_msisdn
-from topup.kernel.outcome import NotSent, Refused, Throttled
+from topup.kernel.errors import NotFound, Problem
+from topup.kernel.ids import OrderId, lane_of
+from topup.kernel.msisdn import parse_msisdn
 from topup.lines.queries import route
 from topup.orders import paying, receipts
+from topup.orders.agents.desk import Agents
 from topup.orders.bills import Bills
+from topup.orders.calling_off import CallingOff
+from topup.orders.cash_desk import CashDesk
 from topup.orders.completion import LineIsFull
 from topup.orders.concluding import Concluding, Heard
-from topup.orders.ordering import NewOrder, Ordering, OrderWanted, QuoteWanted
+from topup.orders.deciding import Deciding
+from topup.orders.disputing import DisputeHeard, Disputing
+from topup.orders.elsewhere import Elsewhere
+from topup.orders.links import Link, Links, LinkWanted
 from topup.orders.outside import Ears, Outside
-from topup.orders.paying import Begun, NewAttempt, PaymentWanted, Started
 from topup.orders.post_room import PostRoom
 from topup.orders.presentation import order_views
 from topup.orders.queries import place_of
-from topup.orders.reading import Parts, Reading
+from topup.orders.quoting import Quoting
+from topup.orders.reading import Parts
 from topup.orders.refunding import RefundHeard, Refunding
+from topup.orders.schedules.desk import Schedules
+from topup.orders.schedules.looking import stop_paid_with
 from topup.orders.settlement import Settled, Settlement, Told
 from topup.orders.states import Cause
-from topup.orders.views import OrderView, PaymentView, QuoteView
-from topup.payments.ports import Action, Demonstration, PaymentRequest, PayPage
-from topup.payments.states import PaymentState
-from topup.people.contacts import parse_contact
-from topup.people.operations import seal_contact
+from topup.orders.terminal_desk import TerminalDesk
+from topup.orders.transfers import Transfers
+from topup.orders.views import OrderView
+from topup.payments.instruments.agreeing import Agreements
+from topup.payments.instruments.desk import Instruments
+from topup.payments.ports import SlowToRefund
+from topup.payments.vouchers import slips
+from topup.payments.vouchers.slips import ShownSlip
 from topup.platform.batching import Batcher
 from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Connection
 from topup.platform.keys import CannotOpen
-from topup.platform.once import Asked, Going, Key, Once
-from topup.platform.request_keys import Answering, Claim, RequestKeys, Stored
+from topup.platform.request_keys import Answering
 
 LONGEST_WAIT_S: Final = 30.0
 """A live page's question is answered after that at the latest."""
 _LOOK_AGAIN_S: Final = 1.0
 """Another process may have changed the order: looked at this often while somebody waits."""
 
-_BEFORE_START = crash_label("payment.before_start")
-_AFTER_START = crash_label("payment.after_start")
 _BEFORE_EXPIRY = crash_label("orders.expire.before_commit")
 _AFTER_EXPIRY = crash_label("orders.expire.after_commit")
+_BEFORE_SHOWING = crash_label("voucher.show.before_commit")
+_AFTER_SHOWING = crash_label("voucher.show.after_commit")
 
 
-class Desk(Reading):
+class Desk(Quoting):
     """One process's desk. Made with `Desk(parts)`, closed with `aclose()`."""
 
     def __init__(self, parts: Parts) -> None:
@@ -64,28 +73,36 @@ class Desk(Reading):
         self.deliveries_wait = asyncio.Event()
         """Set when a delivery waits to be submitted: the sweep need not wait for its time."""
         database, keys = parts.database, parts.keys
-        ordering = Ordering(
+        settlement = Settlement(keys=keys, catalogue=parts.catalogue, lanes=parts.lanes, public_url=parts.public_url)
+        self.agents = Agents(
+            database=database,
             catalogue=parts.catalogue,
             keys=keys,
             lanes=parts.lanes,
-            methods=frozenset(parts.gateways),
-            networks=frozenset(parts.carriers),
+            ordering=self._ordering,
+            settlement=settlement,
+            wake=self.deliveries_wait.set,
         )
-        settlement = Settlement(keys=keys, catalogue=parts.catalogue, lanes=parts.lanes, public_url=parts.public_url)
         limits = {name: carrier.limits for name, carrier in parts.carriers.items()}
         concluding = Concluding(keys=keys, public_url=parts.public_url, limits=limits)
-        refunding = Refunding(public_url=parts.public_url)
-        self._quotes = Batcher(database, "orders.quote", ordering.quote)
-        self._orders = Batcher(database, "orders.order", Once(ordering.order, lanes=parts.lanes))
-        beginning = Once[PaymentWanted, PaymentView | Begun](paying.begin, lanes=parts.lanes, going=Begun)
-        self._begin = Batcher(database, "payments.begin", beginning)
-        self._started = Batcher(database, "payments.started", paying.started)
+        horizons = {name: one.refunds_take for name, one in parts.gateways.items() if isinstance(one, SlowToRefund)}
+        refunding = Refunding(public_url=parts.public_url, horizons=horizons)
+        self.deciding = Deciding(settlement=settlement, concluding=concluding, refunding=refunding, lanes=parts.lanes)
         self._cancel = Batcher(database, "orders.cancel", paying.cancel)
+        self._call_off = Batcher(database, "orders.call_off", CallingOff(concluding).call_off)
         self._read = Batcher(database, "orders.read", _read)
         self._settle = Batcher(database, "orders.settle", settlement.settle)
         self._conclude = Batcher(database, "orders.conclude", concluding.conclude)
         self._refunded = Batcher(database, "orders.refund", refunding.conclude)
-        ears = Ears(payment=self.hear_payment, refund=self.hear_refund, delivery=self.hear_delivery)
+        self._disputing = Disputing(database=database, lanes=parts.lanes)
+        self.agreements = Agreements(database=database, keys=keys, gateways=parts.gateways, public_url=parts.public_url)
+        ears = Ears(
+            payment=self.hear_payment,
+            refund=self.hear_refund,
+            delivery=self.hear_delivery,
+            dispute=self.hear_dispute,
+            agreement=self.agreements.hear,
+        )
         self.outside = Outside(
             database=database,
             gateways=parts.gateways,
@@ -94,7 +111,25 @@ class Desk(Reading):
             carrier_events_url=lambda carrier: f"{parts.public_url}/webhooks/carriers/{carrier}",
             is_same_carrier=self._still_served,
         )
-        self.bills = Bills(database=database, gateways=parts.gateways, ears=ears)
+        self.cash = CashDesk(
+            database=database,
+            keys=keys,
+            lanes=parts.lanes,
+            hear_payment=self.hear_payment,
+            hear_refund=self.hear_refund,
+        )
+        self.terminals = TerminalDesk(
+            database=database, lanes=parts.lanes, hear_payment=self.hear_payment, hear_refund=self.hear_refund
+        )
+        self.bills = Bills(
+            database=database, gateways=parts.gateways, ears=ears, keeping=parts.keeping, carriers=parts.carriers
+        )
+        self.elsewhere = Elsewhere(database=database, keys=keys, lanes=parts.lanes)
+        on_removed = partial(stop_paid_with, keys)
+        self.instruments = Instruments(database=database, keys=keys, gateways=parts.gateways, on_removed=on_removed)
+        self.schedules = Schedules(database=database, catalogue=parts.catalogue, lanes=parts.lanes)
+        self.links = Links(database=database, keys=keys, lanes=parts.lanes)
+        self.transfers = Transfers(database=database, keys=keys, lanes=parts.lanes, gateways=parts.gateways, ears=ears)
         self.post_room = PostRoom(
             database=database, keys=keys, gateways=parts.gateways, carriers=parts.carriers, ears=ears
         )
@@ -103,8 +138,10 @@ class Desk(Reading):
         """Finish what was taken in, take nothing more."""
         await self.outside.aclose()
         await self.post_room.aclose()
+        await self.agents.aclose()
         for batcher in self._batchers:
             await batcher.aclose()
+        await self.promising.aclose()
 
     @property
     def _batchers(self) -> Sequence[Batcher]:  # type: ignore[type-arg]  # each has its own item and result
@@ -114,6 +151,7 @@ class Desk(Reading):
             self._begin,
             self._started,
             self._cancel,
+            self._call_off,
             self._settle,
             self._conclude,
             self._refunded,
@@ -125,121 +163,6 @@ class Desk(Reading):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-    # Prices
-
-    async def quote(
-        self,
-        *,
-        number: str,
-        product: str | None,
-        amount: Money | None,
-        payment_method: str | None,
-        sees_balance: bool = False,
-    ) -> QuoteView:
-        """A signed price, valid 15 minutes. Raises as `number`, and product_or_amount, product_unknown,
-        amount_not_offered, amount_too_small, amount_too_large, amount_above_cap, currency_wrong, method_unknown,
-        number_cannot_be_topped_up. Who may see the line's balance (its owner, staff, a key for it: `sees_balance`) is
-        told what it would make of what is bought now, or line_full, line_nearly_full.
-        """
-        msisdn = parse_msisdn(number)
-        return await self._quotes.submit(QuoteWanted(msisdn, product, amount, payment_method, sees_balance))
-
-    # Orders and payments
-
-    async def order(self, **wanted: Unpack[NewOrder]) -> OrderView:
-        """Make an order of a quote, in the quote's lane. Raises quote_unknown, quote_altered, quote_expired,
-        quote_used, carrier_changed, number_cannot_be_topped_up, contact_unreadable, and confirmation_needed with the
-        `confirmations` that are missing, and the `minutes` since a suspected duplicate of the caller's own: who that is
-        says `payer`, which is kept as a pseudonym. With `sees_balance` also line_full, line_nearly_full, and every
-        duplicate is told as one's own.
-        """
-        made = await self._orders.submit(self._asked(wanted, None))
-        return cast("OrderView", made)
-
-    async def order_once(self, key: Key[OrderView], **wanted: Unpack[NewOrder]) -> OrderView | Stored:
-        """The same, once for a caller's key: its answer again if it has one. Raises also key_reused and
-        request_running.
-        """
-        made = await self._orders.submit(self._asked(wanted, key))
-        return cast("OrderView | Stored", made)
-
-    def _asked(self, wanted: NewOrder, key: Key[OrderView] | None) -> Asked[OrderWanted, OrderView]:
-        lane, _ = place_of("quote", wanted["quote_id"])
-        contact = wanted["contact"]
-        sealed = seal_contact(self._parts.keys, lane=lane, address=parse_contact(contact)) if contact else None
-        payer = wanted.get("payer")
-        mark = self._parts.keys.pseudonym(payer) if payer else None
-
-        def make(order_id: str) -> OrderWanted:
-            return OrderWanted(
-                OrderId(order_id),
-                wanted["quote_id"],
-                sealed,
-                wanted["confirmations"],
-                wanted["locale"],
-                wanted["channel"],
-                wanted.get("sees_balance", False),
-                mark,
-            )
-
-        return Asked(make, wanted["order_id"], key)
-
-    async def pay(self, **wanted: Unpack[NewAttempt]) -> PaymentView:
-        """Begin to pay: written down, then started at the gateway if that takes a call, then answered. The same payment
-        id again starts the same payment again, for as long as its order may be paid. Raises order_unknown,
-        order_not_payable, too_many_payments, method_unknown, gateway_unavailable.
-        """
-        begun = await self._begin.submit(self._attempt(wanted, None))
-        if isinstance(begun, Begun):
-            return await self._start(begun, wanted["locale"], None)
-        return cast("PaymentView", begun)
-
-    async def pay_once(
-        self, key: Key[PaymentView], keys: RequestKeys, **wanted: Unpack[NewAttempt]
-    ) -> PaymentView | Stored:
-        """The same, once for a caller's key: its answer again if it has one. Raises also key_reused and
-        request_running.
-        """
-        try:
-            begun = await self._begin.submit(self._attempt(wanted, key))
-        except Unavailable as error:
-            if error.code == "database_lost":
-                keys.unheard(request=key.request)
-            raise
-        if not isinstance(begun, Going):
-            return cast("PaymentView | Stored", begun)
-
-        async def start(claim: Claim) -> PaymentView:
-            return await self._start(cast("Begun", begun.result), wanted["locale"], Answering(claim, key.render))
-
-        return await keys.finish(claim=begun.claim, work=start)
-
-    def _attempt(self, wanted: NewAttempt, key: Key[PaymentView] | None) -> Asked[PaymentWanted, PaymentView | Begun]:
-        order_id, method, locale = wanted["order_id"], wanted["method"], wanted["locale"]
-        place_of("order", order_id)
-        gateway = self._parts.gateways.get(method)
-        if gateway is None:
-            raise Invalid("method_unknown")
-        page = (lambda begun: gateway.pay_page(self._request(begun, locale))) if isinstance(gateway, PayPage) else None
-
-        def make(payment_id: str) -> PaymentWanted:
-            return PaymentWanted(PaymentId(payment_id), order_id, method, page)
-
-        return Asked(make, wanted["payment_id"], cast("Key[PaymentView | Begun] | None", key))
-
-    async def _start(self, begun: Begun, locale: str, answer: Answering[PaymentView] | None) -> PaymentView:
-        gateway = self._parts.gateways[begun.payment.method]
-        crash_point(_BEFORE_START)
-        outcome = await gateway.start(self._request(begun, locale))
-        crash_point(_AFTER_START)
-        if isinstance(outcome, Action):
-            return await self._started.submit(Started(begun.payment, outcome, PaymentState.PENDING, answer))
-        if isinstance(outcome, Refused):
-            return await self._started.submit(Started(begun.payment, None, PaymentState.DECLINED, answer))
-        # What was not taken in, or is unknown, stays `starting`: it is asked about, closed with its order, and the same
-        # key starts the same payment again under the same number.
-        raise Unavailable("gateway_unavailable")
 
     async def get_order(self, *, order_id: str) -> OrderView:
         """An order as its payer sees it; raises NotFound order_unknown."""
@@ -268,12 +191,33 @@ class Desk(Reading):
             if not self._watchers[order_id]:
                 del self._watchers[order_id]
 
-    async def cancel(self, *, order_id: str) -> OrderView:
-        """Call an order off that was not paid; raises order_unknown, too_late_to_cancel."""
+    async def cancel(self, *, order_id: str, by: str = "") -> OrderView:
+        """Call an order off that was not paid (by one of us: `by`); raises order_unknown, too_late_to_cancel."""
         place_of("order", order_id)
-        view = await self._cancel.submit(OrderId(order_id))
+        view = await self._cancel.submit(paying.Cancelling(OrderId(order_id), by))
         self._changed(order_id)
         return view
+
+    async def call_off(self, *, order_id: str) -> OrderView:
+        """Call an order off that was paid and of which nothing was sent to its carrier: its money goes back. Raises
+        order_unknown, too_late_to_cancel.
+        """
+        place_of("order", order_id)
+        view = await self._call_off.submit(OrderId(order_id))
+        self._changed(order_id)
+        return view
+
+    async def credit_slips(self, *, order_id: str) -> list[ShownSlip]:
+        """What came back of an order's payments as vouchers, for its payer: their PINs are shown for ten minutes from
+        the first look on, then never more. Raises order_unknown.
+        """
+        order = await self.get_order(order_id=order_id)
+        async with self._parts.database.transaction() as transaction:
+            payments = [payment.id for payment in order.payments]
+            found = await slips.show(transaction.connection, payments, transaction.now, keys=self._parts.keys)
+            crash_point(_BEFORE_SHOWING)
+        crash_point(_AFTER_SHOWING)
+        return found
 
     # Receipts and links to share
 
@@ -289,6 +233,19 @@ class Desk(Reading):
         except (CannotOpen, ValueError):
             raise NotFound("order_unknown") from None
         return await self.get_order(order_id=order_id)
+
+    async def make_link(
+        self, wanted: LinkWanted, *, link_id: str | None = None, answer: Answering[Link] | None = None
+    ) -> Link:
+        """Make a link, once it is known that what it prepares can be had now. Raises as `quote`, and those of
+        `Links.make`.
+        """
+        number = wanted.number.e164 if wanted.number else ""
+        if number and (wanted.product or wanted.amount):
+            await self.quote(number=number, product=wanted.product, amount=wanted.amount, payment_method=None)
+        elif number:
+            await self.number(text=number)
+        return await self.links.make(wanted, link_id=link_id, answer=answer)
 
     # What the outside says
 
@@ -321,6 +278,12 @@ class Desk(Reading):
         self._changed(settled.order_id)
         return settled
 
+    async def hear_dispute(self, heard: DisputeHeard) -> Settled:
+        """Write down how a payer's objection with the bank stands."""
+        settled = await self._disputing.hear(heard)
+        self._changed(settled.order_id)
+        return settled
+
     async def hear_delivery(self, heard: Heard) -> Settled:
         """Write down one answer about a delivery."""
         settled = await self._conclude.submit(heard)
@@ -342,37 +305,6 @@ class Desk(Reading):
             self._changed(order_id)
         return len(expired)
 
-    async def demo_payment(self, *, payment_id: str, outcome: str) -> None:
-        """Have the simulated payer act on a payment. Raises payment_unknown, outcome_unknown, gateway_unavailable."""
-        if outcome not in {"pay", "decline", "late", "twice", "silent"}:
-            raise Invalid("outcome_unknown")
-        begun = await self._begun(payment_id)
-        gateway = self._parts.gateways.get(begun.payment.method)
-        if not isinstance(gateway, Demonstration):
-            raise NotFound("payment_unknown")
-        answer = await gateway.sandbox_outcome(self._request(begun, begun.locale), outcome)
-        if isinstance(answer, Refused):
-            raise Invalid("outcome_refused", reason=answer.code)
-        if isinstance(answer, NotSent | Throttled):
-            raise Unavailable("gateway_unavailable")
-
-    async def _begun(self, payment_id: str) -> Begun:
-        place = place_of("payment", payment_id)
-        async with self._parts.database.read() as transaction:
-            return await paying.begun(transaction.connection, place)
-
-    def _request(self, begun: Begun, locale: str) -> PaymentRequest:
-        payment = begun.payment
-        return PaymentRequest(
-            payment_id=payment.id,
-            amount=Money(payment.amount_minor, payment.currency),
-            description=f"topup {Msisdn(begun.quote.msisdn, begun.quote.country).masked()}",
-            return_url=f"{self._parts.public_url}/orders/{payment.order_id}",
-            notify_url=f"{self._parts.public_url}/webhooks/{payment.method}",
-            expires_at=payment.expires_at,
-            locale=locale,
-        )
-
     async def _still_served(self, connection: Connection, wanted: Sequence[Attempt]) -> set[str]:
         """The attempts whose numbers are still served through the carrier plugin they were written for."""
         snapshot = await self._parts.catalogue.current(connection)
@@ -391,6 +323,9 @@ class Desk(Reading):
             event.set()
 
 
-async def _read(connection: Connection, wanted: Sequence[str], now: datetime) -> list[OrderView | Problem]:  # noqa: ARG001 - an operation on lists
+async def _read(connection: Connection, wanted: Sequence[str], now: datetime) -> list[OrderView | Problem]:
     views = await order_views(connection, [(lane_of(identifier), identifier) for identifier in wanted])
-    return [views.get(identifier) or NotFound("order_unknown") for identifier in wanted]
+    return [
+        replace(views[identifier], read_at=now) if identifier in views else NotFound("order_unknown")
+        for identifier in wanted
+    ]

@@ -1,4 +1,4 @@
-"""Telling payers what became of their order, where they left an address."""
+"""Telling payers what became of their order, where they left an address; what subscribers are to hear is noted too."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from topup.kernel.money import Money
 from topup.kernel.msisdn import parse_msisdn
 from topup.notifications.operations import News, enqueue
 from topup.notifications.templates import LocalTime, Parameter
+from topup.orders.hearing import note
 from topup.orders.queries import Order
 from topup.people.queries import sealed_contacts
 from topup.platform.database import Connection
@@ -30,7 +31,12 @@ class Told:
 
 
 async def tell(connection: Connection, news: Sequence[Told], now: datetime) -> None:
-    """Write the messages of this news, in the transaction that makes it. Orders without a contact are passed over."""
+    """Write the messages of this news, in the transaction that makes it. Orders without a contact are passed over; what
+    a subscriber who ordered is to hear is noted for `hearing`.
+    """
+    noted = [item for item in news if item.order.payer_id and item.news != "delivered"]
+    if noted:
+        await note(connection, [_noted(item) for item in noted], now)
     wanted = [item for item in news if item.order.contact_id]
     if not wanted:
         return
@@ -52,6 +58,11 @@ async def tell(connection: Connection, news: Sequence[Told], now: datetime) -> N
             )
         )
     await enqueue(connection, messages, now)
+
+
+def _noted(item: Told) -> tuple[int, str, str, str, int, str]:
+    money = item.money
+    return (item.order.lane, str(item.order.id), item.news, item.key, money.amount_minor, money.currency)
 
 
 def _parameters(item: Told, now: datetime) -> dict[str, Parameter]:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from typing import Final
 
 from topup.kernel.ids import PaymentId
 from topup.orders.queries import Order, Place
-from topup.orders.states import ORDER, Cause, OrderState
-from topup.platform.arrays import columns
+from topup.orders.states import DECIDES_OFFERS, ORDER, Cause, OrderState
+from topup.platform.arrays import columns, texts
 from topup.platform.database import Connection
 
 
@@ -38,7 +39,8 @@ async def advance(connection: Connection, moves: Sequence[Move], now: datetime) 
         cursor = await connection.execute(
             "WITH moved AS (UPDATE orders.orders o SET state = %s, state_since = %s, steps = o.steps + %s,"
             " kept_payment_id = coalesce(u.kept, o.kept_payment_id),"
-            " closed_at = CASE WHEN %s THEN least(%s, o.expires_at) ELSE o.closed_at END"
+            " closed_at = CASE WHEN %s THEN least(%s, o.expires_at) ELSE o.closed_at END,"
+            " offers_due = o.offers_due OR (o.holds_offers AND %s)"
             " FROM unnest(%b::smallint[], %b::text[], %b::text[]) AS u (lane, id, kept)"
             " WHERE o.lane = u.lane AND o.id = u.id AND o.state = ANY (%s) RETURNING o.lane, o.id, o.steps),"
             " remembered AS (INSERT INTO orders.history (lane, order_id, step, state, cause, at)"
@@ -51,6 +53,7 @@ async def advance(connection: Connection, moves: Sequence[Move], now: datetime) 
                 len(path),
                 last in {OrderState.EXPIRED, OrderState.CANCELLED},
                 now,
+                any(state in DECIDES_OFFERS for state, _ in path),
                 *columns((move.lane, move.id, move.kept) for move in group),
                 [source.value for source in ORDER.sources(path[0][0])],
                 len(path),
@@ -106,10 +109,10 @@ async def create(connection: Connection, orders: Sequence[tuple[Order, str, byte
         return
     await connection.execute(
         "INSERT INTO orders.orders (lane, id, quote_id, msisdn, carrier_id, currency, face_minor, expires_at,"
-        " contact_id, locale, channel, payer, state, state_since, steps, created_at)"
+        " contact_id, locale, payer_id, holds_offers, channel, payer, state, state_since, steps, created_at)"
         " SELECT u.*, 'awaiting_payment', %s, 1, %s FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::text[],"
-        " %b::text[], %b::text[], %b::bigint[], %b::timestamptz[], %b::text[], %b::text[], %b::text[],"
-        " %b::bytea[]) AS u",
+        " %b::text[], %b::text[], %b::bigint[], %b::timestamptz[], %b::text[], %b::text[], %b::text[], %b::bool[],"
+        " %b::text[], %b::bytea[]) AS u",
         (
             now,
             now,
@@ -125,6 +128,8 @@ async def create(connection: Connection, orders: Sequence[tuple[Order, str, byte
                     o.expires_at,
                     o.contact_id,
                     o.locale,
+                    o.payer_id,
+                    o.holds_offers,
                     channel,
                     payer,
                 )
@@ -134,6 +139,94 @@ async def create(connection: Connection, orders: Sequence[tuple[Order, str, byte
     )
     steps = [(o.lane, str(o.id), 1, OrderState.AWAITING_PAYMENT, Cause.ORDERED) for o, _, _ in orders]
     await remember(connection, steps, now)
+
+
+@dataclass(frozen=True, slots=True)
+class AtOnce:
+    """An order that goes through its first states in the transaction that makes it: `path` is what follows upon its
+    being ordered. `quote` is its price as `store_quotes` takes it, `channel` and `payer` are as of `create`.
+    """
+
+    order: Order
+    quote: tuple[int, str, str, str, bytes, datetime]
+    channel: str
+    payer: bytes | None
+    path: tuple[tuple[OrderState, Cause], ...]
+    kept: PaymentId
+
+
+async def create_at_once(connection: Connection, made: Sequence[AtOnce], now: datetime) -> None:
+    """Write orders with their quotes and their history in the states they have come to: nothing is written as begun, to
+    be moved on. Raises ForbiddenStep for a path the table does not have.
+    """
+    for path in dict.fromkeys(one.path for one in made):
+        steps = ((OrderState.AWAITING_PAYMENT, Cause.ORDERED), *path)
+        _check(steps)
+        these = [one for one in made if one.path == path]
+        rows = texts(map(_at_once, these))
+        ends = ([one.order.expires_at for one in these], [one.quote[5] for one in these])
+        states = columns((state.value, cause.value) for state, cause in steps)
+        await connection.execute(_AT_ONCE, (*rows, *ends, path[-1][0].value, now, len(steps), now, now, *states))
+
+
+def _at_once(one: AtOnce) -> tuple[object, ...]:
+    o, (_, _, body, kid, signature, _) = one.order, one.quote
+    return (
+        o.lane,
+        o.id,
+        o.quote_id,
+        o.msisdn,
+        o.carrier_id,
+        o.currency,
+        o.face_minor,
+        one.kept,
+        o.contact_id,
+        o.locale,
+        one.channel,
+        one.payer.hex() if one.payer else None,
+        o.payer_id,
+        body,
+        kid,
+        signature.hex(),
+    )
+
+
+_AT_ONCE: Final = """
+WITH made AS MATERIALIZED (
+    SELECT * FROM unnest(string_to_array(%s, E'\\n')::smallint[], string_to_array(%s, E'\\n'),
+        string_to_array(%s, E'\\n'), string_to_array(%s, E'\\n'), string_to_array(%s, E'\\n'),
+        string_to_array(%s, E'\\n'), string_to_array(%s, E'\\n')::bigint[], string_to_array(%s, E'\\n'),
+        string_to_array(%s, E'\\n', ''), string_to_array(%s, E'\\n'), string_to_array(%s, E'\\n'),
+        string_to_array(%s, E'\\n', ''), string_to_array(%s, E'\\n', ''), string_to_array(%s, E'\\n'),
+        string_to_array(%s, E'\\n'), string_to_array(%s, E'\\n'), %b::timestamptz[], %b::timestamptz[])
+        AS u (lane, id, quote_id, msisdn, carrier_id, currency, face_minor, kept, contact_id, locale, channel, payer,
+            payer_id, body, kid, signature, expires_at, quote_expires_at)
+), priced AS (
+    INSERT INTO orders.quotes (lane, id, body, kid, signature, expires_at)
+    SELECT m.lane, m.quote_id, m.body, m.kid, decode(m.signature, 'hex'), m.quote_expires_at FROM made AS m
+), ordered AS (
+    INSERT INTO orders.orders (lane, id, quote_id, msisdn, carrier_id, currency, face_minor, expires_at,
+        kept_payment_id, contact_id, locale, channel, payer, payer_id, state, state_since, steps, created_at)
+    SELECT m.lane, m.id, m.quote_id, m.msisdn, m.carrier_id, m.currency, m.face_minor, m.expires_at,
+        m.kept, m.contact_id, m.locale, m.channel, decode(m.payer, 'hex'), m.payer_id, %s, %s, %s, %s FROM made AS m
+)
+INSERT INTO orders.history (lane, order_id, step, state, cause, at)
+SELECT m.lane, m.id, p.number, p.state, p.cause, %s FROM made AS m,
+    unnest(%b::text[], %b::text[]) WITH ORDINALITY AS p (state, cause, number)
+"""
+
+
+async def keep_payable(connection: Connection, orders: Sequence[tuple[int, str, datetime]]) -> None:
+    """Let orders (lane, id), which the caller holds locked, be paid until then, though they would expire sooner."""
+    if orders:
+        await connection.execute(
+            "UPDATE orders.orders o SET expires_at = greatest(o.expires_at, u.expires_at),"
+            " offers_due = o.offers_due OR o.holds_offers"
+            " FROM (SELECT lane, id, max(until) FROM unnest(%b::smallint[], %b::text[], %b::timestamptz[])"
+            " AS v (lane, id, until) GROUP BY 1, 2) AS u (lane, id, expires_at)"
+            " WHERE o.lane = u.lane AND o.id = u.id AND o.state = 'awaiting_payment'",
+            columns(orders),
+        )
 
 
 async def due_to_expire(connection: Connection, limit: int, now: datetime) -> list[Place]:
@@ -177,7 +270,10 @@ async def issue(
     """Store signed receipts: lane, order, year, number, body, key id, signature."""
     await connection.execute(
         "INSERT INTO orders.receipts (lane, order_id, year, number, body, kid, signature, issued_at)"
-        " SELECT u.*, %s FROM unnest(%b::smallint[], %b::text[], %b::smallint[], %b::int[], %b::text[], %b::text[],"
-        " %b::bytea[]) AS u",
-        (now, *columns(receipts)),
+        " SELECT u.lane, u.order_id, u.year, u.number, u.body, u.kid, decode(u.signature, 'hex'), %s"
+        " FROM unnest(string_to_array(%s, E'\\n')::smallint[], string_to_array(%s, E'\\n'),"
+        " string_to_array(%s, E'\\n')::smallint[], string_to_array(%s, E'\\n')::int[], string_to_array(%s, E'\\n'),"
+        " string_to_array(%s, E'\\n'), string_to_array(%s, E'\\n'))"
+        " AS u (lane, order_id, year, number, body, kid, signature)",
+        (now, *texts((*rest, signature.hex()) for *rest, signature in receipts)),
     )

@@ -15,24 +15,29 @@ from topup.fulfilment import operations as fulfilment
 from topup.fulfilment.operations import Due
 from topup.fulfilment.ports import Carrier, Delivery
 from topup.fulfilment.queries import Attempt, attempts
-from topup.kernel.ids import FulfilmentId
+from topup.kernel.ids import FulfilmentId, RefundId
 from topup.kernel.money import Money
-from topup.kernel.outcome import Done, Outcome, Reason, Refused, Unknown
+from topup.kernel.outcome import Done, NotSent, Outcome, Reason, Refused, Unknown
 from topup.orders import queries
 from topup.orders.calls import Calls
 from topup.orders.concluding import Heard
+from topup.orders.disputing import DisputeHeard
 from topup.orders.queries import Order
 from topup.orders.refunding import RefundHeard
 from topup.orders.settlement import Settled, Told
 from topup.orders.states import OrderState
+from topup.payments import disputes
 from topup.payments import operations as payments
 from topup.payments import queries as paid
+from topup.payments.disputes import Room, room_in
+from topup.payments.instruments.agreeing import AgreementHeard
 from topup.payments.ports import (
     Capability,
     Gateway,
     PaymentFact,
     PaymentStanding,
     RefundRequest,
+    Scene,
 )
 from topup.payments.queries import Payment, Refund
 from topup.payments.states import HORIZON, PaymentState, RefundState, ask_after
@@ -77,6 +82,8 @@ class Ears:
     payment: Callable[[Told], Awaitable[Settled]]
     refund: Callable[[RefundHeard], Awaitable[Settled]]
     delivery: Callable[[Heard], Awaitable[Settled]]
+    dispute: Callable[[DisputeHeard], Awaitable[Settled]]
+    agreement: Callable[[AgreementHeard], Awaitable[None]]
 
 
 class Outside:
@@ -164,26 +171,43 @@ class Outside:
             refunds = await paid.refunds(transaction.connection, places) if due else {}
             of_payment = [(refund.lane, str(refund.payment_id)) for refund in refunds.values()]
             known = await paid.payments(transaction.connection, of_payment) if due else {}
+            # One taken up while `sending` may have left before a process died: the gateway is asked about it first.
+            first = {place[1] for place, state in due if state is RefundState.REQUESTED}
+            unsent = [one for one in refunds.values() if one.id in first or one.state is RefundState.DISPUTED]
+            objected = await _objected(transaction.connection, unsent) if unsent else set()
+            typed = await _typed(transaction.connection, unsent) if unsent else set()
+            now = transaction.now
             if due:
                 crash_point(_BEFORE_TAKING_REFUNDS)
         if not due:
             return 0
         crash_point(_REFUNDS_TAKEN)
-        first = {place[1] for place, state in due if state is RefundState.REQUESTED}
         await self._refunding.make(
             list(refunds.values()),
-            lambda refund: self._refund(refund, known[refund.payment_id], send=refund.id in first),
+            lambda refund: self._refund(
+                refund,
+                known[refund.payment_id],
+                send=refund.id in first,
+                objected=refund.id in objected,
+                put_off=_not_by_typed(refund, now) if refund.id in typed else None,
+            ),
             patience_s=patience_s,
         )
         return len(due)
 
-    async def _refund(self, refund: Refund, payment: Payment, *, send: bool) -> None:
+    async def _refund(
+        self, refund: Refund, payment: Payment, *, send: bool, objected: bool, put_off: Outcome | None
+    ) -> None:
         gateway = self._gateways.get(payment.method)
-        outcome: Outcome
-        if gateway is None:
+        outcome: Outcome | None
+        if objected:
+            outcome = None
+        elif gateway is None:
             outcome = Unknown("no such gateway here")
         elif Capability.REFUND not in gateway.capabilities:
             outcome = Refused(Reason.CONFIGURATION, "cannot_refund")
+        elif send and put_off is not None:
+            outcome = put_off
         elif send:
             crash_point(_BEFORE_REFUND)
             outcome = await gateway.refund(_refund_request(refund))
@@ -226,7 +250,7 @@ class Outside:
             await self._later(payment, now)
             return
         over = order.state is not OrderState.AWAITING_PAYMENT or now >= payment.expires_at
-        closed = over and Capability.CLOSE in gateway.capabilities and await self._close(gateway, payment)
+        closed = over and await self._close(gateway, payment)
         if closed:
             return
         crash_point(_BEFORE_QUERY)
@@ -241,9 +265,21 @@ class Outside:
             await self._asked_enough(payment)
 
     async def _close(self, gateway: Gateway, payment: Payment) -> bool:
-        crash_point(_BEFORE_CLOSE)
-        outcome = await gateway.close(payment.id)
-        crash_point(_AFTER_CLOSE)
+        """Whether nobody can pay it any more. One at a counter, which the payer may be confirming, is cancelled: what
+        was paid meanwhile goes back at the gateway.
+        """
+        cancels = payment.scene is Scene.COUNTER and Capability.CANCEL in gateway.capabilities
+        if not cancels and Capability.CLOSE not in gateway.capabilities:
+            return False
+        outcome: Outcome
+        if cancels:
+            crash_point(_BEFORE_CLOSE)
+            outcome = await gateway.cancel(payment.id)
+            crash_point(_AFTER_CLOSE)
+        else:
+            crash_point(_BEFORE_CLOSE)
+            outcome = await gateway.close(payment.id)
+            crash_point(_AFTER_CLOSE)
         if not isinstance(outcome, Done):
             return False
         fact = PaymentFact(payment.id, PaymentStanding.CLOSED, outcome.reference, None, None)
@@ -267,6 +303,42 @@ class Outside:
                 await _give_up(transaction, payment)
             crash_point(_BEFORE_PUTTING_OFF)
         crash_point(_AFTER_PUTTING_OFF)
+
+
+async def _objected(connection: Connection, refunds: Sequence[Refund]) -> set[RefundId]:
+    """Those of these unsent ones that stay unsent: the payer objected with the bank, which may give the money back, or
+    has.
+    """
+    places = sorted({(refund.lane, str(refund.payment_id)) for refund in refunds})
+    known = await disputes.of_payments(connection, places)
+    captures = await paid.captures(connection, sorted({(one.lane, str(one.payment_id)) for one in known}))
+    taken = {
+        (capture.payment_id, capture.reference)
+        for of_payment in captures.values()
+        for capture in of_payment
+        if room_in(capture, known) is not Room.FREE
+    }
+    return {
+        refund.id
+        for refund in refunds
+        if refund.state is RefundState.DISPUTED or (refund.payment_id, refund.reference) in taken
+    }
+
+
+async def _typed(connection: Connection, refunds: Sequence[Refund]) -> set[RefundId]:
+    """Those of money whose reference people typed, and the gateway has not named yet."""
+    captures = await paid.captures(connection, sorted({(one.lane, str(one.payment_id)) for one in refunds}))
+    typed = {(of, one.reference) for of, came in captures.items() for one in came if not one.confirmed}
+    return {refund.id for refund in refunds if (refund.payment_id, refund.reference) in typed}
+
+
+def _not_by_typed(refund: Refund, now: datetime) -> Outcome:
+    """What is mistyped may be another payer's: until the gateway names it, by an event or in its bill, the refund
+    waits, and past the horizon a person decides.
+    """
+    if now - refund.created_at <= HORIZON:
+        return NotSent("its reference is not confirmed")
+    return Refused(Reason.CONFIGURATION, "reference_unconfirmed")
 
 
 async def _give_up(transaction: Transaction, payment: Payment) -> None:

@@ -8,16 +8,18 @@ from typing import Final
 from topup.kernel.ids import QuoteId
 from topup.kernel.money import Money
 from topup.kernel.msisdn import Msisdn
-from topup.orders import queries
+from topup.orders import declines, queries
 from topup.orders.granting import credited
+from topup.orders.postings import GOODWILL
 from topup.orders.queries import HistoryRow, Order, Place, ReceiptRow
 from topup.orders.quotes import StoredQuote, decoded
 from topup.orders.receipts import receipt_number, view
 from topup.orders.states import SETTLED, WHO_MUST_ACT, Cause, OrderState
 from topup.orders.views import OrderView, PaymentView, QuoteGrant, ReturnedMoney, TimelineEntry
 from topup.payments import queries as paid
+from topup.payments.ports import Action
 from topup.payments.queries import Capture, Payment, Refund
-from topup.payments.states import Disposition, PaymentState, RefundState
+from topup.payments.states import BACK, Disposition, PaymentState, RefundState
 from topup.platform.database import Connection
 
 _PAYABLE: Final = frozenset({PaymentState.STARTING, PaymentState.PENDING})
@@ -83,7 +85,8 @@ def _view(
     quoted = TimelineEntry(OrderState.QUOTED.value, quote.created_at, Cause.QUOTED.value)
     who = WHO_MUST_ACT[order.state]
     going_back = any(payment.status in {"refunding", "needs_person"} for payment in payments)
-    may_come = order.state in _UNPAID and any(map(_may_come, payments))
+    others = [payment for payment in payments if payment.id != order.kept_payment_id]
+    may_come = order.state in SETTLED and any(map(_may_come, others))
     return OrderView(
         id=order.id,
         quote_id=QuoteId(order.quote_id),
@@ -93,7 +96,7 @@ def _view(
         carrier_names=quote.names,
         product=quote.product,
         face=Money(order.face_minor, order.currency),
-        total=kept.amount if kept else Money(quote.total_minor(method), quote.currency),
+        total=Money(quote.total_minor(method), quote.currency),
         lines=quote.lines_for(method),
         grants=_grants(quote, receipt),
         timeline=_timeline([quoted, *(TimelineEntry(step.state, step.at, step.cause) for step in steps)], payments),
@@ -106,6 +109,9 @@ def _view(
         created_at=order.created_at,
         expires_at=order.expires_at,
         final=order.state in SETTLED and not going_back and not may_come,
+        exchange=quote.exchange(kept.method, kept.amount.currency) if kept else None,
+        link=quote.link,
+        hides_number=quote.hides_number,
     )
 
 
@@ -119,15 +125,19 @@ _CAME: Final = {
     Disposition.MISMATCHED.value: Cause.MONEY_MISMATCHED,
     Disposition.LATE.value: Cause.MONEY_LATE,
     Disposition.SURPLUS.value: Cause.MONEY_SECOND,
+    GOODWILL: Cause.GIVEN_BACK,
 }
 
 
 def _timeline(steps: Sequence[TimelineEntry], payments: Sequence[PaymentView]) -> tuple[TimelineEntry, ...]:
-    """The steps of the order, and between them what came that could not pay it, and when it was back."""
+    """The steps of the order, and between them what came that could not pay it or was given back, and when it was
+    back.
+    """
     beside: list[tuple[datetime, Cause]] = []
-    for money in (money for payment in payments for money in (*payment.returned, *payment.second)):
+    for money in (money for one in payments for money in (*one.returned, *one.second, *one.given_back)):
         beside += [(money.came, _CAME[money.reason])] if money.came else []
-        beside += [(money.at, Cause.OTHER_MONEY_BACK)] if money.at else []
+        back = Cause.GIVEN_BACK_ARRIVED if money.reason == GOODWILL else Cause.OTHER_MONEY_BACK
+        beside += [(money.at, back)] if money.at else []
     entries = [
         TimelineEntry([step.state for step in steps if step.at <= at or step is steps[0]][-1], at, cause.value)
         for at, cause in beside
@@ -141,8 +151,8 @@ def _at(entry: TimelineEntry) -> datetime:
 
 
 def _may_come(payment: PaymentView) -> bool:
-    """Whether money may still come by an attempt to pay an order that is over: its gateway has not said that it is
-    closed. It would go back, or count where it was paid in time.
+    """Whether money may still come by an attempt to pay an order that is over, or was paid by another: its gateway has
+    not said that it is closed. It would go back, or count where it was paid in time.
     """
     return payment.status in _PAYABLE or (payment.status == PaymentState.NEEDS_PERSON and not payment.returned)
 
@@ -153,7 +163,11 @@ def _next_step(state: OrderState, payments: Sequence[PaymentView], *, may_come: 
         last = payments[-1].status
         if any(money.reason == Disposition.MISMATCHED for money in payments[-1].returned):
             return "payment_mismatched"
-        return {"declined": "payment_declined", "pending": "payment_pending"}.get(last, state.value)
+        told = {"declined": "payment_declined", "pending": "payment_pending", "closed": "payment_closed"}
+        return told.get(last, state.value)
+    if state is OrderState.DELIVERED:
+        given = {money.standing for payment in payments for money in payment.given_back}
+        return f"{state.value}_{'refunding' if given - {'went_back'} else 'refunded'}" if given else state.value
     if state not in _UNPAID:
         return state.value
     standings = {money.standing for payment in payments for money in payment.returned}
@@ -166,21 +180,23 @@ def _next_step(state: OrderState, payments: Sequence[PaymentView], *, may_come: 
 
 
 def _payment(payment: Payment, captures: Sequence[Capture], refunds: Sequence[Refund]) -> PaymentView:
-    back = sum(refund.amount_minor for refund in refunds if refund.state is RefundState.REFUNDED)
-    currency = refunds[0].currency if refunds else payment.currency
+    came = [capture.currency for capture in captures]
+    # A provider may take another currency than it was asked for; all else that came is among what is returned.
+    currency = payment.currency if payment.currency in came else next(iter(came), payment.currency)
+    gone = [refund for refund in refunds if refund.state in BACK and refund.currency == currency]
     return PaymentView(
         id=payment.id,
         method=payment.method,
         status=_status(payment, captures, refunds),
         amount=Money(payment.amount_minor, payment.currency),
         created_at=payment.created_at,
-        action=(payment.action["type"], payment.action["url"])
-        if payment.action and payment.state in _PAYABLE
-        else None,
-        refunded=Money(back, currency),
+        action=Action(**payment.action) if payment.action and payment.state in _PAYABLE else None,
+        refunded=Money(sum(refund.amount_minor for refund in gone), currency),
         returned=_returned(captures, refunds, _NOT_FOR_THE_ORDER),
         second=_returned(captures, refunds, _SECOND),
-        received=Money(sum(c.amount_minor for c in captures if c.currency == payment.currency), payment.currency),
+        given_back=given_back(refunds),
+        received=Money(sum(c.amount_minor for c in captures if c.currency == currency), currency),
+        reason=declines.told(payment.reason) if payment.state is PaymentState.DECLINED else "",
     )
 
 
@@ -194,17 +210,36 @@ def _returned(
     )
 
 
+def given_back(refunds: Sequence[Refund]) -> tuple[ReturnedMoney, ...]:
+    """What staff give back among the refunds of a payment, each by itself."""
+    return tuple(
+        ReturnedMoney(
+            amount=Money(refund.amount_minor, refund.currency),
+            reason=GOODWILL,
+            standing=_standing({refund.state}),
+            at=refund.state_since if refund.state in BACK else None,
+            came=refund.created_at,
+        )
+        for refund in refunds
+        if refund.reason == GOODWILL
+    )
+
+
 def _going(capture: Capture, refunds: Sequence[Refund]) -> ReturnedMoney:
-    states = {refund.state for refund in refunds}
-    back = states == {RefundState.REFUNDED}
-    standing = "with_person" if RefundState.NEEDS_PERSON in states else "went_back" if back else "going_back"
+    standing = _standing({refund.state for refund in refunds})
     return ReturnedMoney(
         amount=Money(capture.amount_minor, capture.currency),
         reason=capture.disposition.value,
         standing=standing,
-        at=max(refund.state_since for refund in refunds) if back else None,
+        at=max(refund.state_since for refund in refunds) if standing == "went_back" else None,
         came=capture.recorded_at,
     )
+
+
+def _standing(states: Collection[RefundState]) -> str:
+    if RefundState.NEEDS_PERSON in states:
+        return "with_person"
+    return "went_back" if states and all(state in BACK for state in states) else "going_back"
 
 
 def _status(payment: Payment, captures: Sequence[Capture], refunds: Sequence[Refund]) -> str:
@@ -213,7 +248,7 @@ def _status(payment: Payment, captures: Sequence[Capture], refunds: Sequence[Ref
         return payment.state.value
     if any(refund.state is RefundState.NEEDS_PERSON for refund in refunds):
         return PaymentState.NEEDS_PERSON.value
-    if any(refund.state is not RefundState.REFUNDED for refund in refunds):
+    if any(refund.state not in BACK for refund in refunds):
         return "refunding"
     whole = all(capture.refunded_minor == capture.amount_minor for capture in captures)
     return "refunded" if whole else PaymentState.PAID.value

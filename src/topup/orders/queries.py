@@ -9,7 +9,7 @@ from psycopg.rows import args_row
 from topup.kernel.errors import NotFound
 from topup.kernel.ids import InvalidId, OrderId, PaymentId, QuoteId, check_id, lane_of
 from topup.orders.states import OrderState
-from topup.platform.arrays import columns, selected
+from topup.platform.arrays import columns, selected, texts
 from topup.platform.database import Connection
 
 Place = tuple[int, str]
@@ -34,6 +34,10 @@ class Order:
     kept_payment_id: PaymentId | None
     contact_id: str | None
     locale: str
+    payer_id: str | None = None
+    """The subscriber who ordered, if one was signed in."""
+    holds_offers: bool = False
+    """Whether campaigns are held for it, in their own lanes."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "state", OrderState(self.state))
@@ -225,13 +229,14 @@ async def recent(
     """
     cursor = await connection.execute(
         "SELECT o.msisdn, o.face_minor, o.currency, max(o.created_at), o.payer, o.state <> 'awaiting_payment'"
-        " FROM unnest(%b::smallint[], %b::text[], %b::bigint[], %b::text[], %b::timestamptz[])"
+        " FROM unnest(string_to_array(%s, E'\\n')::smallint[], string_to_array(%s, E'\\n'),"
+        " string_to_array(%s, E'\\n')::bigint[], string_to_array(%s, E'\\n'), %b::timestamptz[])"
         " AS w (lane, msisdn, face_minor, currency, since)"
         " JOIN orders.orders o ON o.lane = w.lane AND o.msisdn = w.msisdn AND o.created_at >= w.since"
         " WHERE o.face_minor = w.face_minor AND o.currency = w.currency"
         " AND o.state NOT IN ('expired', 'cancelled', 'refunding', 'refunded')"
         " AND (o.state <> 'awaiting_payment' OR o.expires_at > %s) GROUP BY 1, 2, 3, 5, 6",
-        (*columns(wanted), now),
+        (*texts(one[:4] for one in wanted), [one[4] for one in wanted], now),
     )
     found: dict[tuple[str, int, str], list[Recent]] = {}
     for msisdn, face, currency, at, payer, paid in await cursor.fetchall():

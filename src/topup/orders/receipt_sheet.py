@@ -1,12 +1,19 @@
 """A receipt in words: what the screen and the PDF both show."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from topup.kernel.money import Money
-from topup.kernel.msisdn import Msisdn
-from topup.orders.views import ReceiptView
-from topup.orders.wording import amount_words, line_words, method_name, name_in, until_words
-from topup.platform.i18n import format_datetime, format_money, translate
+from topup.orders.views import Exchange, ReceiptView
+from topup.orders.wording import (
+    amount_words,
+    exchange_words,
+    line_words,
+    method_name,
+    name_in,
+    until_words,
+)
+from topup.platform.i18n import format_moment, format_money, translate
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,7 @@ class ReceiptSheet:
     paid: str
     """The words beside the total under `lines`."""
     refunded: tuple[Row, ...]
-    """What went back of it, and when; empty while nothing did."""
+    """What went back of it, and when, or is on its way; else empty."""
     credited: str
     """The heading over `grants`."""
     grants: tuple[Row, ...]
@@ -44,9 +51,10 @@ class ReceiptSheet:
 def receipt_sheet(receipt: ReceiptView, *, locale: str) -> ReceiptSheet:
     """A receipt in one of our languages. Times are in the line's own zone."""
     body = receipt.body
-    number = Msisdn(body.msisdn, body.country).grouped()
+    number = body.shown_number
     carrier = name_in(body.carrier_names, locale=locale)
-    total = format_money(Money(body.total_minor, body.currency), locale)
+    total = format_money(body.paid, locale)
+    exchanged = body.exchanged
 
     def text(message_id: str, **parameters: str) -> str:
         return translate(locale, "orders", f"receipt.{message_id}", **parameters)
@@ -60,17 +68,19 @@ def receipt_sheet(receipt: ReceiptView, *, locale: str) -> ReceiptSheet:
         total=total,
         summary=text("summary" if receipt.stands else "summary_taken_back", number=number, carrier=carrier),
         facts=(
-            Row(text("paid_at"), format_datetime(body.paid_at, locale, zone=body.zone)),
-            Row(text("delivered_at"), format_datetime(body.delivered_at, locale, zone=body.zone)),
+            Row(text("paid_at"), format_moment(body.paid_at, locale, zone=body.zone)),
+            Row(text("delivered_at"), format_moment(body.delivered_at, locale, zone=body.zone)),
             Row(text("method"), method_name(body.method, locale=locale)),
+            *(_rate(exchanged, body.zone, locale) if exchanged else ()),
             Row(text("payment_reference"), body.payment_reference),
-            Row(text("order"), body.order_id),
+            *((Row(text("order"), body.order_id),) if body.order_id else ()),
         ),
         price=text("price"),
         lines=tuple(
             Row(line_words(line.type, line.label, line.parameters, locale=locale), money(line.amount_minor))
             for line in body.lines
-        ),
+        )
+        + ((Row(text("total"), money(body.total_minor)),) if exchanged else ()),
         paid=text("paid"),
         refunded=_refunded(receipt, total, locale),
         credited=text("credited" if receipt.stands else "credited_once"),
@@ -88,9 +98,25 @@ def receipt_sheet(receipt: ReceiptView, *, locale: str) -> ReceiptSheet:
     )
 
 
+def _rate(exchanged: Exchange, zone: str, locale: str) -> tuple[Row, ...]:
+    """How the total became what was paid, and who said the rate."""
+    at = format_moment(exchanged.at, locale, zone=zone)
+    said = translate(locale, "orders", "receipt.rate_said", source=exchanged.source, time=at)
+    return (
+        Row(translate(locale, "orders", "receipt.rate"), exchange_words(exchanged, locale=locale)),
+        Row(translate(locale, "orders", "receipt.rate_source"), said),
+    )
+
+
 def _refunded(receipt: ReceiptView, total: str, locale: str) -> tuple[Row, ...]:
-    """An order that is refunded got all that was paid back."""
-    if receipt.refunded_at is None:
-        return ()
-    at = format_datetime(receipt.refunded_at, locale, zone=receipt.body.zone)
-    return (Row(translate(locale, "orders", "receipt.refunded", at=at), total),)
+    """An order that is refunded got all that was paid back; of one that is not, staff may give back."""
+
+    def label(at: datetime | None) -> str:
+        if at is None:
+            return translate(locale, "orders", "receipt.refunding")
+        moment = format_moment(at, locale, zone=receipt.body.zone)
+        return translate(locale, "orders", "receipt.refunded", at=moment)
+
+    if receipt.refunded_at is not None:
+        return (Row(label(receipt.refunded_at), total),)
+    return tuple(Row(label(money.at), format_money(money.amount, locale)) for money in receipt.given_back)

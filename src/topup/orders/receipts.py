@@ -21,7 +21,15 @@ from topup.kernel.money import Money
 from topup.kernel.msisdn import Msisdn
 from topup.orders.queries import Order, ReceiptRow
 from topup.orders.quotes import StoredQuote
-from topup.orders.views import ReceiptBody, ReceiptGrant, ReceiptLine, ReceiptView
+from topup.orders.views import (
+    ReceiptBody,
+    ReceiptExchange,
+    ReceiptGrant,
+    ReceiptLine,
+    ReceiptView,
+    ReturnedMoney,
+)
+from topup.payments.queries import Payment
 from topup.platform.keys import KeyRing
 
 PURPOSE: Final = "receipts"
@@ -44,10 +52,14 @@ class Statement(msgspec.Struct, frozen=True, array_like=True):
 class Paid:
     """How an order was paid: the payment that is kept, and the gateway's reference and time of it."""
 
-    method: str
-    payment_id: str
+    payment: Payment
     reference: str
     paid_at: datetime
+
+    @property
+    def amount(self) -> Money:
+        """What was paid, in the currency it was paid in."""
+        return Money(self.payment.amount_minor, self.payment.currency)
 
 
 def receipt_year(now: datetime, zone: str) -> int:
@@ -76,6 +88,7 @@ def write(
 
     `credited` is what a line of our own was given, grant by grant; another carrier's line got what was quoted.
     """
+    method = paid.payment.method
     got = credited or [Given(grant.amount, grant.validity.usable_until) for grant in quote.grants]
     body = ReceiptBody(
         number=number,
@@ -88,22 +101,32 @@ def write(
         currency=order.currency,
         lines=[
             ReceiptLine(line.type, line.amount.amount_minor, line.label, dict(line.parameters))
-            for line in quote.lines_for(paid.method)
+            for line in quote.lines_for(method)
         ],
         grants=[
             ReceiptGrant(grant.asset, had.amount, grant.kind, had.usable_until, grant.index)
             for grant, had in zip(quote.grants, got, strict=True)
             if had.amount
         ],
-        total_minor=quote.total_minor(paid.method),
-        method=paid.method,
-        payment_id=paid.payment_id,
+        total_minor=quote.total_minor(method),
+        method=method,
+        payment_id=paid.payment.id,
         payment_reference=paid.reference,
         paid_at=paid.paid_at,
         delivered_at=now,
         zone=quote.zone,
+        exchange=_exchange(quote, paid),
+        hides_number=quote.hides_number,
     )
     return _encode(body).decode()
+
+
+def _exchange(quote: StoredQuote, paid: Paid) -> ReceiptExchange | None:
+    found = quote.exchange(paid.payment.method, paid.payment.currency)
+    if found is None:
+        return None
+    amount, step = paid.amount, found.step
+    return ReceiptExchange(amount.currency, amount.amount_minor, found.rate, step.amount_minor, found.source, found.at)
 
 
 def statement_of(body: str, issued_at: datetime) -> bytes:
@@ -126,7 +149,13 @@ def sign(body: str, issued_at: datetime, keys: KeyRing) -> tuple[str, bytes]:
     return keys.sign(PURPOSE, statement_of(body, issued_at))
 
 
-def view(row: ReceiptRow, *, stands: bool = True, refunded_at: datetime | None = None) -> ReceiptView:
+def view(
+    row: ReceiptRow,
+    *,
+    stands: bool = True,
+    refunded_at: datetime | None = None,
+    given_back: tuple[ReturnedMoney, ...] = (),
+) -> ReceiptView:
     """A receipt as channels show it, with what became of its order since."""
     token = _text(msgspec.msgpack.encode((row.kid, bytes(row.signature), statement_of(row.body, row.issued_at))))
     return ReceiptView(
@@ -137,6 +166,7 @@ def view(row: ReceiptRow, *, stands: bool = True, refunded_at: datetime | None =
         verify_path=f"/verify/{token}",
         stands=stands,
         refunded_at=refunded_at,
+        given_back=given_back,
     )
 
 

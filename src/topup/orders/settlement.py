@@ -4,9 +4,8 @@ Whatever comes first, event or query, settles the order; both meet on the gatewa
 dropped: it pays the order, or it goes back.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -14,7 +13,7 @@ from topup.catalogue.queries import CatalogueCache
 from topup.fulfilment import own
 from topup.fulfilment.operations import NewAttempt, intend
 from topup.kernel.errors import NotFound, Problem
-from topup.kernel.ids import FulfilmentId, LineId, OrderId, PaymentId, lane_of, new_id
+from topup.kernel.ids import FulfilmentId, LineId, OrderId, new_id
 from topup.kernel.money import Money
 from topup.kernel.msisdn import Msisdn
 from topup.ledger import Item
@@ -22,7 +21,8 @@ from topup.lines import operations as lines
 from topup.lines.queries import Line, LineRef, lines_now
 from topup.lines.rules import rulings
 from topup.orders import operations, postings, queries
-from topup.orders.completion import Completed, issue_all, issue_rest, post_all
+from topup.orders.cases import LONGEST_REASON, Case, Told, judge, opened
+from topup.orders.completion import Completed, Numbered, issue, issue_all, issue_rest, number, post_all
 from topup.orders.living_lines import LivingLines
 from topup.orders.news import Told as ToldPerson
 from topup.orders.news import tell
@@ -30,31 +30,39 @@ from topup.orders.queries import Order, QuoteRow
 from topup.orders.quotes import StoredQuote, checked
 from topup.orders.receipts import Paid
 from topup.orders.states import Cause, OrderState
-from topup.payments import inbox
+from topup.payments import at_once, inbox
 from topup.payments import operations as payments
-from topup.payments import queries as paid
 from topup.payments.operations import NewCapture, Step
-from topup.payments.ports import PaymentFact, PaymentStanding
+from topup.payments.ports import PaymentFact
 from topup.payments.postings import SUSPENSE, captured
-from topup.payments.queries import Capture, Payment
-from topup.payments.states import PAYMENT, Disposition, PaymentState
+from topup.payments.queries import Payment
+from topup.payments.states import Disposition, PaymentState
 from topup.platform.database import Connection
 from topup.platform.inbox import EventKey
 from topup.platform.keys import KeyRing
 from topup.platform.together import together
 
+__all__ = ["LONGEST_REASON", "PaidAtOnce", "Settled", "Settlement", "Told"]
+
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A verified fact about a payment, who said it (`method`), and the event it came with, if it came with one.
+class PaidAtOnce:
+    """An order that is made in this very transaction, and paid in full by money that is there: nothing of it is written
+    yet, and nothing need be looked up.
 
-    `full`: the ledger has refused the credit for this reason, so that money it brings goes back.
+    `row`, `channel` and `payer` are as `operations.AtOnce` has them; `line` is the line that its number leads to, if
+    one does; `items` is how the money came, to be posted with the rest.
     """
 
+    order: Order
+    quote: StoredQuote
+    row: tuple[int, str, str, str, bytes, datetime]
+    channel: str
+    payer: bytes | None
+    payment: Payment
     fact: PaymentFact
-    method: str
-    event: EventKey | None = None
-    full: Cause | None = None
+    line: Line | None
+    items: Sequence[Item]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +72,6 @@ class Settled:
     order_id: OrderId
     state: OrderState
     to_submit: bool
-
-
-@dataclass(slots=True)
-class _Case:
-    """One payment and its order, and what was decided about them in this flush."""
-
-    payment: Payment
-    order: Order
-    known: set[str]
-    state: PaymentState
-    siblings: list["_Case"] = field(default_factory=list)
-    """The cases of the same order, this one among them."""
-    captures: list[NewCapture] = field(default_factory=list)
-    kept: PaymentFact | None = None
-    full: Cause | None = None
 
 
 Path = tuple[tuple[OrderState, Cause], ...]
@@ -94,6 +87,8 @@ class _Plan:
     moves: list[operations.Move] = field(default_factory=list)
     intents: list[NewAttempt] = field(default_factory=list)
     credited: list[Completed] = field(default_factory=list)
+    first: list[Item] = field(default_factory=list)
+    """What is posted before the captures: how money came that was there already."""
     items: list[Item] = field(default_factory=list)
     back: dict[str, Cause] = field(default_factory=dict)
     """Payments whose kept money goes back at once, and why: the line cannot be topped up any more, or not so much."""
@@ -116,14 +111,15 @@ class Settlement:
         Raises LineIsFull where a line may not hold what was paid for: then nothing has happened, and the fact is to be
         told once more with the reason, as `Told.full`.
         """
-        cases = await _open(connection, told)
+        cases = await opened(connection, told)
         for item in told:
             case = cases.get(item.fact.payment_id)
             if case is not None and case.payment.method == item.method:
-                _judge(case, item.fact, now)
+                judge(case, item, now)
                 case.full = item.full or case.full
         changed = [case for case in cases.values() if case.captures or case.state is not case.payment.state]
-        plan = await self._plan(connection, [case for case in changed if case.kept], now)
+        await payments.confirm(connection, [named for case in cases.values() for named in case.named])
+        plan = await self._planned(connection, [case for case in changed if case.kept], now)
         await self._write(connection, changed, plan, [item.event for item in told if item.event], now)
         final = {move.id: move.path[-1][0] for move in plan.moves}
         waiting = {intent.order_id for intent in plan.intents}
@@ -132,15 +128,49 @@ class Settlement:
             case.siblings.clear()
         return [_answer(item, cases, final, waiting) for item in told]
 
-    async def _plan(self, connection: Connection, kept: Sequence[_Case], now: datetime) -> _Plan:
-        plan = _Plan()
+    async def settle_at_once(self, connection: Connection, paid_: Sequence[PaidAtOnce], now: datetime) -> list[Settled]:
+        """Write orders that are made and paid in this transaction, of each number one, with all that becomes of them.
+        Raises LineIsFull as `settle` does, and then nothing of all that has happened.
+        """
+        cases = [_kept_at_once(one) for one in paid_]
+        found = {one.order.msisdn: one.line for one in paid_ if one.line is not None}
+        plan = await self._plan(connection, cases, {one.order.id: one.quote for one in paid_}, found, now)
+        plan.first = [item for one in paid_ for item in one.items]
+        made = [
+            operations.AtOnce(one.order, one.row, one.channel, one.payer, move.path, one.payment.id)
+            for one, move in zip(paid_, plan.moves, strict=True)
+        ]
+        numbered = await number(connection, plan.credited, now)
+        # What is sent here needs no answer: the database works on it while the receipts are written.
+        await operations.create_at_once(connection, made, now)
+        await at_once.record(connection, [capture for case in cases for capture in case.captures], now)
+        waiting = await issue(connection, numbered, now, keys=self._keys, public_url=self._public_url)
+        await self._finish(connection, cases, plan, waiting, now)
+        waits = {intent.order_id for intent in plan.intents}
+        return [
+            Settled(one.order.id, move.path[-1][0], one.order.id in waits)
+            for one, move in zip(paid_, plan.moves, strict=True)
+        ]
+
+    async def _planned(self, connection: Connection, kept: Sequence[Case], now: datetime) -> _Plan:
         if not kept:
-            return plan
+            return _Plan()
         rows, found = await together(
             queries.quotes(connection, [(case.order.lane, case.order.quote_id) for case in kept]),
             lines_now(connection, [case.order.msisdn for case in kept]),
         )
         quotes = {case.order.id: self._signed(rows[case.order.quote_id]) for case in kept}
+        return await self._plan(connection, kept, quotes, found, now)
+
+    async def _plan(
+        self,
+        connection: Connection,
+        kept: Sequence[Case],
+        quotes: Mapping[OrderId, StoredQuote],
+        found: Mapping[str, Line],
+        now: datetime,
+    ) -> _Plan:
+        plan = _Plan()
         homes, living = await self._lines(connection, [quotes[case.order.id] for case in kept], found, now)
         snapshot = await self._catalogue.current(connection) if living else None
         plan.lives = await LivingLines.open(connection, living, now, snapshot=snapshot)
@@ -165,9 +195,9 @@ class Settlement:
         """The quote as it was signed; one that was edited since credits nothing, and its event is a person's matter."""
         return checked(row, self._keys)
 
-    def _credit(self, plan: _Plan, case: _Case, quote: StoredQuote, line: LineId, now: datetime) -> None:
+    def _credit(self, plan: _Plan, case: Case, quote: StoredQuote, line: LineId, now: datetime) -> None:
         order = case.order
-        plan.items += postings.divided(order, quote, fee_minor=case.payment.fee_minor, carrier=None)
+        plan.items += postings.divided(order, quote, payment=case.payment, carrier=None)
         credits_ = own.credits_of(
             order_id=order.id, lane=order.lane, line_id=line, grants=quote.grants, paid_from=SUSPENSE, now=now
         )
@@ -175,7 +205,7 @@ class Settlement:
         fact = case.kept
         if fact is None or fact.paid_at is None:
             raise ValueError("money that is kept has a time")
-        paid_by = Paid(case.payment.method, case.payment.id, fact.reference, fact.paid_at)
+        paid_by = Paid(case.payment, fact.reference, fact.paid_at)
         plan.credited.append(Completed(order, quote, paid_by, credits_))
 
     async def _lines(
@@ -208,111 +238,67 @@ class Settlement:
     async def _write(
         self,
         connection: Connection,
-        cases: Sequence[_Case],
+        cases: Sequence[Case],
         plan: _Plan,
         events: Sequence[EventKey],
         now: datetime,
     ) -> None:
         captures = [capture for case in cases for capture in case.captures]
-        back = [
-            (_row(capture), _amount(capture).amount_minor, _reason(capture, plan.back))
-            for capture in captures
-            if capture.disposition is not Disposition.KEPT or capture.payment.id in plan.back
-        ]
-        failed = [self._failed(case, plan.back[case.payment.id]) for case in cases if case.payment.id in plan.back]
         steps = [_step(case) for case in cases if case.state is not case.payment.state]
-        _, _, moved, _, waiting = await together(
+        kept = [(case.order.lane, str(case.order.id)) for case in cases if case.kept]
+        _, _, moved, _, _, waiting = await together(
             payments.record(connection, captures, now),
             payments.advance(connection, steps, now),
             operations.advance(connection, plan.moves, now),
             inbox.settled(connection, events, now),
+            # Nobody should pay a second time by another attempt that is open: its gateway is told at once.
+            payments.close_open(connection, kept, now),
             issue_all(connection, plan.credited, now, keys=self._keys, public_url=self._public_url),
         )
         operations.all_moved(plan.moves, moved)
+        await self._finish(connection, cases, plan, waiting, now)
+
+    async def _finish(
+        self, connection: Connection, cases: Sequence[Case], plan: _Plan, waiting: Sequence[Numbered], now: datetime
+    ) -> None:
+        """What goes with orders and payments that are written; the ledger last."""
+        captures = [capture for case in cases for capture in case.captures]
+        back = [
+            (capture.row, capture.amount.amount_minor, _reason(capture, plan.back))
+            for capture in captures
+            if capture.disposition is not Disposition.KEPT or capture.payment.id in plan.back
+        ]
+        failed = [self._failed(case, plan.back[case.payment.id]) for case in cases if case.payment.id in plan.back]
         await payments.request_refunds(connection, back, now)
         await intend(connection, plan.intents, now)
         await tell(connection, failed, now)
         await plan.lives.write(connection)
-        items = [*map(_received, captures), *plan.items]
+        items = [*plan.first, *map(_received, captures), *plan.items]
         posted = await post_all(connection, items, now, before=plan.lives.items())
         await issue_rest(connection, waiting, posted, now, keys=self._keys)
         await plan.lives.pay_arrears(connection)
 
-    def _failed(self, case: _Case, cause: Cause) -> ToldPerson:
+    def _failed(self, case: Case, cause: Cause) -> ToldPerson:
         paid_ = Money(case.payment.amount_minor, case.payment.currency)
         news = "failed" if cause is Cause.NUMBER_CANNOT_BE_TOPPED_UP else "full"
         return ToldPerson(order=case.order, news=news, public_url=self._public_url, money=paid_, zone="UTC")
 
 
+def _kept_at_once(one: PaidAtOnce) -> Case:
+    """The case of a payment which is all that its order ever had: it is kept."""
+    capture = NewCapture(one.payment, one.fact, Disposition.KEPT)
+    return Case(one.payment, one.order, set(), PaymentState.PAID, [], captures=[capture], kept=one.fact)
+
+
 def _received(capture: NewCapture) -> Item:
-    amount = _amount(capture)
+    amount = capture.amount
     return captured(
         capture.payment,
         reference=capture.fact.reference,
         amount_minor=amount.amount_minor,
         currency=amount.currency,
+        typed=capture.typed,
     )
-
-
-async def _open(connection: Connection, told: Sequence[Told]) -> dict[str, _Case]:
-    """The payments that were spoken of, with their orders locked."""
-    places = [(lane_of(identifier), identifier) for identifier in {item.fact.payment_id for item in told}]
-    first_seen = await paid.payments(connection, places)
-    orders, known, captures = await together(
-        queries.locked(connection, sorted({(p.lane, str(p.order_id)) for p in first_seen.values()})),
-        # Read again under the lock: another transaction may have moved them meanwhile.
-        paid.payments(connection, places),
-        paid.captures(connection, places),
-    )
-    cases: dict[str, _Case] = {}
-    siblings: defaultdict[str, list[_Case]] = defaultdict(list)
-    for identifier, payment in known.items():
-        seen = {capture.reference for capture in captures.get(identifier, [])}
-        of_order = siblings[payment.order_id]
-        cases[identifier] = _Case(payment, orders[payment.order_id], seen, payment.state, of_order)
-        of_order.append(cases[identifier])
-    return cases
-
-
-def _judge(case: _Case, fact: PaymentFact, now: datetime) -> None:
-    """Decide what a fact means for its payment and its order."""
-    if fact.standing is PaymentStanding.PAID:
-        if fact.reference not in case.known:
-            case.known.add(fact.reference)
-            disposition = _disposition(case, fact, now)
-            case.captures.append(NewCapture(case.payment, fact, disposition))
-            if disposition is Disposition.KEPT:
-                case.kept = fact
-                _keep(case)
-        target = PaymentState.PAID
-    elif fact.standing is PaymentStanding.DECLINED:
-        target = PaymentState.DECLINED
-    elif fact.standing is PaymentStanding.WAITING:
-        # No news: a payment is `pending` once its payer was told where to pay, and until then may be started again.
-        return
-    else:
-        target = PaymentState.CLOSED
-    if PAYMENT.permits(case.state, target):
-        case.state = target
-
-
-def _disposition(case: _Case, fact: PaymentFact, now: datetime) -> Disposition:
-    order, payment = case.order, case.payment
-    if fact.amount != Money(payment.amount_minor, payment.currency):
-        return Disposition.MISMATCHED
-    if order.kept_payment_id is not None:
-        return Disposition.SURPLUS
-    if order.state is OrderState.AWAITING_PAYMENT and now < order.expires_at:
-        return Disposition.KEPT
-    in_time = fact.paid_at is not None and fact.paid_at <= order.payable_until
-    return Disposition.KEPT if in_time else Disposition.LATE
-
-
-def _keep(case: _Case) -> None:
-    """From now on the order has its payment: later facts of this flush, of its other payments too, see it."""
-    case.order = replace(case.order, kept_payment_id=PaymentId(case.payment.id))
-    for other in case.siblings:
-        other.order = case.order
 
 
 def _is_same(line: Line, quote: StoredQuote) -> bool:
@@ -321,7 +307,7 @@ def _is_same(line: Line, quote: StoredQuote) -> bool:
     return same and line.status == "active" and line.carrier_id == quote.carrier_id
 
 
-def _intent(case: _Case, quote: StoredQuote, now: datetime) -> NewAttempt:
+def _intent(case: Case, quote: StoredQuote, now: datetime) -> NewAttempt:
     order = case.order
     return NewAttempt(
         lane=order.lane,
@@ -336,30 +322,11 @@ def _intent(case: _Case, quote: StoredQuote, now: datetime) -> NewAttempt:
     )
 
 
-def _step(case: _Case) -> Step:
+def _step(case: Case) -> Step:
     # A payer who was declined may try again on the gateway's page: asked about once more when the time is up.
     ask_at = case.payment.expires_at if case.state is PaymentState.DECLINED else None
-    return Step(case.payment.lane, case.payment.id, case.state, ask_at)
-
-
-def _row(capture: NewCapture) -> Capture:
-    amount = _amount(capture)
-    return Capture(
-        capture.payment.lane,
-        capture.payment.id,
-        capture.fact.reference,
-        amount.amount_minor,
-        amount.currency,
-        capture.fact.paid_at or capture.payment.created_at,
-        capture.disposition,
-        0,
-    )
-
-
-def _amount(capture: NewCapture) -> Money:
-    if capture.fact.amount is None:
-        raise ValueError("money that came has an amount")
-    return capture.fact.amount
+    reason = case.reason if case.state is PaymentState.DECLINED else ""
+    return Step(case.payment.lane, case.payment.id, case.state, ask_at, reason=reason)
 
 
 def _reason(capture: NewCapture, back: Mapping[str, Cause]) -> str:
@@ -368,7 +335,7 @@ def _reason(capture: NewCapture, back: Mapping[str, Cause]) -> str:
 
 
 def _answer(
-    item: Told, cases: dict[str, _Case], final: dict[str, OrderState], waiting: set[OrderId]
+    item: Told, cases: dict[str, Case], final: dict[str, OrderState], waiting: set[OrderId]
 ) -> Settled | Problem:
     case = cases.get(item.fact.payment_id)
     if case is None or case.payment.method != item.method:

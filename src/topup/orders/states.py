@@ -60,6 +60,9 @@ ORDER: Final = Transitions(
 SETTLED: Final = frozenset({OrderState.DELIVERED, OrderState.REFUNDED, OrderState.EXPIRED, OrderState.CANCELLED})
 """Nothing more happens by itself, but for money that comes late or a carrier's reversal."""
 
+DECIDES_OFFERS: Final = frozenset({OrderState.PAID, OrderState.EXPIRED, OrderState.CANCELLED, OrderState.REFUNDED})
+"""Where what is held of offers for an order is used, let go, or given back."""
+
 WHO_MUST_ACT: Final[dict[OrderState, WhoMustAct | None]] = {
     OrderState.QUOTED: WhoMustAct.YOU,
     OrderState.AWAITING_PAYMENT: WhoMustAct.YOU,
@@ -112,7 +115,20 @@ class Cause(StrEnum):
     """Money came after the order had ended: likewise."""
     OTHER_MONEY_BACK = "other_money_back"
     """Such money is back at its source."""
+    GIVEN_BACK = "given_back"
+    """Staff give back some of what was paid, or all of it; the credit stays."""
+    GIVEN_BACK_ARRIVED = "given_back_arrived"
+    """What they gave back is at its source."""
 
 
-BESIDE: Final = frozenset({Cause.MONEY_MISMATCHED, Cause.MONEY_LATE, Cause.MONEY_SECOND, Cause.OTHER_MONEY_BACK})
+BESIDE: Final = frozenset(
+    {
+        Cause.MONEY_MISMATCHED,
+        Cause.MONEY_LATE,
+        Cause.MONEY_SECOND,
+        Cause.OTHER_MONEY_BACK,
+        Cause.GIVEN_BACK,
+        Cause.GIVEN_BACK_ARRIVED,
+    }
+)
 """What happened beside the order's life: entries of its timeline that changed no state."""

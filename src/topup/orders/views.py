@@ -7,11 +7,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from topup.catalogue.documents import AtCap, Policy
+from topup.catalogue.documents import AtCap
+from topup.catalogue.grant_rules import Policy
 from topup.catalogue.storefront import Offer
 from topup.kernel.ids import OrderId, PaymentId, QuoteId
 from topup.kernel.money import Money
 from topup.kernel.msisdn import Msisdn
+from topup.orders.offer_views import CodeView, DiscountView
+from topup.payments.ports import Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +71,38 @@ class QuoteGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """A whole price, fee included, in another currency: `price` became `paid` at `rate` units of the price's currency
+    for one unit of the other, rounded up to the next multiple of `step`; as `source` said at `at`.
+    """
+
+    price: Money
+    paid: Money
+    rate: str
+    step: Money
+    source: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PayView:
+    """What is paid by a method in one currency; `exchange` where that is not the price's."""
+
+    amount: Money
+    exchange: Exchange | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MethodView:
     """A way to pay this quote: its fee, the whole price with it, and why it is not offered (a message id of the
-    catalogue `problems`), or None when it is.
+    catalogue `problems`), or None when it is. `pay` is what it takes, in each currency it takes: the price's first.
     """
 
     method: str
     fee: Money
     total: Money
     unavailable: str | None
+    pay: tuple[PayView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +125,26 @@ class QuoteView:
     expires_at: datetime
     expired: bool
     """Whether it was too late to order from it when it was read."""
+    credit_before: Money | None = None
+    """The money the line has to use now, and with it: told to who has the line in their account, and to nobody else."""
+    credit_after: Money | None = None
+    link: str | None = None
+    """The link it was asked for through."""
+    hides_number: bool = False
+    """The number is the link's, and not for its opener to read."""
+    discounts: tuple[DiscountView, ...] = ()
+    codes: tuple[CodeView, ...] = ()
+
+    @property
+    def shown_number(self) -> str:
+        """The number as its payer may read it."""
+        return self.msisdn.masked() if self.hides_number else self.msisdn.grouped()
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
     """A step of an order: the state it came to, when, and why (a message id of the catalogue `orders`). With a cause of
-    `states.BESIDE` the state it was in, and what happened to money that could not pay it.
+    `states.BESIDE` the state it was in, and what happened to money that could not pay it, or was given back.
     """
 
     state: str
@@ -115,8 +155,9 @@ class TimelineEntry:
 @dataclass(frozen=True, slots=True)
 class ReturnedMoney:
     """Money that came and was not kept, for the `reason` that it was another amount or currency than asked
-    (`mismatched`), paid after the order's end (`late`), or more than the order costs (`surplus`). `standing` is
-    `going_back`, `went_back` (then `at` says when) or `with_person`. `came` is when we heard of it.
+    (`mismatched`), paid after the order's end (`late`), or more than the order costs (`surplus`); or that staff give
+    back of what was kept (`goodwill`). `standing` is `going_back`, `went_back` (then `at` says when) or `with_person`.
+    `came` is when we heard of it, or when it was given back.
     """
 
     amount: Money
@@ -128,22 +169,28 @@ class ReturnedMoney:
 
 @dataclass(frozen=True, slots=True)
 class PaymentView:
-    """An attempt to pay. `action` is what the payer does next: (`redirect`, url)."""
+    """An attempt to pay. `action` is what happens next."""
 
     id: PaymentId
     method: str
     status: str
     amount: Money
     created_at: datetime
-    action: tuple[str, str] | None
+    action: Action | None
     refunded: Money
-    """What has gone back for certain."""
+    """What has gone back for certain, in the currency of `received`."""
     returned: tuple[ReturnedMoney, ...] = ()
     """What came under it and did not pay the order; a second payment of a paid order is not among it."""
     second: tuple[ReturnedMoney, ...] = ()
     """What came under it when the order was paid already."""
+    given_back: tuple[ReturnedMoney, ...] = ()
+    """What staff give back of it though the order was delivered."""
     received: Money | None = None
-    """All that came under it in its currency, whatever became of it; None: nothing."""
+    """All that came under it in its currency, whatever became of it, or in another where none did in its own; None:
+    nothing.
+    """
+    reason: str = ""
+    """Of a declined one why: the code of a sentence among the problems (`declines`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +208,7 @@ class OrderView:
     product: str | None
     face: Money
     total: Money
-    """What was paid; before payment, what the quote says."""
+    """The price with the fee of the method it was paid by; before payment, of the one that was quoted."""
     lines: tuple[QuoteLine, ...]
     grants: tuple[QuoteGrant, ...]
     timeline: tuple[TimelineEntry, ...]
@@ -175,6 +222,36 @@ class OrderView:
     expires_at: datetime
     final: bool
     """Nothing more will happen by itself: a page need not ask again."""
+    exchange: Exchange | None = None
+    """How the price was paid in another currency, where it was."""
+    read_at: datetime | None = None
+    """When it stood so, by the database's clock; None where nobody asked."""
+    link: str | None = None
+    """The link it was ordered through."""
+    hides_number: bool = False
+    """The number is the link's, and not for its opener to read, who is the payer."""
+
+    @property
+    def shown_number(self) -> str:
+        """The number as its payer may read it."""
+        return self.msisdn.masked() if self.hides_number else self.msisdn.grouped()
+
+    @property
+    def paid(self) -> Money:
+        """The price, in the currency it was paid in."""
+        return self.exchange.paid if self.exchange else self.total
+
+    @property
+    def ended_unpaid(self) -> bool:
+        """Whether it expired or was cancelled, so that nothing of it came to the line, or will unless it was paid in
+        time.
+        """
+        return self.status in {"expired", "cancelled"}
+
+    @property
+    def comes_to_nothing(self) -> bool:
+        """Whether it ended unpaid, and no attempt to pay is open any more."""
+        return self.ended_unpaid and not self.next_step.endswith("_open")
 
 
 class ReceiptLine(msgspec.Struct, frozen=True):
@@ -197,6 +274,17 @@ class ReceiptGrant(msgspec.Struct, frozen=True):
     """Which grant of the price it is."""
 
 
+class ReceiptExchange(msgspec.Struct, frozen=True):
+    """What was paid in another currency, and how it came of the total."""
+
+    currency: str
+    paid_minor: int
+    rate: str
+    step_minor: int
+    source: str
+    at: datetime
+
+
 class ReceiptBody(msgspec.Struct, frozen=True):
     """A receipt. Stored for ever, so fields are only ever added, with defaults."""
 
@@ -217,6 +305,36 @@ class ReceiptBody(msgspec.Struct, frozen=True):
     paid_at: datetime
     delivered_at: datetime
     zone: str
+    exchange: ReceiptExchange | None = None
+    hides_number: bool = False
+    """Whoever paid is shown the number masked."""
+
+    @property
+    def shown_number(self) -> str:
+        """The number as its payer may read it."""
+        number = Msisdn(self.msisdn, self.country)
+        return number.masked() if self.hides_number else number.grouped()
+
+    @property
+    def exchanged(self) -> Exchange | None:
+        """How the total was paid in another currency, where it was."""
+        if self.exchange is None:
+            return None
+        paid, step = self.exchange.paid_minor, self.exchange.step_minor
+        return Exchange(
+            price=Money(self.total_minor, self.currency),
+            paid=Money(paid, self.exchange.currency),
+            rate=self.exchange.rate,
+            step=Money(step, self.exchange.currency),
+            source=self.exchange.source,
+            at=self.exchange.at,
+        )
+
+    @property
+    def paid(self) -> Money:
+        """What was paid, in the currency it was paid in."""
+        exchanged = self.exchanged
+        return exchanged.paid if exchanged else Money(self.total_minor, self.currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +350,20 @@ class ReceiptView:
     """Whether the order is still delivered. A receipt stays when a carrier takes the credit back."""
     refunded_at: datetime | None = None
     """When all that was paid had gone back."""
+    given_back: tuple[ReturnedMoney, ...] = ()
+    """What staff give back though the order was delivered."""
+
+    @property
+    def refunded(self) -> Money:
+        """What has gone back for certain: all that was paid, or what staff gave back of it."""
+        paid = self.body.paid
+        back = sum(money.amount.amount_minor for money in self.given_back if money.at)
+        return paid if self.refunded_at else Money(back, paid.currency)
+
+    @property
+    def last_refunded_at(self) -> datetime | None:
+        """When the last of it was back; None while nothing is."""
+        return self.refunded_at or max((money.at for money in self.given_back if money.at), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,35 +379,6 @@ class VerifiedReceipt:
     order_status: str | None
     zone: str | None
     """The IANA zone its times are written in."""
-
-
-@dataclass(frozen=True, slots=True)
-class BucketView:
-    """One bucket of a line: `amount` minor units of `asset` that are there, `available` of them not promised, until
-    `usable_until` (None: no end), and why that date: `id` and inputs of the rule.
-    """
-
-    id: str
-    asset: str
-    kind: str
-    amount: int
-    available: int
-    usable_until: datetime | None
-    rule: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class BalanceView:
-    """What a line has, bucket by bucket in the order of use; `credit` is the money that can be used now."""
-
-    msisdn: Msisdn
-    line_id: str
-    carrier_id: str
-    carrier_names: Mapping[str, str]
-    status: str
-    zone: str
-    credit: Money
-    buckets: tuple[BucketView, ...]
 
 
 @dataclass(frozen=True, slots=True)

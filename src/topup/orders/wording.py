@@ -1,16 +1,25 @@
 """What orders, prices and receipts say, in the reader's language: the same words on every channel."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import get_timezone_location
+from babel.numbers import get_currency_name
 
 from topup.catalogue.quantities import amount_text
 from topup.kernel.money import Money, is_currency
-from topup.orders.views import OrderView, QuoteGrant
-from topup.platform.i18n import DEFAULT_LOCALE, format_date, format_datetime, format_money, has_text, translate
+from topup.orders.views import Exchange, OrderView, QuoteGrant, ReturnedMoney
+from topup.platform.i18n import (
+    DEFAULT_LOCALE,
+    format_date,
+    format_datetime,
+    format_moment,
+    format_money,
+    has_text,
+    translate,
+    zone_place,
+)
 
 
 def name_in(names: Mapping[str, str], *, locale: str) -> str:
@@ -24,19 +33,76 @@ def method_name(method: str, *, locale: str) -> str:
     return translate(locale, "orders", message_id) if has_text("orders", message_id) else method
 
 
+def currency_name(currency: str, *, locale: str) -> str:
+    """`US Dollar`, `美元`."""
+    name: str = get_currency_name(currency, locale=locale)
+    return name
+
+
+def exchange_words(found: Exchange, *, locale: str) -> str:
+    """How a price became what is paid: the price, the rate, and how it is rounded."""
+    return translate(
+        locale,
+        "orders",
+        "exchange",
+        price=format_money(found.price, locale),
+        rate=rate_words(found),
+        step=format_money(found.step, locale),
+    )
+
+
+def rate_words(found: Exchange) -> str:
+    """`1 USD = 7.2488 CNY`: by the codes, which no two currencies share."""
+    return f"1 {found.paid.currency} = {found.rate} {found.price.currency}"
+
+
+def source_words(found: Exchange, *, zone: str, locale: str) -> str:
+    """Who says the rate, and since when."""
+    at = format_moment(found.at, locale, zone=zone)
+    return translate(locale, "orders", "exchange_source", source=found.source, time=at)
+
+
 def returned_words(order: OrderView, *, locale: str) -> list[str]:
-    """What became of money that came and could not pay the order, a sentence or two for each such payment."""
+    """What became of money that came and could not pay the order, or that was given back of what did, a sentence or
+    two for each.
+    """
+    return [
+        words
+        for payment in order.payments
+        for words in _where(payment.returned + payment.given_back, order, locale=locale)
+    ]
+
+
+def given_back_words(order: OrderView, *, locale: str) -> list[str]:
+    """The same of what was given back alone."""
+    return [words for payment in order.payments for words in _where(payment.given_back, order, locale=locale)]
+
+
+def _where(moneys: Iterable[ReturnedMoney], order: OrderView, *, locale: str) -> list[str]:
     return [
         translate(
             locale,
             "orders",
             f"returned.{money.reason}.{money.standing}",
             amount=format_money(money.amount, locale),
-            **({"time": format_datetime(money.at, locale, zone=order.zone)} if money.at else {}),
+            **({"time": format_moment(money.at, locale, zone=order.zone)} if money.at else {}),
         )
-        for payment in order.payments
-        for money in payment.returned
+        for money in moneys
     ]
+
+
+def second_payment(order: OrderView) -> str:
+    """Where the second payment of an order is that was paid twice: `going_back`, `went_back`, `with_person`; else
+    empty.
+    """
+    standings = {money.standing for payment in order.payments for money in payment.second}
+    return next((one for one in ("with_person", "going_back", "went_back") if one in standings), "")
+
+
+def second_payment_words(order: OrderView, *, locale: str) -> str:
+    """The same as a sentence."""
+    standing = second_payment(order)
+    return translate(locale, "orders", f"second_payment.{standing}") if standing else ""
 
 
 def amount_words(asset: str, amount: int, *, locale: str) -> str:
@@ -51,14 +117,15 @@ def until_words(usable_until: datetime | None, *, zone: str, locale: str) -> str
     """Until when something may be used. An end at midnight is said as the day it is the end of."""
     if usable_until is None:
         return translate(locale, "orders", "usable_always")
-    return translate(locale, "orders", "usable_until", date=_end(usable_until, zone=zone, locale=locale))
+    return translate(locale, "orders", "usable_until", date=end_of(usable_until, zone=zone, locale=locale))
 
 
-def _end(usable_until: datetime, *, zone: str, locale: str) -> str:
+def end_of(usable_until: datetime, *, zone: str, locale: str) -> str:
+    """The last day something may be used on, or the moment it ends."""
     local = usable_until.astimezone(ZoneInfo(zone))
     if (local.hour, local.minute, local.second) == (0, 0, 0):
         return format_date((local - timedelta(seconds=1)).date(), locale, zone=zone)
-    return format_datetime(usable_until, locale, zone=zone)
+    return format_moment(usable_until, locale, zone=zone)
 
 
 def end_words(grant: QuoteGrant, *, zone: str, locale: str) -> str:
@@ -67,7 +134,7 @@ def end_words(grant: QuoteGrant, *, zone: str, locale: str) -> str:
         return translate(locale, "orders", "usable_by_balance")
     if grant.basis != "alone" or grant.usable_until is None:
         return until_words(grant.usable_until, zone=zone, locale=locale)
-    return translate(locale, "orders", "usable_at_least", date=_end(grant.usable_until, zone=zone, locale=locale))
+    return translate(locale, "orders", "usable_at_least", date=end_of(grant.usable_until, zone=zone, locale=locale))
 
 
 def policy_words(grant: QuoteGrant, *, locale: str) -> list[str]:
@@ -82,7 +149,11 @@ def policy_words(grant: QuoteGrant, *, locale: str) -> list[str]:
 
 
 def why_words(rule: Mapping[str, Any], *, locale: str) -> str:
-    """Why something ends when it ends: the rule's sentence, with its inputs as people write them."""
+    """Why something ends when it ends: the rule's sentence, with its inputs as people write them; in general where the
+    rule is none that has words, as that of what rolled over or came back. `rule` is in the shape of `accounts.why_of`.
+    """
+    if not has_text("catalogue", str(rule.get("id", ""))):
+        return translate(locale, "messages", "expiring.by_rule")
     inputs: dict[str, Any] = dict(rule.get("inputs", {}))
     zone = str(inputs.get("zone", "UTC"))
     if "from" in inputs:
@@ -92,7 +163,7 @@ def why_words(rule: Mapping[str, Any], *, locale: str) -> str:
     if "tiers" in inputs:
         inputs["tiers"] = [_tier_words(tier, str(inputs["currency"]), locale) for tier in inputs["tiers"].split()]
     if "zone" in inputs:
-        inputs["zone"] = get_timezone_location(ZoneInfo(zone), locale=locale, return_city=True)
+        inputs["zone"] = zone_place(zone, locale)
     return translate(locale, "catalogue", str(rule["id"]), **inputs)
 
 

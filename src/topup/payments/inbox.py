@@ -12,6 +12,8 @@ from topup.platform.inbox import EventKey, Inbox, Incoming, readable
 
 _INBOX: Final = Inbox("payments.inbox")
 settled: Final = _INBOX.settled
+find: Final = _INBOX.find
+put_off: Final = _INBOX.put_off
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,13 @@ Without the orders' rows are only called
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from topup.kernel.ids import OrderId, PaymentId, RefundId, new_id
 from topup.kernel.money import Money
-from topup.payments.ports import PaymentFact
+from topup.payments.ports import PaymentFact, Scene
 from topup.payments.queries import Capture, Payment, Place, Refund, split
 from topup.payments.states import PAYMENT, REFUND, Disposition, PaymentState, RefundState, ask_after
 from topup.platform.arrays import columns
@@ -41,10 +41,11 @@ class NewPayment:
     id: PaymentId
     order_id: OrderId
     method: str
+    scene: Scene
     amount: Money
     fee_minor: int
     expires_at: datetime
-    action: Mapping[str, str] | None = None
+    action: Mapping[str, Any] | None = None
 
 
 async def begin(connection: Connection, attempts: Sequence[NewPayment], now: datetime) -> set[str]:
@@ -54,13 +55,13 @@ async def begin(connection: Connection, attempts: Sequence[NewPayment], now: dat
     if not attempts:
         return set()
     cursor = await connection.execute(
-        "INSERT INTO payments.payments (lane, id, order_id, method, amount_minor, currency, fee_minor, state,"
+        "INSERT INTO payments.payments (lane, id, order_id, method, scene, amount_minor, currency, fee_minor, state,"
         " created_at, state_since, expires_at, ask_at, action)"
-        " SELECT u.lane, u.id, u.order_id, u.method, u.amount_minor, u.currency, u.fee_minor,"
+        " SELECT u.lane, u.id, u.order_id, u.method, u.scene, u.amount_minor, u.currency, u.fee_minor,"
         " CASE WHEN u.action IS NULL THEN 'starting' ELSE 'pending' END, %s, %s, u.expires_at, %s, u.action::jsonb"
-        " FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::text[], %b::bigint[], %b::text[], %b::bigint[],"
-        " %b::timestamptz[], %b::text[])"
-        " AS u (lane, id, order_id, method, amount_minor, currency, fee_minor, expires_at, action)"
+        " FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::text[], %b::text[], %b::bigint[], %b::text[],"
+        " %b::bigint[], %b::timestamptz[], %b::text[])"
+        " AS u (lane, id, order_id, method, scene, amount_minor, currency, fee_minor, expires_at, action)"
         " ON CONFLICT DO NOTHING RETURNING id",
         (
             now,
@@ -72,6 +73,7 @@ async def begin(connection: Connection, attempts: Sequence[NewPayment], now: dat
                     a.id,
                     a.order_id,
                     a.method,
+                    a.scene.value,
                     a.amount.amount_minor,
                     a.amount.currency,
                     a.fee_minor,
@@ -85,7 +87,7 @@ async def begin(connection: Connection, attempts: Sequence[NewPayment], now: dat
     return {identifier for (identifier,) in await cursor.fetchall()}
 
 
-def _action(action: Mapping[str, str] | None) -> str | None:
+def _action(action: Mapping[str, Any] | None) -> str | None:
     return msgspec.json.encode(action).decode() if action else None
 
 
@@ -97,7 +99,9 @@ class Step:
     id: str
     state: PaymentState
     ask_at: datetime | None
-    action: Mapping[str, str] | None = None
+    action: Mapping[str, Any] | None = None
+    reason: str = ""
+    """Of `declined`: why, as `PaymentFact.reason` has it."""
 
 
 async def advance(connection: Connection, steps: Sequence[Step], now: datetime) -> set[str]:
@@ -107,13 +111,14 @@ async def advance(connection: Connection, steps: Sequence[Step], now: datetime) 
         group = sorted((step for step in steps if step.state is state), key=lambda step: (step.lane, step.id))
         cursor = await connection.execute(
             "UPDATE payments.payments p SET state = %s, state_since = %s, ask_at = u.ask_at, asked = 0,"
-            " action = coalesce(u.action::jsonb, p.action)"
-            " FROM unnest(%b::smallint[], %b::text[], %b::timestamptz[], %b::text[]) AS u (lane, id, ask_at, action)"
+            " action = coalesce(u.action::jsonb, p.action), reason = u.reason"
+            " FROM unnest(%b::smallint[], %b::text[], %b::timestamptz[], %b::text[], %b::text[])"
+            " AS u (lane, id, ask_at, action, reason)"
             " WHERE p.lane = u.lane AND p.id = u.id AND p.state = ANY (%s) RETURNING p.id",
             (
                 state.value,
                 now,
-                *columns((s.lane, s.id, s.ask_at, _action(s.action)) for s in group),
+                *columns((s.lane, s.id, s.ask_at, _action(s.action), s.reason) for s in group),
                 [source.value for source in PAYMENT.sources(state)],
             ),
         )
@@ -146,11 +151,34 @@ async def due(connection: Connection, limit: int, now: datetime) -> list[Place]:
 
 @dataclass(frozen=True, slots=True)
 class NewCapture:
-    """Money that came, and what becomes of it."""
+    """Money that came, and what becomes of it. `typed`: people recorded it, and may have mistyped its reference."""
 
     payment: Payment
     fact: PaymentFact
     disposition: Disposition
+    typed: bool = False
+
+    @property
+    def amount(self) -> Money:
+        """What came."""
+        if self.fact.amount is None:
+            raise ValueError("money that came has an amount")
+        return self.fact.amount
+
+    @property
+    def row(self) -> Capture:
+        """As it will be stored."""
+        return Capture(
+            self.payment.lane,
+            self.payment.id,
+            self.fact.reference,
+            self.amount.amount_minor,
+            self.amount.currency,
+            self.fact.paid_at or self.payment.created_at,
+            self.disposition,
+            0,
+            confirmed=not self.typed,
+        )
 
 
 async def record(connection: Connection, news: Sequence[NewCapture], now: datetime) -> None:
@@ -171,15 +199,27 @@ async def record(connection: Connection, news: Sequence[NewCapture], now: dateti
                 amount.currency,
                 paid_at,
                 capture.disposition.value,
+                capture.fact.reference if capture.typed else None,
+                not capture.typed,
             )
         )
     await connection.execute(
         "INSERT INTO payments.captures"
-        " (lane, payment_id, reference, amount_minor, currency, paid_at, disposition, recorded_at)"
+        " (lane, payment_id, reference, amount_minor, currency, paid_at, disposition, typed, confirmed, recorded_at)"
         " SELECT u.*, %s FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::bigint[], %b::text[],"
-        " %b::timestamptz[], %b::text[]) AS u",
+        " %b::timestamptz[], %b::text[], %b::text[], %b::boolean[]) AS u",
         (now, *columns(rows)),
     )
+
+
+async def confirm(connection: Connection, named: Sequence[tuple[Capture, str]]) -> None:
+    """Note by which reference the gateway knows money that people recorded; refunds of it are sent by that one."""
+    for capture, reference in named:
+        await connection.execute(
+            "UPDATE payments.captures SET reference = %s, confirmed = true"
+            " WHERE lane = %s AND payment_id = %s AND reference = %s AND NOT confirmed",
+            (reference, capture.lane, capture.payment_id, capture.reference),
+        )
 
 
 async def remember_bills(connection: Connection, *, method: str, through: date, today: date) -> None:
@@ -286,12 +326,24 @@ async def advance_refunds(
                 identifier,
                 [source.value for source in REFUND.sources(state)],
                 state.value,
-                [RefundState.ACCEPTED.value, RefundState.UNKNOWN.value],
+                [RefundState.ACCEPTED.value, RefundState.UNKNOWN.value, RefundState.DISPUTED.value],
             ),
         )
         if await cursor.fetchone():
             moved.add(identifier)
     return moved
+
+
+async def note_taken(connection: Connection, taken: Sequence[tuple[Place, int]]) -> None:
+    """Note how much of refunds the payer's bank gave back, in minor units: so much was not sent."""
+    if not taken:
+        return
+    await connection.execute(
+        "UPDATE payments.refunds r SET taken_minor = u.minor"
+        " FROM unnest(%b::smallint[], %b::text[], %b::bigint[]) AS u (lane, id, minor)"
+        " WHERE r.lane = u.lane AND r.id = u.id",
+        columns((*place, minor) for place, minor in taken),
+    )
 
 
 async def close_open(connection: Connection, orders: Sequence[Place], now: datetime) -> None:
@@ -304,3 +356,26 @@ async def close_open(connection: Connection, orders: Sequence[Place], now: datet
         " WHERE p.lane = u.lane AND p.order_id = u.order_id AND p.state IN ('starting', 'pending', 'declined')",
         (now, now, *split(orders)),
     )
+
+
+async def ask_at_once(connection: Connection, orders: Sequence[Place], now: datetime) -> int:
+    """Have the open attempts to pay these orders, and what was sent back of them, asked about at once; how many.
+
+    What is yet to be sent, or is being sent, keeps its time: nobody has heard of it who could say more.
+    """
+    lanes, ids = split(orders)
+    cursor = await connection.execute(
+        "WITH open AS (SELECT p.lane, p.id, p.ask_at, p.order_id FROM payments.payments AS p"
+        " JOIN unnest(%b::smallint[], %b::text[]) AS u (lane, order_id)"
+        " ON p.lane = u.lane AND p.order_id = u.order_id),"
+        " asked AS (UPDATE payments.payments AS p SET ask_at = %s FROM open AS o"
+        " WHERE p.lane = o.lane AND p.id = o.id AND p.ask_at > %s"
+        " AND p.state IN ('starting', 'pending', 'declined') RETURNING 1),"
+        " acted AS (UPDATE payments.refunds AS r SET act_at = %s FROM open AS o"
+        " WHERE r.lane = o.lane AND r.payment_id = o.id AND r.act_at > %s"
+        " AND r.state IN ('accepted', 'unknown') RETURNING 1)"
+        " SELECT (SELECT count(*) FROM asked) + (SELECT count(*) FROM acted)",
+        (lanes, ids, now, now, now, now),
+    )
+    [asked] = await cursor.fetchone() or (0,)
+    return int(asked)

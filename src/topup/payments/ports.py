@@ -4,12 +4,13 @@ A plugin signs and verifies; `platform.http` sends, so that what left the machin
 is absent from its `capabilities`, and calling it raises `Unsupported`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Final, Literal, Protocol, runtime_checkable
 
+from topup.kernel.exchange import ExchangeRate
 from topup.kernel.ids import PaymentId, RefundId
 from topup.kernel.money import Money
 from topup.kernel.outcome import Outcome
@@ -23,6 +24,10 @@ class Capability(StrEnum):
     REFUND = "refund"
     PARTIAL_REFUND = "partial_refund"
     BILL = "bill"
+    KEEP = "keep"
+    """Keep the card of a payment for later ones, whose payer is not there."""
+    AGREEMENT = "agreement"
+    """Agree with a wallet's owner about such payments."""
 
 
 class Unsupported(RuntimeError):
@@ -36,9 +41,44 @@ class EventRejected(Exception):
     """
 
 
+class Scene(StrEnum):
+    """Where the payer is, which decides how a gateway is entered."""
+
+    PHONE = "phone"
+    """In a browser on a phone: the gateway's page, which opens its app where there is one."""
+    DESKTOP = "desktop"
+    """In a browser on a computer: the gateway's page, or a QR code to scan with a phone."""
+    WALLET = "wallet"
+    """In a page that the wallet's own browser shows."""
+    SCREEN = "screen"
+    """Before somebody else's screen (a counter's, a kiosk's), with a phone: a QR code to scan."""
+    COUNTER = "counter"
+    """At a counter: the payer's phone shows a payment code, and the clerk scans it."""
+    UNATTENDED = "unattended"
+    """Not there: paid by an instrument that the payer left with the gateway before."""
+
+
+class Unfit(StrEnum):
+    """Why a gateway is not offered for a payment."""
+
+    CURRENCY = "method_not_for_currency"
+    SCENE = "method_not_for_device"
+    COUNTER = "method_at_counter"
+    """Notes are taken only where somebody, or something, is there to take them."""
+    AMOUNT_TOO_SMALL = "method_amount_too_small"
+    AMOUNT_TOO_LARGE = "method_amount_too_large"
+    PAYER = "method_not_for_guests"
+    """It pays with what a known payer has, and nobody said who pays."""
+
+
 @dataclass(frozen=True, slots=True)
 class PaymentRequest:
-    """What the payer is to pay. `payment_id` is the number the gateway knows it by, unchanged for ever."""
+    """What the payer is to pay. `payment_id` is the number the gateway knows it by, unchanged for ever.
+
+    `payment_code` is what the payer's phone shows at a counter; `wallet_user` is whom the wallet's browser says it
+    belongs to; `instrument` is an Instrument's token, and `keep_instrument` asks the gateway to keep one for later
+    payments. None of them is stored with the payment or written to a log.
+    """
 
     payment_id: PaymentId
     amount: Money
@@ -47,14 +87,31 @@ class PaymentRequest:
     notify_url: str
     expires_at: datetime
     locale: str
+    scene: Scene = Scene.PHONE
+    payer_address: str | None = field(default=None, repr=False)
+    """The payer's IP address, where a gateway wants it."""
+    payment_code: str | None = field(default=None, repr=False)
+    wallet_user: str | None = field(default=None, repr=False)
+    instrument: str | None = field(default=None, repr=False)
+    keep_instrument: bool = False
+    payer: str | None = field(default=None, repr=False)
+    """Who asks, as far as the channel knows: what wrong payment codes are counted against."""
+    carrier_id: str = ""
+    """Whose line is topped up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What the payer does next: `redirect` to `url`."""
+    """What happens next.
 
-    type: str
-    url: str
+    `redirect`: the payer goes to `url`. `qr`: `url` is the content of a QR code to show. `wallet`: the wallet's browser
+    is called with `parameters`. `wait`: the payer confirms on the phone, and the gateway is asked. `transfer`: the
+    payer sends money by bank, to the account that `parameters` name, with the reference among them.
+    """
+
+    type: Literal["redirect", "qr", "wallet", "wait", "transfer"]
+    url: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 class PaymentStanding(StrEnum):
@@ -71,6 +128,39 @@ class PaymentStanding(StrEnum):
     """The gateway positively never heard of it (the payer never opened the pay page)."""
 
 
+class Decline(StrEnum):
+    """Why a payment was declined, as its payer is told, for each has a sentence among the problems. A plugin puts its
+    provider's words into these; what it has no word for is BY_BANK.
+    """
+
+    BY_BANK = "declined_by_bank"
+    """The bank or wallet said no. Nothing else is said of a lost or stolen card either: whose hand it is in is not
+    known."""
+    FUNDS = "declined_funds"
+    LIMIT = "declined_limit"
+    EXPIRED = "declined_card_expired"
+    DETAILS = "declined_details"
+    """What was typed of the card is not right."""
+    AUTHENTICATION = "declined_authentication"
+    """The payer had to confirm it with the bank, and did not."""
+    UNSUPPORTED = "declined_unsupported"
+    """Not with this card or account."""
+    CODE = "declined_code"
+    """The payment code is no longer valid, or was never."""
+    AGAIN = "declined_try_again"
+    """Not processed just now."""
+    METHOD = "declined_method"
+    """The fault is ours or the provider's: nobody can pay this way just now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """What a payer left with a gateway for later payments: its token there, and words to know it by (`Visa 4242`)."""
+
+    token: str = field(repr=False)
+    label: str
+
+
 @dataclass(frozen=True, slots=True)
 class PaymentFact:
     """One verified fact about a payment. For PAID, `amount` is what was really paid and `paid_at` when, by the
@@ -82,6 +172,10 @@ class PaymentFact:
     reference: str
     amount: Money | None
     paid_at: datetime | None
+    instrument: Instrument | None = None
+    reason: str = ""
+    """Of DECLINED: why, as a `Decline`, or with a way to pay of the house the code of one of its problems; nothing
+    personal. Empty where nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +186,45 @@ class RefundFact:
     outcome: Outcome
 
 
-Fact = PaymentFact | RefundFact
+MONEY_DISPUTED: Final = "money_disputed"
+"""The code of a refund's refusal because the payer objected with the bank: it is asked for again, when that ends."""
+
+
+class DisputeStanding(StrEnum):
+    """How a payer's objection with the bank stands."""
+
+    OPEN = "open"
+    """The money was taken from us; evidence may be given until `respond_by`."""
+    WON = "won"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeFact:
+    """One verified fact about a payer who objected to a payment with the bank: a person answers it. What the bank takes
+    and gives again is told by the bill (`BillLine`).
+    """
+
+    payment_id: PaymentId
+    dispute: str
+    """The gateway's id of it."""
+    standing: DisputeStanding
+    amount: Money
+    respond_by: datetime | None
+    reference: str = ""
+    """The gateway's id of the payment, where its disputes carry none of ours: then `payment_id` is empty, and the
+    capture with this reference says whose it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementFact:
+    """One verified fact about an agreement with a wallet: it began, or `ended`. The wallet is asked how it stands."""
+
+    agreement_id: str
+    ended: bool
+
+
+Fact = PaymentFact | RefundFact | DisputeFact | AgreementFact
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +257,19 @@ class RefundRequest:
 
 @dataclass(frozen=True, slots=True)
 class BillLine:
-    """One line of the gateway's bill of a day."""
+    """One line of the gateway's bill of a day.
+
+    `payment` and `refund` carry our id and the positive amount that moved; `dispute` what was taken back, with our id
+    of the payment; `other` what is about none of them (a monthly charge), with `our_id` empty. `fee` is what the
+    gateway keeps for the line: negative where it gives some back with a refund.
+    """
 
     kind: str
-    """`payment` or `refund`."""
     our_id: str
     reference: str
     amount: Money
     at: datetime
+    fee: Money | None = None
 
 
 class Gateway(Protocol):
@@ -141,8 +278,11 @@ class Gateway(Protocol):
     name: str
     capabilities: frozenset[Capability]
 
-    async def start(self, request: PaymentRequest) -> Action | Outcome:
-        """Begin the payment: an Action for the payer, or Refused / NotSent / Throttled / Unknown."""
+    async def start(self, request: PaymentRequest) -> Action | PaymentFact | Outcome:
+        """Begin the payment: an Action, or where the gateway knows at once what became of it (a payment code, a kept
+        instrument) that fact, or Refused / NotSent / Throttled / Unknown. Refused for the payer's sake has as its code
+        what `PaymentFact.reason` has.
+        """
         ...
 
     async def query(self, payment_id: PaymentId) -> PaymentAnswer:
@@ -192,13 +332,68 @@ class PayPage(Protocol):
 
 
 @runtime_checkable
-class Demonstration(Protocol):
-    """What only a simulator's plugin can do: act as the payer, for a demonstration without a browser."""
+class Particular(Protocol):
+    """What a gateway has that does not take every payment; one without takes them all."""
 
-    async def sandbox_outcome(self, request: PaymentRequest, outcome: str) -> Outcome:
-        """Have the simulated payer `pay`, `decline`, pay `late`, pay `twice`, or stay `silent` about having paid."""
+    def unfit(self, amount: Money, scene: Scene) -> Unfit | None:
+        """Why it is not offered for this payment; None where it is."""
         ...
+
+
+@runtime_checkable
+class Converts(Protocol):
+    """What a gateway has that takes a price in other currencies than its own, at rates that somebody stands for."""
+
+    def rates(self, priced_in: str, now: datetime) -> Sequence[ExchangeRate]:
+        """The currencies it takes for a price in `priced_in`, as the operator lists them, each at the rate that holds
+        at `now`; none where the rates are stale. Without a call: it is asked while a price is made.
+        """
+        ...
+
+
+@runtime_checkable
+class Personal(Protocol):
+    """What a gateway has that pays with what the payer has here: it is offered only where a channel knows the payer,
+    and says who that is as `PaymentRequest.wallet_user`.
+    """
+
+    for_known_payers: bool
+
+
+@runtime_checkable
+class Patient(Protocol):
+    """What a gateway has whose payments take days: so long its orders may be paid."""
+
+    payable_for: timedelta
+
+
+@runtime_checkable
+class SlowToRefund(Protocol):
+    """What a gateway has whose refunds take days: so long they may take before a person is asked about them."""
+
+    refunds_take: timedelta
+
+
+@runtime_checkable
+class LongBill(Protocol):
+    """What a gateway has whose bill may be longer than memory: `bill` is not called then."""
+
+    def bill_lines(self, day: date) -> AsyncIterator[Sequence[BillLine]]:
+        """The lines of `bill`, page by page. Raises BillUnavailable."""
+        ...
+
+
+@runtime_checkable
+class BillClock(Protocol):
+    """What a gateway has whose days are not those of UTC."""
+
+    bill_zone: tzinfo
+    """In which its bills' days begin and end."""
 
 
 class BillUnavailable(Exception):
     """The day's bill could not be had now; ask later."""
+
+
+class NoBillYet(BillUnavailable):
+    """The provider answered that it has no bill of the day: nothing happened, or it is not made yet; ask later."""

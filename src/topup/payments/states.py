@@ -58,10 +58,18 @@ class RefundState(StrEnum):
     """Taken in by the gateway, not back yet."""
     UNKNOWN = "unknown"
     """Not understood; asked about, and sent again only under the same number."""
+    DISPUTED = "disputed"
+    """Not sent: the payer objected with the bank, which may give the money back itself. It waits for the decision."""
     REFUNDED = "refunded"
-    """Back at its source."""
+    """Back at its source; what a bank gave back of it is told apart."""
+    TAKEN_BACK = "taken_back"
+    """Not sent: the payer's bank took the money and gave it back, in a dispute that we lost."""
     NEEDS_PERSON = "needs_person"
-    """Refused, or unanswered past the horizon."""
+    """Refused, or unanswered past the horizon; or the bank gave back a part of it."""
+
+
+BACK: Final = frozenset({RefundState.REFUNDED, RefundState.TAKEN_BACK})
+"""The payer has the money again."""
 
 
 REFUND: Final = Transitions(
@@ -74,16 +82,23 @@ REFUND: Final = Transitions(
                 RefundState.REQUESTED,
                 RefundState.ACCEPTED,
                 RefundState.UNKNOWN,
+                RefundState.DISPUTED,
                 RefundState.REFUNDED,
+                RefundState.TAKEN_BACK,
                 RefundState.NEEDS_PERSON,
             }
+        ),
+        # Sent after all where the bank decided for us, or nothing stands in the way any more.
+        RefundState.DISPUTED: frozenset(
+            {RefundState.REQUESTED, RefundState.REFUNDED, RefundState.TAKEN_BACK, RefundState.NEEDS_PERSON}
         ),
         RefundState.ACCEPTED: frozenset({RefundState.UNKNOWN, RefundState.REFUNDED, RefundState.NEEDS_PERSON}),
         RefundState.UNKNOWN: frozenset(
             {RefundState.REQUESTED, RefundState.ACCEPTED, RefundState.REFUNDED, RefundState.NEEDS_PERSON}
         ),
-        RefundState.NEEDS_PERSON: frozenset({RefundState.REFUNDED}),
+        RefundState.NEEDS_PERSON: frozenset({RefundState.REFUNDED, RefundState.TAKEN_BACK}),
         RefundState.REFUNDED: frozenset(),
+        RefundState.TAKEN_BACK: frozenset(),
     },
 )
 

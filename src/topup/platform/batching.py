@@ -7,12 +7,11 @@ each caller's idempotency key makes repeating it safe.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import partial
-from operator import attrgetter
+from datetime import datetime
 from typing import Final, Generic, TypeVar
 
 import psycopg
@@ -21,8 +20,9 @@ from psycopg import errors
 
 from topup.kernel.errors import Problem, Unavailable, WhoMustAct
 from topup.platform.crash import crash_label, crash_point
-from topup.platform.database import Connection, Database, HotConnection, begin, problem_of, rollback
+from topup.platform.database import Connection, Database, begin, problem_of, rollback
 from topup.platform.metrics import item_parked
+from topup.platform.pipelined import HotStatement, Pipelined
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,11 +31,10 @@ Operation = Callable[[Connection, Sequence[Item], datetime], Awaitable[Sequence[
 
 CAP: Final = 256
 QUEUE_LIMIT: Final = 10_000
-WIDE_FROM: Final = 64
-"""Waiting items up to which one connection is quicker than two."""
+WIDE_FROM: Final = 48
+"""Items, waiting or under way, up to which one flush at a time is quicker than two."""
 
 _COLLISIONS: Final = 3
-_NUMBER: Final = attrgetter("number")
 _log = structlog.get_logger(__name__)
 
 
@@ -43,41 +42,19 @@ _log = structlog.get_logger(__name__)
 class _Entry(Generic[Item, Result]):
     item: Item
     waiter: asyncio.Future[Result]
-    number: int
 
 
-class Batcher(Generic[Item, Result]):
-    """One operation on lists, offered one item at a time.
+class Batching(ABC, Generic[Item, Result]):
+    """Items offered one at a time, and committed together; `cap` is the most one flush takes."""
 
-    `connections` above one need `key`: items of one key (their lane) modulo `connections` never run in two transactions
-    at once.
-    """
-
-    def __init__(
-        self,
-        database: Database,
-        name: str,
-        operation: Operation[Item, Result],
-        *,
-        cap: int = CAP,
-        queue_limit: int = QUEUE_LIMIT,
-        connections: int = 1,
-        key: Callable[[Item], int] | None = None,
-    ) -> None:
-        if connections > 1 and key is None:
-            raise ValueError("several connections need a key")
+    def __init__(self, database: Database, name: str, *, cap: int, queue_limit: int) -> None:
         self.name = name
-        self._operation = operation
         self._cap = cap
         self._queue_limit = queue_limit
-        self._key = key or (lambda _item: 0)
-        self._connections: list[HotConnection] = [database.hot_connection() for _ in range(connections)]
         self._turns = database.turns
-        self._queues: list[deque[_Entry[Item, Result]]] = [deque() for _ in range(connections)]
-        self._flights: dict[int, asyncio.Task[None]] = {}
+        self._queue: deque[_Entry[Item, Result]] = deque()
+        self._flights: set[asyncio.Task[None]] = set()
         self._flying = 0
-        self._narrow = False
-        self._submitted = 0
         self._scheduled = False
         self._closing = False
         self._idle = asyncio.Event()
@@ -88,7 +65,7 @@ class Batcher(Generic[Item, Result]):
     @property
     def waiting(self) -> int:
         """Items queued and not yet in a flush."""
-        return sum(map(len, self._queues))
+        return len(self._queue)
 
     async def submit(self, item: Item) -> Result:
         """The item's result, once it is committed.
@@ -101,20 +78,17 @@ class Batcher(Generic[Item, Result]):
             raise Unavailable("stopping", who=WhoMustAct.WAIT)
         if self.waiting >= self._queue_limit:
             raise Unavailable("overloaded", who=WhoMustAct.WAIT)
-        self._submitted += 1
         waiter: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        entry = _Entry(item, waiter, self._submitted)
-        self._queues[self._key(item) % len(self._queues)].append(entry)
+        self._queue.append(_Entry(item, waiter))
         self._idle.clear()
         self._schedule()
         return await waiter
 
     async def aclose(self) -> None:
-        """Take nothing more, finish what was taken, close the connections."""
+        """Take nothing more, finish what was taken, close the connection."""
         self._closing = True
         await self._idle.wait()
-        for connection in self._connections:
-            await connection.aclose()
+        await self._disconnect()
 
     def _schedule(self) -> None:
         """Dispatch at the end of this turn of the loop, so that what arrives together leaves together."""
@@ -123,62 +97,46 @@ class Batcher(Generic[Item, Result]):
             asyncio.get_running_loop().call_soon(self._dispatch)
 
     def _dispatch(self) -> None:
-        """Start what may start: all through one connection while little waits, else each key's through its own."""
         self._scheduled = False
-        waiting = self.waiting
-        if not waiting:
-            if not self._flights:
-                self._idle.set()
-            return
-        if not self._flights and (len(self._queues) == 1 or waiting <= WIDE_FROM):
-            self._narrow = True
-            self._launch(0, self._gather)
-            return
-        if self._flights and (self._narrow or waiting + self._flying <= WIDE_FROM):
-            return
-        self._narrow = False
-        for index, queue in enumerate(self._queues):
-            if queue and index not in self._flights:
-                self._launch(index, partial(self._take, queue))
+        if self._queue:
+            if self._may_leave():
+                flight = asyncio.create_task(self._fly(), name=self.name)
+                self._flights.add(flight)
+                flight.add_done_callback(self._landed)
+        elif not self._flights:
+            self._idle.set()
 
-    def _take(self, queue: deque[_Entry[Item, Result]]) -> list[_Entry[Item, Result]]:
-        """The oldest entries of one queue."""
-        return [queue.popleft() for _ in range(min(len(queue), self._cap))]
+    def _landed(self, flight: asyncio.Task[None]) -> None:
+        self._flights.remove(flight)
+        self._schedule()
 
-    def _gather(self) -> list[_Entry[Item, Result]]:
-        """The oldest entries of all queues, in the order of their arrival."""
-        if len(self._queues) == 1:
-            return self._take(self._queues[0])
-        waiting = sorted((entry for queue in self._queues for entry in queue), key=_NUMBER)
-        for queue in self._queues:
-            queue.clear()
-        for entry in waiting[self._cap :]:
-            self._queues[self._key(entry.item) % len(self._queues)].append(entry)
-        return waiting[: self._cap]
+    def _may_leave(self) -> bool:
+        """Whether some of what waits leaves now."""
+        return not self._flights
 
-    def _launch(self, index: int, take: Callable[[], list[_Entry[Item, Result]]]) -> None:
-        self._flights[index] = asyncio.create_task(self._fly(index, take), name=f"{self.name}-{index}")
+    def _lot(self) -> int:
+        """How many leave together."""
+        return self._cap
 
-    async def _fly(self, index: int, take: Callable[[], list[_Entry[Item, Result]]]) -> None:
+    async def _fly(self) -> None:
         """One flush, of what waits when its turn among all batchers of the process has come."""
         entries: list[_Entry[Item, Result]] = []
         try:
             async with self._turns:
-                entries = take()
+                entries = [self._queue.popleft() for _ in range(min(len(self._queue), self._lot()))]
                 self._flying += len(entries)
-                await self._flush(self._connections[index], entries)
+                self._schedule()
+                await self._flush(entries)
         finally:
             for entry in entries:
                 # Only if this task itself was cancelled or has a defect: nobody may wait for ever.
                 _fail(entry, Unavailable("database_lost", who=WhoMustAct.WAIT))
             self._flying -= len(entries)
-            del self._flights[index]
-            self._schedule()
 
-    async def _flush(self, hot: HotConnection, entries: list[_Entry[Item, Result]]) -> None:
+    async def _flush(self, entries: list[_Entry[Item, Result]]) -> None:
         """Commit the entries together; where their data forbid it, in halves down to the culprit."""
         try:
-            results = await self._transact(hot, [entry.item for entry in entries])
+            results = await self._transact([entry.item for entry in entries])
         except Unavailable as problem:
             for entry in entries:
                 _fail(entry, Unavailable(problem.code, who=problem.who_must_act, **problem.parameters))
@@ -187,56 +145,35 @@ class Batcher(Generic[Item, Result]):
                 self._give_up(entries[0], error)
                 return
             middle = len(entries) // 2
-            await self._flush(hot, entries[:middle])
-            await self._flush(hot, entries[middle:])
+            await self._flush(entries[:middle])
+            await self._flush(entries[middle:])
         else:
             for entry, result in zip(entries, results, strict=True):
                 _settle(entry, result)
 
-    async def _transact(self, hot: HotConnection, items: list[Item]) -> Sequence[Result | Problem]:
+    async def _transact(self, items: list[Item]) -> Sequence[Result | Problem]:
         """One transaction, repeated a few times when it only collided with another; raises Unavailable or the error."""
         for _ in range(_COLLISIONS):
-            connection, now = await self._begin(hot)
             try:
-                return await self._once(connection, items, now)
+                return await self._once(items)
             except (errors.SerializationFailure, errors.DeadlockDetected):
                 continue
-            except psycopg.Error as error:
-                problem = problem_of(error, connection)
-                if problem is None:
-                    raise
-                if problem.code == "database_lost":
-                    await hot.aclose()
-                raise problem from error
         raise Unavailable("database_slow", who=WhoMustAct.WAIT)
 
-    async def _begin(self, hot: HotConnection) -> tuple[Connection, datetime]:
-        """Nothing was done yet when BEGIN finds the connection lost: once more, on a new one."""
-        connection = await hot.get()
-        try:
-            return connection, await begin(connection) + hot.clock_offset
-        except psycopg.Error:
-            await hot.aclose()
-        connection = await hot.get()
-        try:
-            return connection, await begin(connection) + hot.clock_offset
-        except psycopg.Error as error:
-            await hot.aclose()
-            raise Unavailable("database_lost", who=WhoMustAct.WAIT) from error
+    @abstractmethod
+    async def _once(self, items: list[Item]) -> Sequence[Result | Problem]:
+        """One transaction, committed; raises Unavailable where the database is what fails, else its error."""
 
-    async def _once(self, connection: Connection, items: list[Item], now: datetime) -> Sequence[Result | Problem]:
-        try:
-            # What needs no answer on the way goes out without waiting for one.
-            async with connection.pipeline():
-                results = await self._operation(connection, items, now)
-                self._check(results, items)
-                crash_point(self._before_commit)
-                await connection.execute("COMMIT", prepare=False)
-        except BaseException:
-            await rollback(connection)
-            raise
-        crash_point(self._after_commit)
-        return results
+    @abstractmethod
+    async def _disconnect(self) -> None:
+        """Close the connection, if there is one; the next transaction opens another."""
+
+    async def _understood(self, error: psycopg.Error, connection: Connection) -> Exception:
+        """What to raise for an error: itself, where it is no fault of the database."""
+        problem = problem_of(error, connection)
+        if problem is not None and problem.code == "database_lost":
+            await self._disconnect()
+        return problem or error
 
     def _check(self, results: Sequence[Result | Problem], items: list[Item]) -> None:
         """Before the commit: an operation that lost count must not commit, for nobody knows whose result is whose."""
@@ -256,38 +193,106 @@ class Batcher(Generic[Item, Result]):
         _fail(entry, error)
 
 
-class StatementBatcher(Batcher[Item, Result]):
+class Batcher(Batching[Item, Result]):
+    """One operation on lists, each flush in a transaction."""
+
+    def __init__(
+        self,
+        database: Database,
+        name: str,
+        operation: Operation[Item, Result],
+        *,
+        cap: int = CAP,
+        queue_limit: int = QUEUE_LIMIT,
+    ) -> None:
+        super().__init__(database, name, cap=cap, queue_limit=queue_limit)
+        self._operation = operation
+        self._hot = database.hot_connection()
+
+    async def _once(self, items: list[Item]) -> Sequence[Result | Problem]:
+        connection, now = await self._begin()
+        try:
+            return await self._committed(connection, items, now)
+        except psycopg.Error as error:
+            raise await self._understood(error, connection) from error
+
+    async def _begin(self) -> tuple[Connection, datetime]:
+        """Nothing was done yet when BEGIN finds the connection lost: once more, on a new one."""
+        connection = await self._hot.get()
+        try:
+            return connection, await begin(connection) + self._hot.clock_offset
+        except psycopg.Error:
+            await self._hot.aclose()
+        connection = await self._hot.get()
+        try:
+            return connection, await begin(connection) + self._hot.clock_offset
+        except psycopg.Error as error:
+            await self._hot.aclose()
+            raise Unavailable("database_lost", who=WhoMustAct.WAIT) from error
+
+    async def _committed(self, connection: Connection, items: list[Item], now: datetime) -> Sequence[Result | Problem]:
+        try:
+            # What needs no answer on the way goes out without waiting for one.
+            async with connection.pipeline():
+                results = await self._operation(connection, items, now)
+                self._check(results, items)
+                crash_point(self._before_commit)
+                await connection.execute("COMMIT", prepare=False)
+        except BaseException:
+            await rollback(connection)
+            raise
+        crash_point(self._after_commit)
+        return results
+
+    async def _disconnect(self) -> None:
+        await self._hot.aclose()
+
+
+class StatementBatcher(Batching[Item, Result]):
     """A batcher whose operation is one statement, which is its own transaction: one round trip instead of three.
 
-    The operation gets what to add to the database's time instead of a time. A connection lost since the last flush is
-    found by the statement itself: its waiters are told `database_lost`, where a Batcher would have begun anew.
+    The operation asks it, and gives one result or Problem per item. Where much waits, the next flush is with the
+    database while it works on the last. A connection lost since the last flush is found by the statement itself: its
+    waiters are told `database_lost`, where a Batcher would have begun anew.
     """
 
     def __init__(
         self,
         database: Database,
         name: str,
-        statement: Callable[[Connection, Sequence[Item], timedelta], Awaitable[Sequence[Result | Problem]]],
-        *,
-        connections: int = 1,
-        key: Callable[[Item], int] | None = None,
+        statement: str,
+        operation: Callable[[Pipelined, Sequence[Item]], Awaitable[Sequence[Result | Problem]]],
     ) -> None:
-        super().__init__(database, name, self._said, connections=connections, key=key)
-        self._statement = statement
-        self._database = database
+        super().__init__(database, name, cap=CAP, queue_limit=QUEUE_LIMIT)
+        self._hot = HotStatement(database, statement)
+        self._operation = operation
 
-    async def _begin(self, hot: HotConnection) -> tuple[Connection, datetime]:
-        return await hot.get(), datetime.min  # noqa: DTZ901 - nobody reads it: the statement asks the database
+    def _may_leave(self) -> bool:
+        """A second flush only where both are large: each costs the database something whatever is in it."""
+        if not self._flights:
+            return True
+        return len(self._flights) == 1 and self.waiting >= self._flying / 2 and self._wide
 
-    async def _once(self, connection: Connection, items: list[Item], now: datetime) -> Sequence[Result | Problem]:
+    def _lot(self) -> int:
+        return min(self._cap, -(-(self.waiting + self._flying) // 2)) if self._wide else self._cap
+
+    @property
+    def _wide(self) -> bool:
+        return self.waiting + self._flying >= WIDE_FROM
+
+    async def _once(self, items: list[Item]) -> Sequence[Result | Problem]:
+        line = await self._hot.get()
         crash_point(self._before_commit)
-        results = await self._operation(connection, items, now)
+        try:
+            results = await self._operation(line, items)
+        except psycopg.Error as error:
+            raise await self._understood(error, line.connection) from error
         crash_point(self._after_commit)
         self._check(results, items)
         return results
 
-    async def _said(self, connection: Connection, items: Sequence[Item], _now: datetime) -> Sequence[Result | Problem]:
-        return await self._statement(connection, items, self._database.clock_offset)
+    async def _disconnect(self) -> None:
+        await self._hot.aclose()
 
 
 def _settle(entry: _Entry[Item, Result], result: Result | Problem) -> None:

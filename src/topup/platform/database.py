@@ -237,6 +237,10 @@ class HotConnection:
         if self._connection is not None and not self._connection.closed:
             await self._plan_anew(self._connection)
             return self._connection
+        return await self.open()
+
+    async def open(self) -> Connection:
+        """A new connection; raises Unavailable when the database does not answer."""
         await asyncio.sleep(self._pause_s)
         self._pause_s = min(max(self._pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
         connection = await self._database.connect()
@@ -249,11 +253,8 @@ class HotConnection:
         return connection
 
     async def _plan_anew(self, connection: Connection) -> None:
-        """Forget the plans at the 2nd, 4th, 8th … turn: on an empty table all indexes look alike, and a plan that was
-        made then reads a whole lane for each row until statistics come, minutes later.
-        """
         self._turns += 1
-        if self._turns.bit_count() > 1 or self._turns > _GROWN:
+        if not plans_are_young(self._turns):
             return
         try:
             await connection.execute("DISCARD PLANS", prepare=False)
@@ -268,6 +269,13 @@ class HotConnection:
             self._connection = None
 
 
+def plans_are_young(turn: int) -> bool:
+    """Whether to forget the plans at this turn: at the 1st, 2nd, 4th, 8th … On an empty table all indexes look alike,
+    and a plan that was made then reads a whole lane for each row until statistics come, minutes later.
+    """
+    return turn.bit_count() == 1 and turn <= _GROWN
+
+
 async def begin(connection: Connection, statement: str = _BEGIN) -> datetime:
     """Begin, and read the time of the transaction in the same round trip."""
     cursor = await connection.execute(statement, prepare=False)
@@ -279,6 +287,13 @@ async def begin(connection: Connection, statement: str = _BEGIN) -> datetime:
     return now
 
 
+async def plan_by_values(connection: Connection) -> None:
+    """Have every statement of the transaction from here on planned for the very values it is asked with. For lists that
+    people narrow down: whether what they ask for is recent, or rare, decides between milliseconds and all there is.
+    """
+    await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan", prepare=False)
+
+
 async def rollback(connection: Connection) -> None:
     """Undo what is open; a lost connection has undone it already."""
     if connection.closed or connection.broken:
@@ -286,6 +301,13 @@ async def rollback(connection: Connection) -> None:
     with contextlib.suppress(psycopg.OperationalError):
         # Lost on the way: the server rolls back what it did not hear the end of.
         await connection.execute("ROLLBACK", prepare=False)
+
+
+@contextlib.asynccontextmanager
+async def savepoint(connection: Connection) -> AsyncIterator[None]:
+    """A part of the open transaction that is undone alone where it raises; what raised is raised on."""
+    async with connection.transaction():
+        yield
 
 
 def problem_of(error: psycopg.Error, connection: Connection) -> Unavailable | None:

@@ -14,7 +14,7 @@ import ipaddress
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -119,13 +119,20 @@ class Client:
         headers: Mapping[str, str] = _NO_HEADERS,
         content: bytes = b"",
         timeout_s: float | None = None,
+        most_bytes: int | None = None,
     ) -> Response | NotSent | Unknown:
         """Send once. `route` is the label that is logged (`sandbox.refund`), for addresses may be personal.
 
-        `timeout_s` replaces the total time allowed. Only cancellation is raised.
+        `timeout_s` replaces the total time allowed, and `most_bytes` the longest answer that is read (the file of a
+        day's bill). Only cancellation is raised.
         """
         began = time.perf_counter()
-        answer = await self._send(method, url, headers, content, timeout_s)
+        bounds = replace(
+            self._bounds,
+            total_s=self._bounds.total_s if timeout_s is None else timeout_s,
+            response_bytes=self._bounds.response_bytes if most_bytes is None else most_bytes,
+        )
+        answer = await self._send(method, url, headers, content, bounds)
         _log.info(
             "called_outside",
             route=route,
@@ -141,7 +148,7 @@ class Client:
         await self._transport.aclose()
 
     async def _send(
-        self, method: str, url: str, headers: Mapping[str, str], content: bytes, timeout_s: float | None
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes, bounds: Bounds
     ) -> Response | NotSent | Unknown:
         trace = _Trace()
         try:
@@ -150,8 +157,8 @@ class Client:
             return NotSent(str(error))
         request = self._request(method, url, headers, content, trace)
         try:
-            async with asyncio.timeout(self._bounds.total_s if timeout_s is None else timeout_s):
-                return await self._exchange(request)
+            async with asyncio.timeout(bounds.total_s):
+                return await self._exchange(request, bounds.response_bytes)
         except TimeoutError:
             return Unknown("no answer in time") if trace.sending else NotSent("no connection in time")
         except Exception as error:  # noqa: BLE001 - whatever went wrong, all that counts is what may have left
@@ -173,7 +180,7 @@ class Client:
             extensions={"timeout": timeout.as_dict(), "trace": trace},
         )
 
-    async def _exchange(self, request: httpx.Request) -> Response:
+    async def _exchange(self, request: httpx.Request, most_bytes: int) -> Response:
         response = await self._transport.handle_async_request(request)
         try:
             if response.headers.get("content-encoding", "identity") != "identity":
@@ -181,7 +188,7 @@ class Client:
             body = bytearray()
             async for chunk in response.aiter_raw():
                 body += chunk
-                if len(body) > self._bounds.response_bytes:
+                if len(body) > most_bytes:
                     raise _TooLarge
         finally:
             await response.aclose()

@@ -4,9 +4,11 @@ Texts live in `topup/locale/<locale>/<domain>.po`, keyed by message id, with `{n
 are complete: `python -m tools.translations` says so, and here a missing text is a defect, never a bare id on a screen.
 """
 
+import re
 from collections.abc import Mapping
 from copy import copy
 from datetime import date, datetime
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -17,6 +19,7 @@ from babel.core import UnknownLocaleError
 from babel.dates import format_date as babel_date
 from babel.dates import format_datetime as babel_datetime
 from babel.dates import format_time as babel_time
+from babel.dates import get_timezone_location
 from babel.lists import format_list
 from babel.messages.pofile import read_po
 from babel.numbers import NumberPattern, format_decimal
@@ -141,6 +144,12 @@ def format_money(money: Money, locale: str) -> str:
     return str(pattern.apply(money.to_major(), _babel(locale), currency=money.currency, currency_digits=False))
 
 
+def format_price(major: Decimal, currency: str, locale: str) -> str:
+    """An exact price in major units, also below a minor unit: `¥0.29`, `¥0.0035`."""
+    digits = max(exponent(currency), -int(major.normalize().as_tuple().exponent))
+    return str(_money_pattern(locale, digits).apply(major, _babel(locale), currency=currency, currency_digits=False))
+
+
 @lru_cache(maxsize=16)
 def _money_pattern(locale: str, digits: int) -> NumberPattern:
     pattern: NumberPattern = copy(_babel(locale).currency_formats["standard"])
@@ -152,12 +161,20 @@ _AMOUNTS: Final = ("left", "maximum", "minimum", "nearest", "needed")
 """What sentences about money call amounts: in parameters they stand in major units, beside their `currency`."""
 
 
+_QUANTITIES: Final = ("limit", "room")
+"""What sentences about lines call quantities, of whatever a line has: `40.00 CNY`, `10 GB`."""
+_MONEY: Final = re.compile(r"([0-9.]+) ([A-Z]{3})", re.ASCII)
+
+
 def in_words(parameters: Mapping[str, object], locale: str) -> dict[str, object]:
     """The parameters of a sentence, with its amounts of money as people write them: `¥500.00`."""
     said = dict(parameters)
     currency = said.get("currency")
     if isinstance(currency, str):
         said |= {name: _amount_in_words(said[name], currency, locale) for name in _AMOUNTS if name in said}
+    for name in _QUANTITIES:
+        if match := _MONEY.fullmatch(str(said.get(name))):
+            said[name] = _amount_in_words(match[1], match[2], locale)
     return said
 
 
@@ -166,7 +183,7 @@ def _amount_in_words(value: object, currency: str, locale: str) -> object:
         return [_amount_in_words(one, currency, locale) for one in value]
     try:
         return format_money(Money.from_major(str(value), currency), locale)
-    except InvalidMoney:
+    except InvalidMoney:  # no currency, as the SMS of `30 SMS`
         return f"{value} {currency}"
 
 
@@ -189,3 +206,34 @@ def format_time(value: datetime, locale: str, *, zone: str) -> str:
 def format_datetime(value: datetime, locale: str, *, zone: str) -> str:
     """Day and time of day, medium length, in an IANA zone."""
     return babel_datetime(value.astimezone(ZoneInfo(zone)), "medium", locale=_babel(locale))
+
+
+def format_moment(value: datetime, locale: str, *, zone: str) -> str:
+    """The same where it stands alone, so that nobody need guess by whose clocks: with the zone's name."""
+    return in_zone(format_datetime(value, locale, zone=zone), locale, zone=zone)
+
+
+def in_zone(said: str, locale: str, *, zone: str) -> str:
+    """A time that was written already, with the name of the IANA zone it is told in: `… (Shanghai time)`."""
+    place = zone_place(zone, locale)
+    return translate(locale, "platform", "time_in_utc" if place == "UTC" else "time_in_zone", time=said, place=place)
+
+
+@lru_cache(maxsize=256)
+def zone_place(zone: str, locale: str) -> str:
+    """The place whose time an IANA zone is: `上海`, `Shanghai`; `UTC`."""
+    return str(get_timezone_location(ZoneInfo(zone), locale=_babel(locale), return_city=True))
+
+
+def country_name(code: str, locale: str) -> str:
+    """What people of that language call a country (ISO 3166); the code itself of one that has no name."""
+    return str(Locale.parse(locale).territories.get(code, code))
+
+
+def countries_named(text: str, locale: str) -> list[str]:
+    """The countries whose names begin with `text`, or whose code it is."""
+    wanted = text.strip().casefold()
+    names = Locale.parse(locale).territories.items()
+    return [
+        code for code, name in names if wanted and (name.casefold().startswith(wanted) or code.casefold() == wanted)
+    ]

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from topup.kernel.errors import Conflict, Invalid, Problem
 from topup.kernel.ids import lane_for
-from topup.platform.arrays import columns
+from topup.platform.arrays import columns, texts
 from topup.platform.database import Connection
 
 LEASE_S: Final = 30
@@ -156,8 +156,10 @@ async def keep(connection: Connection, claims: Sequence[tuple[Claim, int | None,
     if claims:
         # Sorted, so that two processes never wait for each other's keys in a circle.
         ordered = sorted(claims, key=lambda kept: _row(kept[0]))
-        rows = columns((*_fields(claim), status, body) for claim, status, body in ordered)
-        await connection.execute(_KEEP, (*rows, LEASE_S))
+        rows = texts((c.lane, c.principal, c.route, c.fingerprint.hex(), c.resource, s) for c, s, _ in ordered)
+        # What a caller chose may hold anything.
+        rest = columns((claim.key, claim.claimed_at, body) for claim, _, body in ordered)
+        await connection.execute(_KEEP, (*rows, *rest, LEASE_S))
 
 
 async def forget(connection: Connection, claims: Sequence[Claim]) -> None:
@@ -168,8 +170,11 @@ async def forget(connection: Connection, claims: Sequence[Claim]) -> None:
 _KEEP: Final = """
 INSERT INTO platform.request_keys AS held
     (lane, principal, route, key, fingerprint, resource, claimed_at, status, body)
-SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::text[],
-                     %b::timestamptz[], %b::smallint[], %b::bytea[])
+SELECT u.lane, u.principal, u.route, u.key, decode(u.fingerprint, 'hex'), u.resource, u.claimed_at, u.status, u.body
+FROM unnest(string_to_array(%s, E'\\n')::smallint[], string_to_array(%s, E'\\n'), string_to_array(%s, E'\\n'),
+    string_to_array(%s, E'\\n'), string_to_array(%s, E'\\n'), string_to_array(%s, E'\\n', '')::smallint[],
+    %b::text[], %b::timestamptz[], %b::bytea[])
+    AS u (lane, principal, route, fingerprint, resource, status, key, claimed_at, body)
 ON CONFLICT (lane, principal, route, key) DO UPDATE SET claimed_at = excluded.claimed_at, body = excluded.body,
     status = CASE
         WHEN held.status IS NULL AND held.resource = excluded.resource AND held.fingerprint = excluded.fingerprint
@@ -237,12 +242,13 @@ async def _held(connection: Connection, rows: Sequence[Row]) -> dict[Row, _Held]
     cursor = await connection.execute(
         """
         SELECT asked.lane, asked.principal, asked.route, asked.key, found.*
-        FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::text[]) AS asked (lane, principal, route, key),
+        FROM unnest(string_to_array(%s, E'\\n')::smallint[], string_to_array(%s, E'\\n'),
+                    string_to_array(%s, E'\\n'), %b::text[]) AS asked (lane, principal, route, key),
         LATERAL (SELECT fingerprint, resource, claimed_at, status, body FROM platform.request_keys AS held
                  WHERE held.lane = asked.lane AND held.principal = asked.principal
                    AND held.route = asked.route AND held.key = asked.key LIMIT 1) AS found
         """,
-        columns(rows),
+        (*texts(row[:3] for row in rows), [row[3] for row in rows]),
     )
     return {(row[0], row[1], row[2], row[3]): _Held(*row[4:]) for row in await cursor.fetchall()}
 

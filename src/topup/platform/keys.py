@@ -2,8 +2,9 @@
 
 `<data_dir>/keys/<purpose>/` holds for each key its `<kid>.private` (0600) and `<kid>.public`, and in `current` the kid
 that signs now. Public keys are kept for ever, so that an old receipt verifies; a retired key's private half is removed.
-`<data_dir>/keys/data/` holds `<kid>.secret` files, all kept: what they sealed must open. Keys of different purposes are
-different keys, so a signature made for one purpose never verifies for another.
+`<data_dir>/keys/data/` holds `<kid>.secret` files, all kept: what they sealed must open; and so do
+`<data_dir>/keys/vouchers/` and `<data_dir>/keys/numbers/`, for what they marked must be found. Keys of different
+purposes are different keys, so a signature made for one purpose never verifies for another.
 
 An installation makes its keys with itself, and never again by itself: new ones in the place of lost ones would hide the
 loss. What is lost for good, and nobody has a copy of, an operator gives up: `<kid>.lost` instead of `<kid>.public`.
@@ -29,7 +30,13 @@ from topup.platform.ed25519 import Signer, Verifier
 _PURPOSE: Final = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
 _KID: Final = re.compile(r"[0-9a-f]{16}", re.ASCII)
 DATA: Final = "data"
-"""The purpose of sealing; every other one is signing."""
+"""The purpose of sealing; every other one is signing, but for VOUCHERS and NUMBERS."""
+VOUCHERS: Final = "vouchers"
+"""The purpose of marking the PINs of vouchers, which are found by their marks."""
+NUMBERS: Final = "numbers"
+"""The purpose of marking subscribers' numbers: an account is found by its mark, and the database holds no number."""
+_MARKS: Final = frozenset({VOUCHERS, NUMBERS})
+_SECRETS: Final = frozenset({DATA}) | _MARKS
 _KID_BYTES: Final = 8
 _NONCE_BYTES: Final = 12
 _KEY_BYTES: Final = 32
@@ -49,12 +56,13 @@ class KeyRing:
     """The keys under `<data_dir>/keys`; safe between processes.
 
     They are made at first use, in a data directory that exists; but not those of the purposes `kept`: whatever needs
-    one of these that is not there raises Unavailable `keys_missing`. A key that is not what it was is `keys_damaged`,
+    one of these that is not there raises Unavailable `keys_missing`, or `keys_public_missing` where no more is missing
+    than `restore_public` makes again. A key that is not what it was is `keys_damaged`,
     never a false answer. Both name the `files`.
     """
 
     def __init__(self, directory: Path, *, kept: Iterable[str] = ()) -> None:
-        self._directory = directory
+        self.directory = directory
         self._kept = frozenset(kept)
         self._signers: dict[str, tuple[int, str, Signer]] = {}
         self._verifiers: dict[tuple[str, str], Verifier] = {}
@@ -63,6 +71,7 @@ class KeyRing:
         """What this process signed lately, by signature: the very same bytes need no arithmetic (60 us)."""
         self._sealing: tuple[int, str] | None = None
         self._naming: tuple[int, bytes] | None = None
+        self._marking: dict[str, tuple[int, list[bytes]]] = {}
         self._currents: dict[str, str] = {}
         """The path of each purpose's `current`: looked at for every signature."""
 
@@ -93,7 +102,7 @@ class KeyRing:
         """
         folder = self._folder(purpose)
         with self._alone(folder):
-            if purpose == DATA:
+            if purpose in _SECRETS:
                 return self._make_secret(folder)
             previous = _current(folder)
             kid = self._make_signer(folder)
@@ -101,10 +110,22 @@ class KeyRing:
                 (folder / f"{previous}.private").unlink(missing_ok=True)
             return kid
 
+    def restore_public(self) -> list[Path]:
+        """Write the public halves that are missing and follow from private ones that are whole; gives their files."""
+        written = []
+        for private in sorted(self.directory.glob("*/*.private")):
+            with self._alone(private.parent):
+                public = private.with_suffix(".public")
+                if _follows(public):
+                    key = Ed25519PrivateKey.from_private_bytes(private.read_bytes())
+                    _write(public, key.public_key().public_bytes_raw())
+                    written.append(public)
+        return written
+
     def check(self, purposes: Iterable[str]) -> None:
         """Look whether the keys of these purposes are there and whole, those that sign and seal now and older ones.
 
-        Raises Unavailable `keys_missing`, `keys_damaged`.
+        Raises Unavailable `keys_missing`, `keys_public_missing`, `keys_damaged`.
         """
         found = [self._flaws(purpose) for purpose in purposes]
         if missing := [file for files, _ in found for file in files]:
@@ -115,7 +136,7 @@ class KeyRing:
     def check_verifying(self, purpose: str, kids: Iterable[str]) -> None:
         """Look whether what these keys signed can be verified, but for those that were given up as lost.
 
-        Raises Unavailable `keys_missing`.
+        Raises Unavailable `keys_missing`, `keys_public_missing`.
         """
         folder = self._folder(purpose)
         files = [folder / f"{kid}.public" for kid in sorted(kids)]
@@ -127,6 +148,9 @@ class KeyRing:
         for purpose in purposes:
             if purpose == DATA:
                 self.unseal(self.seal(b"", _TRIAL), _TRIAL)
+                continue
+            if purpose in _MARKS:
+                self.marks(_TRIAL, purpose=purpose)
                 continue
             kid, signature = self.sign(purpose, _TRIAL.encode())
             # Not from memory: by its public half, as anybody else would.
@@ -178,6 +202,23 @@ class KeyRing:
             self._naming = (stamp, hmac.digest(secret, b"pseudonyms", "sha256"))
         return hmac.digest(self._naming[1], text.encode(), "sha256")[:16]
 
+    def marks(self, text: str, *, purpose: str = VOUCHERS) -> list[bytes]:
+        """What a text is filed under (HMAC-SHA256), by each key of VOUCHERS (or of NUMBERS) there ever was.
+
+        The first is for what is new. Nobody without the keys can tell whose mark it is, nor try texts out.
+        """
+        stamp = _stamp(self._current_of(purpose)) or self._ensure(purpose)
+        known = self._marking.get(purpose)
+        if known is None or known[0] != stamp:
+            folder = self._folder(purpose)
+            newest = folder / f"{_current(folder)}.secret"
+            older = sorted(file for file in folder.glob("*.secret") if file != newest)
+            secrets = [_read_key(file) for file in (newest, *older)]
+            if secrets[0] is None:
+                raise _missing(newest)
+            known = self._marking[purpose] = (stamp, [secret for secret in secrets if secret is not None])
+        return [hmac.digest(secret, text.encode(), "sha256") for secret in known[1]]
+
     def _flaws(self, purpose: str) -> tuple[list[Path], list[Path]]:
         """The files of a purpose that are missing, and those that are damaged."""
         folder = self._folder(purpose)
@@ -189,7 +230,7 @@ class KeyRing:
                 return [folder / "current"], []
             if not _KID.fullmatch(kid):
                 return [], [folder / "current"]
-            endings = ("secret",) if purpose == DATA else ("private", "public")
+            endings = ("secret",) if purpose in _SECRETS else ("private", "public")
             needed = [folder / f"{kid}.{ending}" for ending in endings]
             keys = [file for ending in endings for file in sorted(folder.glob(f"*.{ending}"))]
             return [file for file in needed if not file.exists()], [file for file in keys if not _is_whole(file)]
@@ -203,7 +244,7 @@ class KeyRing:
     def _folder(self, purpose: str) -> Path:
         if _PURPOSE.fullmatch(purpose) is None:
             raise ValueError(f"not a purpose of a key: {purpose!r}")
-        return self._directory / purpose
+        return self.directory / purpose
 
     def _ensure(self, purpose: str) -> int:
         """Make the purpose's first key unless it has one; of several processes one makes it. Gives its stamp."""
@@ -214,7 +255,7 @@ class KeyRing:
             raise _missing(folder / "current")
         with self._alone(folder):
             if _current(folder) is None:
-                (self._make_secret if purpose == DATA else self._make_signer)(folder)
+                (self._make_secret if purpose in _SECRETS else self._make_signer)(folder)
             stamp = _stamp(folder / "current")
         if stamp is None:
             raise FileNotFoundError(folder / "current")
@@ -223,7 +264,7 @@ class KeyRing:
     @contextmanager
     def _alone(self, folder: Path) -> Iterator[None]:
         # One by one: `parents=True` would give the outer directory the usual permissions.
-        self._directory.mkdir(mode=0o700, exist_ok=True)
+        self.directory.mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -328,8 +369,15 @@ def _kid_of(public: bytes) -> str:
     return sha256(public).hexdigest()[:16]
 
 
+def _follows(file: Path) -> bool:
+    """Whether this is the file of a public half that is missing, beside the private one that it follows from."""
+    private = file.with_suffix(".private")
+    return file.suffix == ".public" and not file.exists() and private.exists() and _is_whole(private)
+
+
 def _missing(*files: Path) -> Unavailable:
-    return Unavailable("keys_missing", who=WhoMustAct.YOU, files=[str(file) for file in files])
+    code = "keys_public_missing" if all(map(_follows, files)) else "keys_missing"
+    return Unavailable(code, who=WhoMustAct.YOU, files=[str(file) for file in files])
 
 
 def _damaged(*files: Path) -> Unavailable:

@@ -2,9 +2,10 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,30 @@ class Vector:
     """When it is received, for signatures that go stale; None where they do not."""
 
 
+class Health(StrEnum):
+    """How one thing stands that a plugin needs."""
+
+    FINE = "fine"
+    SOON = "soon"
+    """Fine today, and wrong before long."""
+    WRONG = "wrong"
+    UNKNOWN = "unknown"
+    """Could not be looked at; `reason` says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a plugin's check found of one thing (`private_key`, `certificate`, `clock`, `reachable`).
+
+    `reason` is a message id of the catalogue `doctor`, with its `parameters`; never a key or a secret.
+    """
+
+    subject: str
+    health: Health
+    reason: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Plug:
     """One plugin: its name, its settings model, what it can do, how it is made, and its test vectors."""
@@ -47,6 +72,8 @@ class Plug:
     example: Callable[[Path, str], BaseModel] | None = None
     """(a directory for key files, the address to call) -> settings under which `vectors` hold: what the conformance
     suite makes the plugin with."""
+    check: Callable[[Any, Any, datetime], Awaitable[Sequence[Finding]]] | None = None
+    """(settings, platform.http.Client, now) -> what `topup doctor` says of it: keys, certificates, clock, reach."""
 
 
 def discover(package: str, *, third_party: Sequence[str] = ()) -> dict[str, Plug]:

@@ -85,7 +85,7 @@ class Desk:
             if detail["code"] == "COMPLETED":
                 self._deliver(topup["external_id"])
             elif detail["code"] == "REVERSED":
-                self._book.take_back(topup["external_id"])
+                self._book.take_back(topup["external_id"], datetime.now(UTC))
             else:
                 self._book.set_code(topup["external_id"], detail["code"])
             if detail["tell"]:

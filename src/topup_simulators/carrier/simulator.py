@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import parse_qs
 
 import msgspec
@@ -33,6 +33,17 @@ class _Wanted(msgspec.Struct):
 
 class _Float(msgspec.Struct):
     amount_minor: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class _Fault(msgspec.Struct):
+    external_id: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+    fault: Literal["MISSING", "AMOUNT", "STATE", "TWICE", "EXTRA"]
+    amount_minor: Annotated[int, msgspec.Meta(gt=0, lt=10**12)] = 1
+    at: datetime | None = None
+
+
+class _Spoil(msgspec.Struct):
+    faults: list[_Fault]
 
 
 class _Pace(msgspec.Struct):
@@ -65,7 +76,7 @@ class Carrier:
         )
         deeds |= {LATER: self._desk.finish, CALLBACK: self._desk.call_back}
 
-    def announce(self) -> Mapping[str, Any]:
+    def announce(self, _url: str) -> Mapping[str, Any]:
         """Where the shared secret is."""
         return {"secret_file": str(self._lock.secret_file.resolve())}
 
@@ -136,12 +147,22 @@ class Carrier:
             if asked == ("POST", "/control/float"):
                 self._book.set_float(msgspec.json.decode(request.body, type=_Float).amount_minor)
                 return Answer(200, b'{"code":"OK"}')
+            if asked == ("POST", "/control/bill"):
+                self._spoil(msgspec.json.decode(request.body, type=_Spoil))
+                return Answer(200, b'{"code":"OK"}')
             if asked == ("POST", "/control/callbacks"):
                 self._pace(msgspec.json.decode(request.body, type=_Pace))
                 return Answer(200, b'{"code":"OK"}')
         except msgspec.MsgspecError:
             return Answer(400, b'{"code":"BAD_REQUEST"}')
         return Answer(404, b'{"code":"NO_SUCH_CONTROL"}')
+
+    def _spoil(self, wanted: _Spoil) -> None:
+        """Its bills have these faults from now on, and no others; an EXTRA line is of its time, else now."""
+        with self.store.transaction():
+            self._book.mend_bill()
+            for one in wanted.faults:
+                self._book.spoil_bill(one.external_id, one.fault, one.amount_minor, one.at or datetime.now(UTC))
 
     def _pace(self, wanted: _Pace) -> None:
         if wanted.hasten:

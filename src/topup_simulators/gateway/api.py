@@ -7,25 +7,28 @@ NONCE_REUSED, UNKNOWN_MERCHANT, BAD_REQUEST.
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import msgspec
 
-from topup_simulators.agenda import Agenda
-from topup_simulators.gateway.book import Book, OtherContent
-from topup_simulators.gateway.magic import Magic, magic_of
-from topup_simulators.gateway.notices import Notices
-from topup_simulators.gateway.seal import TOLERANCE_S, Merchant, Rejected, Seal, check_request, read_form
+from topup_simulators.gateway.seal import TOLERANCE_S, Merchant, Seal, check_request, read_form
+from topup_simulators.payments.book import Book
+from topup_simulators.payments.cashier import Cashier, Closed, RefundWanted, Trouble
+from topup_simulators.payments.terms import OtherContent, Rejected
 from topup_simulators.store import Store
 from topup_simulators.web import Answer, Misbehaviour, Request
 
-REFUND: Final = "refund"
-_SLOW_REFUND_S: Final = 2.0
-_MISBEHAVES_TIMES: Final = 2
 _STATUS: Final = {"THROTTLED": 429, "BAD_SIGNATURE": 401, "UNKNOWN_MERCHANT": 401}
-_BROKEN: Final = Answer(500, b"<h1>Internal Server Error</h1>", "text/html")
+_TROUBLES: Final[dict[Trouble, Answer | Misbehaviour]] = {
+    Trouble.BROKEN: Answer(500, b"<h1>Internal Server Error</h1>", "text/html"),
+    Trouble.GARBAGE: Answer(200, b"\x00\xff no answer", "application/json"),
+    Trouble.HANG_UP: Misbehaviour.HANG_UP,
+}
+_CLOSED: Final = {Closed.PAID: "ALREADY_PAID", Closed.IN_PROGRESS: "PAYMENT_IN_PROGRESS"}
+_BILL_PAGE: Final = 100
+_BILL_FIELDS: Final = ("kind", "our_id", "reference", "amount_minor", "currency", "at")
 
 
 class _AboutPayment(msgspec.Struct):
@@ -59,13 +62,10 @@ _Reply = dict[str, Any] | Answer | Misbehaviour
 class Api:
     """Answers the merchant's servers."""
 
-    def __init__(
-        self, *, store: Store, book: Book, agenda: Agenda, notices: Notices, seal: Seal, merchant: Merchant
-    ) -> None:
+    def __init__(self, *, store: Store, book: Book, cashier: Cashier, seal: Seal, merchant: Merchant) -> None:
         self._store = store
         self._book = book
-        self._agenda = agenda
-        self._notices = notices
+        self._cashier = cashier
         self._seal = seal
         self._merchant = merchant
         self._actions: dict[str, Callable[[bytes, datetime], _Reply]] = {
@@ -100,15 +100,6 @@ class Api:
         )
         return Answer(status, body, headers=headers)
 
-    async def finish_refund(self, detail: Mapping[str, Any], _tries: int) -> None:
-        """A slow refund comes to its end."""
-        with self._store.transaction():
-            refused = detail["refused"]
-            status, reason = ("refused", "ACCOUNT_CLOSED") if refused else ("done", "")
-            now = datetime.now(UTC)
-            if self._book.end_refund(detail["refund_id"], status=status, reason=reason, now=now):
-                self._tell_refund(detail["refund_id"])
-
     def _reply(self, request: Request, now: datetime) -> _Reply:
         action = self._actions.get(request.path)
         if action is None or request.method != "POST":
@@ -132,139 +123,64 @@ class Api:
         except OtherContent:
             return {"code": "OTHER_CONTENT", "payment_id": form.payment_id}
         self._store.count("form", form.payment_id, effected=True)
+        trouble = self._cashier.begun(form.payment_id)
+        if trouble is not None:
+            return _TROUBLES[trouble]
         payment = self._book.payment(form.payment_id)
         final = payment is not None and self._book.standing(payment, now) != "waiting"
         return {"code": "ALREADY_FINAL" if final else "OK", "payment_id": form.payment_id}
 
     def _query(self, body: bytes, now: datetime) -> _Reply:
         payment_id = msgspec.json.decode(body, type=_AboutPayment).payment_id
-        payment = self._book.payment(payment_id)
-        self._store.count("query", payment_id, effected=payment is not None)
-        if payment is None:
+        found = self._cashier.query(payment_id, now)
+        if found.payment is None:
             return {"code": "PAYMENT_NOT_FOUND", "payment_id": payment_id}
-        magic = magic_of(payment["amount_minor"]) if payment["content"] is not None else None
-        first = self._times("query", payment_id) <= _MISBEHAVES_TIMES
-        if magic is Magic.QUERY_BROKEN:
-            return _BROKEN
-        if magic is Magic.QUERY_THROTTLED and first:
+        if found.trouble is Trouble.THROTTLED:
             return {"code": "THROTTLED", "retry_after_s": 1}
-        status = self._book.standing(payment, now)
-        charges = self._book.charges(payment_id) if status == "paid" else []
-        spoilt = magic is Magic.QUERY_BADLY_SIGNED and first
-        return {"code": "OK", "payment_id": payment_id, "status": status, "payments": charges, "spoilt": spoilt}
+        if found.trouble is not None and found.trouble in _TROUBLES:
+            return _TROUBLES[found.trouble]
+        return {
+            "code": "OK",
+            "payment_id": payment_id,
+            "status": found.standing,
+            "payments": found.charges,
+            "spoilt": found.trouble is Trouble.SPOILT,
+        }
 
     def _close(self, body: bytes, now: datetime) -> _Reply:
         payment_id = msgspec.json.decode(body, type=_AboutPayment).payment_id
-        payment = self._book.payment(payment_id)
-        status = None if payment is None else self._book.standing(payment, now)
-        self._store.count("close", payment_id, effected=status in (None, "waiting"))
-        if payment is None:
-            self._book.close_unheard(payment_id)
-        elif status == "paid":
-            return {"code": "ALREADY_PAID", "payment_id": payment_id}
-        elif payment["in_progress"]:
-            return {"code": "PAYMENT_IN_PROGRESS", "payment_id": payment_id}
-        elif status == "waiting":
-            self._end_unpaid(payment)
-        return {"code": "OK", "payment_id": payment_id}
+        return {"code": _CLOSED.get(self._cashier.close(payment_id, now), "OK"), "payment_id": payment_id}
 
     def _cancel(self, body: bytes, now: datetime) -> _Reply:
         payment_id = msgspec.json.decode(body, type=_AboutPayment).payment_id
-        payment = self._book.payment(payment_id)
-        self._store.count("cancel", payment_id, effected=payment is None or payment["status"] != "closed")
-        if payment is None:
-            self._book.close_unheard(payment_id)
-        elif payment["status"] == "waiting":
-            self._end_unpaid(payment)
-        elif payment["status"] == "paid":
-            self._book.cancel(payment_id, now)
+        self._cashier.cancel(payment_id, now)
         return {"code": "OK", "payment_id": payment_id}
 
     def _refund(self, body: bytes, now: datetime) -> _Reply:
         wanted = msgspec.json.decode(body, type=_RefundWanted)
-        known = self._book.refund(wanted.refund_id)
-        if known is not None:
-            self._store.count("refund", wanted.refund_id, effected=False)
-            return _refund_reply(known, replay=True) if _same(known, wanted) else _about(wanted, "REFUND_ID_REUSED")
-        magic = self._magic(wanted.payment_id)
-        if magic is Magic.REFUND_HANGS_UP_UNDONE and self._times("refund", wanted.refund_id) == 0:
-            self._store.count("refund", wanted.refund_id, effected=False)
-            return Misbehaviour.HANG_UP
-        refusal = self._refusal(wanted)
-        self._store.count("refund", wanted.refund_id, effected=refusal is None)
-        if refusal is not None:
-            return _about(wanted, refusal)
-        return self._give_back(wanted, magic, now)
-
-    def _give_back(self, wanted: _RefundWanted, magic: Magic | None, now: datetime) -> _Reply:
-        slow = magic in (Magic.REFUND_SLOW, Magic.REFUND_FAILS_LATER)
-        self._book.add_refund(msgspec.to_builtins(wanted), status="pending" if slow else "done", now=now)
-        if slow:
-            detail = {"refund_id": wanted.refund_id, "refused": magic is Magic.REFUND_FAILS_LATER}
-            self._agenda.plan(REFUND, detail, after_s=_SLOW_REFUND_S * self._notices.time_factor)
-        else:
-            self._tell_refund(wanted.refund_id)
-        if magic is Magic.REFUND_HANGS_UP_DONE:
-            return Misbehaviour.HANG_UP
-        if magic is Magic.REFUND_BROKEN:
-            return _BROKEN
-        known = self._book.refund(wanted.refund_id)
-        return _about(wanted, "BAD_REQUEST") if known is None else _refund_reply(known, replay=False)
-
-    def _refusal(self, wanted: _RefundWanted) -> str | None:
-        charge = self._book.charge_of(wanted.payment_id, wanted.reference)
-        if charge is None or charge["currency"] != wanted.currency:
-            return "UNKNOWN_CHARGE"
-        left = charge["amount_minor"] - self._book.refunded(wanted.reference)
-        return "REFUND_EXCEEDS_PAYMENT" if wanted.amount_minor > left else None
+        answer = self._cashier.refund(
+            RefundWanted(wanted.refund_id, wanted.payment_id, wanted.reference, wanted.amount_minor, wanted.currency),
+            now,
+        )
+        if answer.trouble is not None:
+            return _TROUBLES[answer.trouble]
+        if answer.refund is None:
+            return {"code": answer.code, "refund_id": wanted.refund_id, "payment_id": wanted.payment_id}
+        return _refund_reply(answer.refund, replay=answer.replay)
 
     def _refund_query(self, body: bytes, _now: datetime) -> _Reply:
         about = msgspec.json.decode(body, type=_AboutRefund)
-        known = self._book.refund(about.refund_id)
-        self._store.count("refund_query", about.refund_id, effected=known is not None)
-        if known is None or known["payment_id"] != about.payment_id:
+        known = self._cashier.refund_query(about.refund_id, about.payment_id)
+        if known is None:
             return {"code": "REFUND_NOT_FOUND", "refund_id": about.refund_id, "payment_id": about.payment_id}
         return _refund_reply(known, replay=True)
 
     def _bill(self, body: bytes, _now: datetime) -> _Reply:
         about = msgspec.json.decode(body, type=_AboutDay)
-        lines, following = self._book.bill(about.day.isoformat(), about.after)
+        begin = datetime(about.day.year, about.day.month, about.day.day, tzinfo=UTC)
+        moved, following = self._book.moved(begin, begin + timedelta(days=1), after=about.after, most=_BILL_PAGE)
+        lines = [{name: line[name] for name in _BILL_FIELDS} for line in moved]
         return {"code": "OK", "day": about.day.isoformat(), "lines": lines, "next": following}
-
-    def _end_unpaid(self, payment: sqlite3.Row) -> None:
-        self._book.end(payment["payment_id"], "closed")
-        body = self._notices.compose("payment.closed", payment["payment_id"])
-        self._notices.plan(self._agenda, payment["notify_url"], body)
-
-    def _tell_refund(self, refund_id: str) -> None:
-        refund = self._book.refund(refund_id)
-        payment = self._book.payment(refund["payment_id"]) if refund else None
-        if refund is None or payment is None:
-            return
-        facts = {name: refund[name] for name in ("refund_id", "reference", "amount_minor", "currency", "reason")}
-        body = self._notices.compose(f"refund.{refund['status']}", refund["payment_id"], **facts)
-        self._notices.plan(self._agenda, payment["notify_url"], body)
-
-    def _magic(self, payment_id: str) -> Magic | None:
-        payment = self._book.payment(payment_id)
-        return None if payment is None else magic_of(payment["amount_minor"])
-
-    def _times(self, kind: str, subject: str) -> int:
-        row = self._store.one("SELECT received FROM calls WHERE kind = ? AND subject = ?", (kind, subject))
-        return 0 if row is None else int(row["received"])
-
-
-def _same(known: sqlite3.Row, wanted: _RefundWanted) -> bool:
-    return (known["payment_id"], known["charge"], known["amount_minor"], known["currency"]) == (
-        wanted.payment_id,
-        wanted.reference,
-        wanted.amount_minor,
-        wanted.currency,
-    )
-
-
-def _about(wanted: _RefundWanted, code: str) -> dict[str, Any]:
-    return {"code": code, "refund_id": wanted.refund_id, "payment_id": wanted.payment_id}
 
 
 def _refund_reply(refund: sqlite3.Row, *, replay: bool) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from topup_simulators.payments.keys import made_once
+from topup_simulators.payments.terms import Rejected, Terms
 from topup_simulators.post import is_on_this_machine
 
 TOLERANCE_S: Final = 300
@@ -44,33 +45,6 @@ _FIELDS: Final = frozenset(
 _LONGEST: Final = {"payment_id": 64, "description": 256, "return_url": 2048, "notify_url": 2048, "locale": 16}
 
 
-class Rejected(Exception):
-    """What the merchant sent is not accepted; `code` says why."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A payment as the merchant signed it."""
-
-    payment_id: str
-    amount_minor: int
-    currency: str
-    description: str
-    return_url: str
-    notify_url: str
-    expires_at: datetime
-    locale: str
-
-    def content(self) -> str:
-        """What must not differ when the same payment is opened again."""
-        parts = (self.amount_minor, self.currency, self.description, self.notify_url, self.expires_at.isoformat())
-        return "\n".join(str(part) for part in parts)
-
-
 @dataclass(frozen=True, slots=True)
 class Merchant:
     """The one merchant of this gateway."""
@@ -89,13 +63,7 @@ class Seal:
 
     def __init__(self, directory: Path) -> None:
         private = directory / "gateway.key.pem"
-        if not private.exists():
-            pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-            draft = directory / ".gateway.key.pem"
-            draft.touch(mode=0o600)
-            draft.write_bytes(pem)
-            draft.rename(private)
-        key = load_pem_private_key(private.read_bytes(), None)
+        key = load_pem_private_key(made_once(private, _new_key), None)
         if not isinstance(key, Ed25519PrivateKey):
             raise SystemExit(f"{private} holds no Ed25519 key")
         self._key = key
@@ -153,7 +121,7 @@ def check_request(*, merchant: Merchant, path: str, headers: Mapping[str, str], 
     return nonce
 
 
-def read_form(text: str, *, merchant: Merchant, now: datetime) -> Form:
+def read_form(text: str, *, merchant: Merchant, now: datetime) -> Terms:
     """The payment that a signed query string describes. Raises Rejected."""
     try:
         pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, max_num_fields=16, errors="strict")
@@ -172,7 +140,7 @@ def read_form(text: str, *, merchant: Merchant, now: datetime) -> Form:
     return _form(fields)
 
 
-def _form(fields: Mapping[str, str]) -> Form:
+def _form(fields: Mapping[str, str]) -> Terms:
     if any(len(fields[name]) > most for name, most in _LONGEST.items()) or not fields["payment_id"]:
         raise Rejected("BAD_FORM")
     amount, currency = fields["amount_minor"], fields["currency"]
@@ -182,7 +150,7 @@ def _form(fields: Mapping[str, str]) -> Form:
         raise Rejected("BAD_CURRENCY")
     if urlsplit(fields["return_url"]).scheme not in ("http", "https") or not is_on_this_machine(fields["notify_url"]):
         raise Rejected("BAD_ADDRESS")
-    return Form(
+    return Terms(
         payment_id=fields["payment_id"],
         amount_minor=int(amount),
         currency=currency,
@@ -218,12 +186,9 @@ def _check_signature(key: Ed25519PublicKey, signature: str, signed: bytes) -> No
         raise Rejected("BAD_SIGNATURE") from None
 
 
+def _new_key() -> bytes:
+    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
 def _name(key: Ed25519PublicKey) -> str:
     return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
-
-
-def private_directory(directory: Path) -> Path:
-    """`directory`, made if need be, closed to other users."""
-    directory.mkdir(parents=True, exist_ok=True)
-    os.chmod(directory, 0o700)  # noqa: PTH101 - Path.chmod is the same call
-    return directory

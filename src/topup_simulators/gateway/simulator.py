@@ -1,18 +1,17 @@
-"""The gateway's process: its parts put together, and which address belongs to which part."""
+"""The gateway's process: its wire around the shared parts, and which address belongs to which part."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from topup_simulators.agenda import Agenda
-from topup_simulators.gateway.api import REFUND, Api
-from topup_simulators.gateway.book import SCHEMA, Book
-from topup_simulators.gateway.control import Control
-from topup_simulators.gateway.notices import NOTIFY, Notices
-from topup_simulators.gateway.pages import Pages
-from topup_simulators.gateway.payer import CHARGE, Payer
-from topup_simulators.gateway.seal import Seal, private_directory, read_merchant
-from topup_simulators.store import Store
+from topup_simulators.gateway.api import Api
+from topup_simulators.gateway.seal import Seal, read_form, read_merchant
+from topup_simulators.gateway.voice import SandboxVoice
+from topup_simulators.payments.book import Book
+from topup_simulators.payments.keys import private_directory
+from topup_simulators.payments.terms import Terms
+from topup_simulators.payments.till import Till
 from topup_simulators.web import Answer, Misbehaviour, Request
 
 
@@ -32,32 +31,26 @@ class Gateway:
         start: str = "page",
     ) -> None:
         directory = private_directory(state_directory)
-        merchant = read_merchant(merchant_id, merchant_public_key)
-        self._seal = Seal(directory)
-        self._merchant = merchant
+        self._merchant = merchant = read_merchant(merchant_id, merchant_public_key)
+        self._seal = seal = Seal(directory)
         self._start = start
-        self.store = Store(directory / "gateway.sqlite", SCHEMA)
-        book = Book(self.store)
-        notices = Notices(
-            store=self.store,
-            seal=self._seal,
-            merchant_id=merchant_id,
+
+        def enter(_book: Book, text: str, now: datetime) -> Terms:
+            return read_form(text, merchant=merchant, now=now)
+
+        self._till = till = Till(
+            file=directory / "gateway.sqlite",
+            voice=lambda _book: SandboxVoice(seal=seal, merchant_id=merchant_id),
+            enter=enter,
             time_factor=time_factor,
             resend_factor=resend_factor,
+            payee=merchant_id,
         )
-        deeds: dict[str, Any] = {NOTIFY: notices.send}
-        self.agenda = Agenda(self.store, deeds)
-        payer = Payer(store=self.store, book=book, agenda=self.agenda, notices=notices)
-        self._api = Api(
-            store=self.store, book=book, agenda=self.agenda, notices=notices, seal=self._seal, merchant=merchant
-        )
-        deeds |= {CHARGE: payer.charge, REFUND: self._api.finish_refund}
-        self._pages = Pages(store=self.store, book=book, payer=payer, merchant=merchant)
-        self._control = Control(
-            store=self.store, book=book, agenda=self.agenda, notices=notices, payer=payer, merchant=merchant
-        )
+        self.store = till.store
+        self.agenda = till.agenda
+        self._api = Api(store=till.store, book=till.book, cashier=till.cashier, seal=seal, merchant=merchant)
 
-    def announce(self) -> Mapping[str, Any]:
+    def announce(self, _url: str) -> Mapping[str, Any]:
         """Where the public key is, who the merchant is, and how a payment is to begin: on a `page`, or by a `call`."""
         return {
             "start": self._start,
@@ -70,5 +63,5 @@ class Gateway:
         if request.path.startswith("/api/"):
             return self._api.handle(request)
         if request.path.startswith("/control/"):
-            return self._control.handle(request)
-        return self._pages.handle(request)
+            return self._till.control.handle(request)
+        return self._till.pages.handle(request)

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,9 +15,11 @@ from tests.support.database import Cluster, settings_for
 from tests.support.desk import LANES, publish_demonstration
 from tests.support.serving import free_socket, serving
 from topup.catalogue.queries import CatalogueCache
-from topup.channels.api import create_api_router
-from topup.charging.usage_records_desk import UsageRecords
-from topup.charging.usage_sessions import Sessions
+from topup.channels.api.routes import create_api_router
+from topup.charging.adjustments import Adjustments
+from topup.charging.approving import Approving
+from topup.charging.sessions.desk import Sessions
+from topup.charging.usage.desk import UsageRecords
 from topup.kernel.msisdn import parse_msisdn
 from topup.lines.operations import open_lines
 from topup.orders.desk import Desk
@@ -28,6 +31,7 @@ from topup.platform.keys import KeyRing
 from topup.platform.request_keys import RequestKeys
 from topup.platform.web import WebSettings, application
 from topup.plugins.payments.sandbox import Sandbox
+from topup.work.approvals import Approvals
 
 OPENED = "13800138000"
 UNOPENED = "13800138001"
@@ -94,8 +98,9 @@ async def serving_api(
         stack.push_async_callback(keys.aclose)
         usage = UsageRecords(database=database, catalogue=CatalogueCache(), lanes=LANES)
         stack.push_async_callback(usage.aclose)
-        sessions = Sessions(database=database, catalogue=CatalogueCache())
+        sessions = Sessions(database=database, catalogue=CatalogueCache(), lanes=LANES)
         stack.push_async_callback(sessions.aclose)
+        adjusting = Approving(Adjustments(database=database, catalogue=CatalogueCache()))
         router = create_api_router(
             desk=desk,
             keys=keys,
@@ -104,6 +109,8 @@ async def serving_api(
             sessions=sessions,
             address=url,
             demo=demo,
+            approvals=Approvals(database=database, kinds=adjusting.kinds()),
+            adjust_most=lambda _: (Decimal(500), Decimal(2500)),
             checks=checks,
         )
         settings = settings_for(database.url, public_url=url)

@@ -1,18 +1,28 @@
 """A line's credit over REST: its books with ids and dates, shares and adjustments under keys, each for who may."""
 
-from datetime import timedelta
+import asyncio
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
 from tests.support.ledger import transfer
 from tests.support.sharing import ANA, BEN, Circle
+from topup.catalogue.queries import CatalogueCache
+from topup.charging.adjustments import Adjustments
+from topup.charging.approving import Approving
 from topup.charging.line_books import PAGE
+from topup.kernel.errors import Forbidden
 from topup.kernel.ids import new_id, number_of, numbered_id
 from topup.ledger import post
 from topup.ledger.tasks import expire_buckets
+from topup.people import administration
 from topup.people.operations import create_key
 from topup.people.permissions import Role
+from topup.people.sessions import SignedIn
+from topup.people.signing_in import enrol_at_once
+from topup.platform.keys import KeyRing
+from topup.work.approvals import Approvals
 
 THIRTY = {"amount_minor": 3000, "currency": "PHP"}
 
@@ -45,6 +55,12 @@ class Office:
     async def rows(self, statement, *parameters):
         async with self.api.database.read() as transaction:
             return await (await transaction.connection.execute(statement, parameters)).fetchall()
+
+    async def holding(self, staff_id, role=Role.SUPERVISOR):
+        """From now on calls of this role are made with another key, of somebody of the staff."""
+        async with self.api.database.transaction() as transaction:
+            connection, now = transaction.connection, transaction.now
+            self._keys[role] = await create_key(connection, role=role, label="", now=now, staff_id=staff_id)
 
     def key_id(self, role=Role.OPERATOR):
         return self._keys[role].id
@@ -143,9 +159,91 @@ async def test_credit_is_adjusted_and_says_who_did_it(office):
     assert await office.circle.has(ANA) == {"main": 49_600}
 
 
+async def test_above_the_ceiling_another_is_asked_and_nothing_moves(office):
+    asked = await office.adjust(50_001, key="large", note="Long outage")
+    assert asked.status_code == 202, asked.text
+    said = asked.json()
+    assert (said["status"], said["asked_by"], said["note"]) == ("requested", f"key:{office.key_id()}", "Long outage")
+    again = await office.adjust(50_001, key="large", note="Long outage")
+    assert (again.status_code, again.content) == (202, asked.content)
+    other = await office.adjust(50_002)
+    assert (other.status_code, other.json()["code"]) == (409, "approval_open")
+    assert await office.circle.has(ANA) == {"main": 50_000}
+    assert (await office.ask("GET", f"/adjustment-requests/{said['id']}")).json() == said
+    adjusting = Approving(Adjustments(database=office.api.database, catalogue=CatalogueCache()))
+    approvals = Approvals(database=office.api.database, kinds=adjusting.kinds())
+    async with office.api.database.read() as transaction:
+        cursor = await transaction.connection.execute("SELECT id FROM people.api_keys WHERE role = 'operator'")
+        [(own,)] = await cursor.fetchall()
+    with pytest.raises(Forbidden, match="approval_own"):
+        await approvals.approve(_signed_in(f"key:{own}", Role.OPERATOR), said["id"], note="")
+    await approvals.approve(_signed_in("stf_x", Role.FINANCE), said["id"], note="")
+    assert await office.circle.has(ANA) == {"main": 100_001}
+    done = (await office.ask("GET", f"/adjustment-requests/{said['id']}")).json()
+    made = (await office.ask("GET", f"/adjustments/{done['adjustment']}")).json()
+    assert (done["status"], made["made_by"], made["note"]) == ("approved", said["asked_by"], "Long outage")
+
+
+async def test_what_is_split_is_summed_over_a_day_and_then_another_is_asked(office):
+    """G21: nobody gives or takes more than their limit alone, in however many pieces, and however many at once."""
+    made = [await office.adjust(50_000)]
+    made += await asyncio.gather(*(office.adjust(50_000) for _ in range(7)))
+    states = sorted(one.status_code for one in made)
+    print(f"8 adjustments at the ceiling at once, where five make a day's: {states.count(201)} made alone")
+    assert states == [201] * 5 + [202] + [409] * 2, "the sixth is asked for, and once"
+    assert await office.circle.has(ANA) == {"main": 300_000}
+    assert (await office.adjust(-1, number=ANA)).status_code == 409, "what is taken counts as what is given"
+    assert (await office.adjust(1, number=BEN)).status_code == 202
+    office.api.database.clock_offset += timedelta(hours=24, seconds=1)
+    assert (await office.adjust(-1000, number=ANA)).status_code == 201, "a day later"
+
+
+@pytest.fixture
+async def supervisor(office, tmp_path):
+    """Somebody of the staff, by their id."""
+    async with office.api.database.transaction() as transaction:
+        connection, now = transaction.connection, transaction.now
+        invited = await administration.add(connection, login="sue", role=Role.SUPERVISOR, by="cli", now=now)
+        keys = KeyRing(tmp_path / "keys")
+        await enrol_at_once(connection, keys, invited, password="x", secret="JBSWY3DPEHPK3PXP", now=now)
+    return invited.id
+
+
+async def test_somebody_who_holds_many_keys_has_one_limit_and_approves_nothing_they_asked_for(office, supervisor):
+    """G21: the limit is the person's, and so is the request, whatever they made it with."""
+    role = Role.SUPERVISOR
+    states = []
+    for _ in range(6):
+        await office.holding(supervisor)
+        made = await office.adjust(50_000, role=role)
+        states.append(made.status_code)
+    assert states == [201] * 5 + [202], "five make a day's"
+    said = made.json()
+    assert said["asked_by"] == supervisor
+    adjusting = Approving(Adjustments(database=office.api.database, catalogue=CatalogueCache()))
+    approvals = Approvals(database=office.api.database, kinds=adjusting.kinds())
+    with pytest.raises(Forbidden, match="approval_own"):
+        await approvals.approve(_signed_in(supervisor, role), said["id"], note="")
+
+
+async def test_a_key_of_somebody_may_no_more_than_they_may_and_ends_with_their_account(office, supervisor):
+    await office.holding(supervisor, Role.OPERATOR)
+    assert (await office.ask("GET", f"/lines/{ANA}/buckets")).status_code == 200
+    bill = await office.ask("GET", "/reconciliation/scripted/2026-03-10")
+    assert bill.status_code == 403, "an operator may, a supervisor may not"
+    changed = (
+        ("UPDATE people.staff SET confirmed_by = NULL, confirmed_at = NULL", 403),
+        ("UPDATE people.staff SET disabled_at = created_at", 401),
+    )
+    for statement, status in changed:
+        async with office.api.database.transaction() as transaction:
+            await transaction.connection.execute(statement)
+        assert (await office.adjust(1)).status_code == status
+
+
 async def test_what_cannot_be_adjusted_is_refused(office):
     for answer, status, code in (
-        (await office.adjust(-50_001), 409, "insufficient_funds"),
+        (await office.adjust(-50_000, number=BEN), 409, "insufficient_funds"),
         (await office.adjust(0), 422, "adjustment_of_nothing"),
         (await office.adjust(1, reason="because"), 422, "adjustment_reason_unknown"),
         (await office.adjust(1, reason="other"), 422, "adjustment_note_missing"),
@@ -183,7 +281,7 @@ async def test_a_hold_is_shown_while_it_is_open(office, monkeypatch):
         pass
 
     with monkeypatch.context() as changed:
-        changed.setattr("topup.charging.sharing.Sharing._drive", nobody_drives)
+        changed.setattr("topup.charging.sharing.desk.Sharing._drive", nobody_drives)
         share = (await office.share()).json()
     assert (share["status"], share["final"]) == ("held", False)
     said = (await office.ask("GET", f"/lines/{ANA}/buckets")).json()
@@ -251,7 +349,7 @@ async def test_a_bucket_that_was_forfeited_is_found_with_when(office):
 
 
 async def test_a_lines_shares_are_listed_on_both_sides_page_by_page(office, monkeypatch):
-    monkeypatch.setattr("topup.charging.sharing_history.PAGE", 2)
+    monkeypatch.setattr("topup.charging.sharing.history.PAGE", 2)
     made = [(await office.share()).json() for _ in range(3)]
     for number in (ANA, BEN):
         first = (await office.ask("GET", f"/lines/{number}/shares", role=Role.READER)).json()
@@ -281,3 +379,7 @@ async def test_an_id_of_nothing_or_of_another_kind_is_not_found(office):
     ):
         refused = await office.ask("GET", path)
         assert (refused.status_code, refused.json()["code"]) == (404, code), path
+
+
+def _signed_in(identifier: str, role: Role) -> SignedIn:
+    return SignedIn(identifier, "x", role, datetime.now(UTC), "", confirmed=True)

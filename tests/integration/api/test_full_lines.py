@@ -72,7 +72,7 @@ async def test_a_key_that_may_read_lines_is_told_how_much_still_fits(capped, lan
     told = refused.json()
     assert (refused.status_code, told["code"], told["title"]) == (409, "line_nearly_full", title)
     assert (told["room"], told["limit"]) == ("40.00 CNY", "100.00 CNY")
-    assert "40.00 CNY" in told["detail"]
+    assert "¥40.00" in told["detail"]
     late = await capped.client.post(
         "/api/v1/orders",
         json={"quote_id": quote["id"], "confirmations": ["duplicate"]},
@@ -95,4 +95,4 @@ async def test_more_than_any_line_may_have_is_refused_to_a_guest_too(capped):
     body = {"number": UNOPENED, "amount": {"amount_minor": 20_000, "currency": "CNY"}}
     refused = await capped.client.post("/api/v1/quotes", json=body, headers={"Accept-Language": "en"})
     assert (refused.status_code, refused.json()["code"]) == (422, "amount_above_cap")
-    assert refused.json()["detail"] == "A line may have at most 100.00 CNY. Choose a smaller amount."
+    assert refused.json()["detail"] == "A line may have at most CN¥100.00. Choose a smaller amount."

@@ -1,6 +1,7 @@
 """How a line stands, over the API."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from tests.support.tariffs import publish_changed
 from topup.catalogue.queries import CatalogueCache
@@ -72,3 +73,35 @@ async def test_only_a_key_that_may_sees_it_and_a_number_without_a_line_has_none(
     assert refused.status_code == 403
     missing = await still_api.client.get(f"/api/v1/lines/{UNOPENED}", headers=await key(still_api, Role.READER))
     assert (missing.status_code, missing.json()["code"]) == (404, "line_unknown")
+
+
+async def test_what_keeps_a_number_is_told_until_a_day(api, tmp_path):
+    await publish_changed(api.database, tmp_path, "qingfeng", extra=LIFE)
+    sweep = LifeCycles(database=api.database, catalogue=CatalogueCache(), lanes=16)
+    while await sweep.live():
+        pass
+    headers = await key(api, Role.READER) | {"Accept-Language": "en"}
+    today = (await api.client.get(f"{STANDING}/keeping", headers=headers)).json()
+    assert (today["lost"], today["months"], today["keeps_not"]) == (False, 2, [])
+    assert today["reason"] == "days"
+    assert [(one["what"], one["amount"]) for one in today["keeps"]] == [
+        ("topup", {"amount_minor": 2000, "currency": "CNY"}),
+        ("use", None),
+    ]
+    assert today["keeps"][0]["text"] == "A top-up of CN\u00a520.00 or more"
+    lost = datetime.fromisoformat(today["kept_until"]).astimezone(ZoneInfo(today["zone"]))
+    asked = {"until": (lost.date() + timedelta(days=3)).isoformat()}
+    found = (await api.client.get(f"{STANDING}/keeping", params=asked, headers=headers)).json()
+    assert found["until"] == asked["until"]
+    # While it is blocked, any top-up brings it back, of which the smallest is a yuan.
+    assert [one["before"] for one in found["row"]] == [today["kept_until"]]
+    assert found["total"]["amount_minor"] == 100
+    for wrong, code in (
+        ("tomorrow", "day_unreadable"),
+        ("2000-01-01", "keeping_until"),
+        ("9999-12-31", "keeping_until"),
+    ):
+        refused = await api.client.get(f"{STANDING}/keeping", params={"until": wrong}, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (422, code)
+    unknown = await api.client.get(f"/api/v1/lines/{UNOPENED}/keeping", headers=headers)
+    assert unknown.status_code == 404

@@ -3,6 +3,7 @@
 import random
 import time
 
+from tests.support.telling import curve
 from topup.catalogue.queries import CatalogueCache
 from topup.kernel.msisdn import parse_msisdn
 from topup.lines.operations import open_lines
@@ -12,13 +13,6 @@ from .conftest import LANES, OPENED, UNOPENED
 
 NUMBERS = 40
 ROUNDS = 15
-
-
-def curve(ones: list[float], others: list[float]) -> float:
-    """The area under the ROC curve of telling `ones` from `others`: 0.5 is guessing (Mann and Whitney's U)."""
-    ranked = sorted([(value, 1) for value in ones] + [(value, 0) for value in others])
-    ranks = sum(rank for rank, (_, is_one) in enumerate(ranked, 1) if is_one)
-    return (ranks - len(ones) * (len(ones) + 1) / 2) / (len(ones) * len(others))
 
 
 async def test_a_number_with_a_line_looks_like_one_without(still_api):

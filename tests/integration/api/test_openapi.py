@@ -30,8 +30,24 @@ CHECKS = [
     ignored_auth,
 ]
 EXAMPLES = 12
-BOOKS = ("buckets", "holds", "transfers", "shares", "adjustments")
-GUARDED = ("/api/v1/lines/", "/api/v1/usage", *(f"/api/v1/{kind}/" for kind in BOOKS))
+BOOKS = (
+    "buckets",
+    "holds",
+    "transfers",
+    "shares",
+    "adjustments",
+    "adjustment-requests",
+    "tills",
+    "pay-codes",
+    "reconciliation",
+)
+GUARDED = (
+    "/api/v1/lines/",
+    "/api/v1/links",
+    "/api/v1/usage",
+    "/api/v1/agents/",
+    *(f"/api/v1/{kind}/" for kind in BOOKS),
+)
 
 
 @pytest.fixture
@@ -51,13 +67,31 @@ def test_the_document_names_every_route_of_the_contract(document):
         "GET /api/v1/orders/{order_id}",
         "POST /api/v1/orders/{order_id}/payments",
         "POST /api/v1/orders/{order_id}/cancel",
+        "POST /api/v1/orders/{order_id}/credit-slips",
         "GET /api/v1/orders/{order_id}/receipt",
         "GET /api/v1/orders/{order_id}/receipt.pdf",
+        "GET /api/v1/reconciliation/{method}/{day}",
+        "GET /api/v1/reconciliation/{method}/{day}/differences.csv",
+        "GET /api/v1/reconciliation/{method}/{day}/report.html",
+        "GET /api/v1/pay-codes/{code}",
+        "POST /api/v1/links",
+        "GET /api/v1/links",
+        "POST /api/v1/links/{link_id}/revoke",
+        "POST /api/v1/tills/{till}/sessions",
+        "POST /api/v1/tills/{till}/takings",
+        "POST /api/v1/tills/{till}/refunds",
+        "POST /api/v1/tills/{till}/close",
         "GET /api/v1/lines/{number}",
         "GET /api/v1/lines/{number}/balance",
+        "GET /api/v1/lines/{number}/keeping",
         "GET /api/v1/lines/{number}/buckets",
         "GET /api/v1/lines/{number}/transfers",
         "POST /api/v1/lines/{number}/shares",
+        "GET /api/v1/lines/{number}/plan",
+        "GET /api/v1/lines/{number}/plans",
+        "GET /api/v1/lines/{number}/plans/compared",
+        "POST /api/v1/lines/{number}/plan",
+        "POST /api/v1/lines/{number}/plan/cancel",
         "GET /api/v1/lines/{number}/shares",
         "GET /api/v1/shares/{share_id}",
         "GET /api/v1/buckets/{bucket_id}",
@@ -65,6 +99,7 @@ def test_the_document_names_every_route_of_the_contract(document):
         "GET /api/v1/transfers/{transfer_id}",
         "POST /api/v1/lines/{number}/adjustments",
         "GET /api/v1/adjustments/{adjustment_id}",
+        "GET /api/v1/adjustment-requests/{approval_id}",
         "POST /api/v1/usage",
         "POST /api/v1/usage/sessions",
         "GET /api/v1/usage/sessions/{session_id}",
@@ -72,6 +107,11 @@ def test_the_document_names_every_route_of_the_contract(document):
         "POST /api/v1/usage/sessions/{session_id}/release",
         "GET /api/v1/lines/{number}/usage",
         "GET /api/v1/lines/{number}/events",
+        "POST /api/v1/agents/topups",
+        "GET /api/v1/agents/topups",
+        "GET /api/v1/agents/me",
+        "GET /api/v1/agents/statement",
+        "GET /api/v1/agents/statement.csv",
         "POST /webhooks/{method}",
         "POST /webhooks/carriers/{carrier}",
         "POST /sandbox/payments/{payment_id}",
@@ -101,7 +141,16 @@ def test_what_creates_needs_a_key_and_what_shows_a_line_needs_another(document):
         for operation in item.values()
         if any(p["name"] == "Idempotency-Key" and p["required"] for p in operation["parameters"])
     }
-    assert keyed == {"createOrder", "createPayment", "createShare", "createAdjustment", "createUsage"}
+    assert keyed == {
+        "createOrder",
+        "createPayment",
+        "createShare",
+        "createAdjustment",
+        "createUsage",
+        "sellTopUp",
+        "createLink",
+        "takeLinePlan",
+    }
     for path, item in document["paths"].items():
         for operation in item.values():
             assert (operation.get("security") == [{"ApiKey": []}]) is path.startswith(GUARDED), path

@@ -1,5 +1,7 @@
 """The main job over REST, from a number to a receipt."""
 
+from datetime import timedelta
+
 from tests.support.simulators import until
 
 from .conftest import OPENED, Api
@@ -47,3 +49,23 @@ async def test_an_order_can_be_cancelled_until_it_is_paid(api):
     refused = await api.pay(order["id"])
     assert refused.status_code == 409
     assert refused.json()["code"] == "order_not_payable"
+
+
+async def test_money_in_another_currency_than_was_asked_for_is_told_as_it_came(api):
+    """A total that ends in 96: the simulated gateway takes as many dollars."""
+    order = (await api.order((await api.quote(amount={"amount_minor": 5096, "currency": "CNY"}))["id"])).json()
+    paid = (await api.pay(order["id"])).json()
+    assert paid["received"] == {"amount_minor": 0, "currency": "CNY"}
+    acted = await api.client.post(f"/sandbox/payments/{paid['id']}", json={"outcome": "pay"})
+    assert acted.status_code == 200, acted.text
+
+    async def refunded():
+        api.database.clock_offset += timedelta(seconds=30)
+        await api.desk.outside.refund()
+        [payment] = (await api.client.get(f"/api/v1/orders/{order['id']}")).json()["payments"]
+        return payment
+
+    dollars = {"amount_minor": 5096, "currency": "USD"}
+    payment = await until(refunded, lambda payment: payment["refunded"]["amount_minor"] > 0)
+    assert (payment["amount"]["currency"], payment["received"], payment["refunded"]) == ("CNY", dollars, dollars)
+    assert payment["returned"] == [{"amount": dollars, "reason": "mismatched", "standing": "went_back"}]

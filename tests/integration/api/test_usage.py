@@ -101,6 +101,34 @@ async def test_each_record_is_answered_for_itself(network):
     assert await network.traffic.has() == {"PHP": 600}
 
 
+async def test_what_is_no_record_costs_the_others_nothing(network):
+    wrong = [
+        ({"quantity": "61"}, "$.quantity", "Expected `int`, got `str`"),
+        ({"quantity": -1}, "$.quantity", "Expected `int` >= 0"),
+        ({"at": None}, "$.at", "Expected `str`, got `null`"),
+        ({"roaming": True}, "$", "Object contains unknown field `roaming`"),
+    ]
+    sent = [record(f"w{n}", **change) for n, (change, _, _) in enumerate(wrong)]
+    sent += [record(["no", "id"]), record("\0"), {"id": "alone"}, "cdr", 7, None, []]
+    results = await network.use(record("a"), *sent, record("b"))
+    assert [found["status"] for found in results] == ["rated", *["refused"] * len(sent), "rated"]
+    refused = results[1:-1]
+    assert {(found["reason"], found["who_must_act"]) for found in refused} == {("usage_record_unreadable", "you")}
+    assert [(one["parameters"]["field"], one["parameters"]["reason"]) for one in refused[:4]] == [
+        (field, reason) for _, field, reason in wrong
+    ]
+    assert refused[0]["text"] == "This record does not have the right form."
+    assert refused[0]["advice"] == "$.quantity: Expected `int`, got `str`"
+    assert [found["id"] for found in refused] == ["w0", "w1", "w2", "w3", None, None, "alone", *[None] * 4]
+    assert await network.traffic.has() == {"PHP": 200}
+
+
+async def test_the_same_key_with_another_unreadable_record_is_another_request(network):
+    for quantity, status in (("1", 200), ("1", 200), ("2", 422)):
+        answered = await network.ask("POST", "/usage", {"records": [record(at="x", quantity=quantity)]}, key="once")
+        assert answered.status_code == status
+
+
 async def test_the_same_key_gives_the_same_answer_and_another_key_the_same_charge(network):
     said = record()
     first, again = [await network.ask("POST", "/usage", {"records": [said]}, key="once") for _ in range(2)]
@@ -129,8 +157,19 @@ async def test_a_refused_record_may_be_sent_again_when_there_is_money(network):
     assert [found["status"] for found in await network.use(said)] == ["rated"]
 
 
-@pytest.mark.parametrize("body", [{"records": []}, {"records": [record(str(n)) for n in range(201)]}, {}, [record()]])
-async def test_a_body_of_no_or_too_many_records_is_refused(network, body):
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"records": []},
+        {"records": [record(str(n)) for n in range(201)]},
+        {"records": record()},
+        {"records": [record()], "more": 1},
+        record(quantity="1"),
+        {},
+        [record()],
+    ],
+)
+async def test_a_body_that_is_no_list_of_some_records_is_refused(network, body):
     answered = await network.ask("POST", "/usage", body)
     assert (answered.status_code, answered.json()["code"]) == (422, "body_invalid")
 

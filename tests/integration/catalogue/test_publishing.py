@@ -53,7 +53,8 @@ async def test_the_demonstration_publishes_and_serves(database):
     for file in FILES.values():
         assert await published(database, check(file)) == 1
     found = await snapshot(database)
-    assert [carrier.carrier_id for carrier in found.carriers()] == ["haiqiao", "lion-island", "qingfeng", "shanlan"]
+    carriers = [carrier.carrier_id for carrier in found.carriers()]
+    assert carriers == ["haiqiao", "lion-island", "qingfeng", "shanlan", "yunfan"]
     assert found.carrier_of("+8613800138000").name("zh_Hans") == "青峰移动"
     assert found.carrier_of("+6581234500").plugin == "external_demo"
     assert found.carrier_of("+12025550123") is None
@@ -206,6 +207,18 @@ async def test_a_state_lines_may_be_in_must_stay(database):
     ]
     longer = text.replace("days = 90, to", "days = 91, to")
     assert await published(database, check_bytes(longer.encode(), name="flow.toml")) == 2
+
+
+async def test_a_plan_that_lines_may_have_must_stay(database):
+    text = FILES["qingfeng"].read_text(encoding="utf-8")
+    plan = (
+        '[[plans]]\nid = "basic"\nnames = { zh_Hans = "甲", zh_Hant = "甲", en = "A" }\nprice = 5\ncycle = "yearly"\n'
+    )
+    await published(database, check_bytes((text + plan).encode(), name="qingfeng.toml"))
+    with pytest.raises(CatalogueMistakes, match="plans must keep basic: lines of this carrier may have it"):
+        await published(database, check_bytes(text.encode(), name="qingfeng.toml"))
+    kept = f"{text}{plan}on_sale = false\n"
+    assert await published(database, check_bytes(kept.encode(), name="qingfeng.toml")) == 2
 
 
 async def test_a_first_life_cycle_knows_the_state_lines_are_in_without_one(database):

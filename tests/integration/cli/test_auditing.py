@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import json
 
 import pytest
 
 from tests.support.ledger import credit, do, fresh_line
+from tests.support.promises import Promises, wanted
 from topup.channels.cli import screen
 from topup.channels.cli.auditing import Wanted, audit_ledger
 from topup.channels.cli.exits import Exit
@@ -41,13 +43,13 @@ async def store(database, database_url, tmp_path, monkeypatch):
 
 
 def interrupt(monkeypatch, error):
-    """Have the seventh page end with an error."""
+    """Have the second page end with an error: no lane is at its end by then, however far the other comes."""
     pages = iter(range(100))
     replay = LaneReplay._replay
 
     def interrupted(lane, page):
         replay(lane, page)
-        if next(pages) == 3:
+        if next(pages) == 1:
             raise error
 
     monkeypatch.setattr(LaneReplay, "_replay", interrupted)
@@ -80,3 +82,20 @@ async def test_a_checkpoint_that_was_edited_is_not_believed(store, monkeypatch):
     with pytest.raises(HeadsRejected) as caught:
         await audit_ledger(Runtime(store), store.settings, Wanted(resume=True))
     assert caught.value.code in {"heads_forged", "heads_unreadable"}
+
+
+async def test_a_counter_of_an_offer_that_is_not_what_was_reserved_shows(store, capsys):
+    promises = Promises(store.database)
+    await promises.reserve(wanted(persons=("anna",)))
+    assert await audit_ledger(Runtime(store), store.settings, Wanted(as_json=True)) is Exit.DONE
+    assert '"offers": []' in capsys.readouterr().out
+    async with store.database.transaction() as transaction:
+        await transaction.connection.execute("UPDATE offers.counters SET held = 0 WHERE scope <> 'all'")
+    assert await audit_ledger(Runtime(store), store.settings, Wanted(as_json=True)) is Exit.REFUSED
+    told = json.loads(capsys.readouterr().out)
+    assert (told["sound"], told["faults"]) == (False, [])
+    assert {one["counter"] for one in told["offers"]} == {"day", "person"}
+    assert await audit_ledger(Runtime(store), store.settings, Wanted()) is Exit.REFUSED
+    said = capsys.readouterr()
+    assert "spring" in said.err
+    assert "anna" not in said.err + said.out, "not whose it is"

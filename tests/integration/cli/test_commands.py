@@ -2,33 +2,18 @@
 
 import csv
 import json
-import os
-import pty
-import select
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.support.commands import environment, serving, topup
-from tests.support.database import temporary_data_dir
+from tests.support.commands import Terminal, topup
 from tests.support.tariffs import CREDIT_CAP
 from topup.platform.embedded import EmbeddedServer
 
 pytestmark = [pytest.mark.xdist_group("commands"), pytest.mark.timeout(600)]
-
-
-@pytest.fixture(scope="module")
-def demonstration() -> Iterator[Path]:
-    with temporary_data_dir() as data_dir:
-        with serving(data_dir) as server:
-            assert server.stop() == 0
-        yield data_dir
 
 
 def recharge(data_dir: Path, *words: str) -> tuple[int, dict, str]:
@@ -65,15 +50,24 @@ def test_credit_that_ends_is_shown_with_its_end_and_why(demonstration: Path, num
 
 
 def test_an_unknown_way_to_pay_is_refused_with_those_there_are(demonstration: Path) -> None:
-    done = topup(demonstration, "recharge", "13800138003", "50", "--pay", "alipay", "--yes")
+    done = topup(demonstration, "recharge", "13800138003", "50", "--pay", "shells", "--yes")
     assert (done.code, done.out) == (1, "")
-    assert "--pay takes: sandbox." in done.err
+    words = " ".join(done.err.split())
+    assert "--pay takes: " in words
+    assert "sandbox" in words.partition("--pay takes: ")[2]
 
 
 def test_a_number_of_another_carrier_has_no_balance_with_us(demonstration: Path) -> None:
     done = topup(demonstration, "balance", "+65 8123 4500")
     assert (done.code, done.out) == (1, "")
     assert "with Lion Island Telecom" in done.err
+
+
+def test_a_line_that_is_not_open_yet_says_what_opens_it(demonstration: Path) -> None:
+    done = topup(demonstration, "balance", "13811110000")
+    assert (done.code, done.out) == (1, "")
+    assert "138 1111 0000 has no line yet" in done.err
+    assert "The first top-up opens it at" in done.err
 
 
 def test_a_declined_payment_is_said_at_once(demonstration: Path) -> None:
@@ -103,7 +97,7 @@ def test_what_a_line_may_not_hold_is_refused_with_what_still_fits(demonstration:
     assert recharge(demonstration, "13300133005", "60")[0] == 0
     refused = topup(demonstration, "recharge", "13300133005", "50", "--pay", "sandbox", "--yes")
     assert (refused.code, refused.out) == (1, "")
-    assert "At most 40.00 CNY still fits" in " ".join(refused.err.split())
+    assert "At most CN¥40.00 still fits" in " ".join(refused.err.split())
     assert recharge(demonstration, "13300133005", "40")[0] == 0
 
 
@@ -172,6 +166,25 @@ def test_refused_rows_go_to_a_file_of_their_own(demonstration: Path, tmp_path: P
     assert all(row["reason"] for row in rows)
 
 
+def test_sim_cards_are_imported_and_shown_by_their_ends(demonstration: Path, tmp_path: Path) -> None:
+    line, card = "13800139003", "8986011111111111112"
+    lines, file, report = (tmp_path / name for name in ("lines.csv", "cards.csv", "refused.csv"))
+    lines.write_text(f"number,carrier,kind,status\n{line},qingfeng,physical,active\n")
+    assert topup(demonstration, "lines", "import", str(lines)).code == 0
+    file.write_text(f"iccid,carrier,kind,number\n{card},qingfeng,esim,{line}\n{card[:-1]}0,qingfeng,esim,\n")
+    done = topup(demonstration, "lines", "cards", str(file), "--report", str(report))
+    assert done.code == 1
+    assert "1 added · 1 given to lines" in done.out
+    [row] = csv.DictReader(report.read_text("utf-8").splitlines())
+    assert (row["line"], row["code"]) == ("3", "iccid_mistyped")
+    assert "wrong" in row["reason"]
+    told = topup(demonstration, "lines", "show", line)
+    assert "ending 1112" in told.out
+    shown = json.loads(topup(demonstration, "lines", "show", line, "--json").out)["card"]
+    assert (shown["kind"], shown["state"], shown["iccid"]) == ("esim", "active", "8986 **** 1112")
+    assert card not in told.out
+
+
 def test_the_portability_table_is_read(demonstration: Path, tmp_path: Path) -> None:
     file = tmp_path / "ported.csv"
     file.write_text("number,carrier\n+8613800139777,-\n+8613800139778,nobody\n")
@@ -189,6 +202,12 @@ def test_a_line_is_shown_with_what_becomes_of_it(demonstration: Path) -> None:
     told = json.loads(topup(demonstration, "lines", "show", "13800138000", "--json").out)
     assert (told["status"], told["to_come"], told["time_zone"]) == ("active", [], "Asia/Shanghai")
     assert topup(demonstration, "lines", "show", "13800139999").code == 1
+    kept = topup(demonstration, "lines", "keeping", "13800138000")
+    assert kept.code == 0
+    assert "it does not end by itself" in kept.out
+    told = json.loads(topup(demonstration, "lines", "keeping", "13800138000", "--json").out)
+    assert (told["kept_until"], told["row"], told["least"]["amount_minor"]) == (None, [], 0)
+    assert topup(demonstration, "lines", "keeping", "13800138000", "--until", "2001-01-01").code == 1
 
 
 def test_a_carriers_file_is_checked_and_published_once(demonstration: Path, tmp_path: Path) -> None:
@@ -199,6 +218,9 @@ def test_a_carriers_file_is_checked_and_published_once(demonstration: Path, tmp_
     again = topup(demonstration, "catalogue", "load", str(file))
     assert again.code == 0
     assert "Nothing to publish" in again.out
+    file.write_text(original.read_text().replace("price = 10\n", "price = 12\n"))
+    assert "is published; new quotes use it" in topup(demonstration, "catalogue", "load", str(file)).out
+    assert topup(demonstration, "catalogue", "load", str(original)).code == 0
     file.write_text(original.read_text().replace('currency = "CNY"', "currency = 5"))
     wrong = topup(demonstration, "catalogue", "load", str(file))
     assert wrong.code == 1
@@ -276,42 +298,6 @@ def test_a_ledger_that_was_tampered_with_fails_the_audit(demonstration: Path) ->
     assert "was altered" in told.err
     assert not json.loads(machine.out)["sound"]
     assert topup(demonstration, "audit").code == 0
-
-
-class Terminal:
-    """A command in a terminal: what it shows, and what is typed."""
-
-    def __init__(self, data_dir: Path, *words: str) -> None:
-        self.master, slave = pty.openpty()
-        self.process = subprocess.Popen(
-            # A shell that runs the tests in its background lets them ignore Ctrl-C, and so all they start.
-            ["env", "--default-signal=INT", "setsid", "--ctty", sys.executable, "-m", "topup", *words],
-            env=environment(data_dir, TERM="xterm"),
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-        )
-        os.close(slave)
-        self.shown = ""
-
-    def wait_for(self, text: str, timeout_s: float = 120) -> None:
-        until = time.monotonic() + timeout_s
-        while text not in self.shown:
-            assert time.monotonic() < until, self.shown
-            if select.select([self.master], [], [], 0.2)[0]:
-                try:
-                    self.shown += os.read(self.master, 65_536).decode(errors="replace")
-                except OSError:
-                    break
-        assert text in self.shown, self.shown
-
-    def type(self, keys: str) -> None:
-        os.write(self.master, keys.encode())
-
-    def end(self) -> int:
-        code = self.process.wait(60)
-        os.close(self.master)
-        return code
 
 
 def test_in_a_terminal_the_price_is_shown_and_one_question_asked(demonstration: Path) -> None:

@@ -1,27 +1,17 @@
 """`topup share` and `topup adjust` on a demonstration without a server beside them: each is a real process."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.support.commands import Finished, serving, topup
-from tests.support.database import temporary_data_dir
+from tests.support.commands import Finished, answered, topup
 from topup.platform.embedded import EmbeddedServer
 
 pytestmark = [pytest.mark.xdist_group("commands"), pytest.mark.timeout(600)]
 
 ONE, OTHER = "13800138000", "13900139000"
-
-
-@pytest.fixture(scope="module")
-def demonstration() -> Iterator[Path]:
-    with temporary_data_dir() as data_dir:
-        with serving(data_dir) as server:
-            assert server.stop() == 0
-        yield data_dir
 
 
 def buckets(data_dir: Path, number: str) -> dict[str, int]:
@@ -35,7 +25,7 @@ def first_of(data_dir: Path, statement: str) -> str:
 
 
 def adjust(data_dir: Path, *words: str) -> Finished:
-    return topup(data_dir, "adjust", *words)
+    return topup(data_dir, "adjust", *words, "--yes")
 
 
 def test_staff_give_and_take_and_lines_share(demonstration: Path) -> None:
@@ -83,6 +73,24 @@ def test_staff_give_and_take_and_lines_share(demonstration: Path) -> None:
         assert (found["entry"], found["status"]) == (kind, status)
 
 
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 1)])
+def test_an_adjustment_is_asked_for_in_one_whole_sentence(demonstration: Path, answer: str, code: int) -> None:
+    before = buckets(demonstration, OTHER).get("main", 0)
+    done = answered(demonstration, answer, "adjust", OTHER, "+5.00", "--reason", "service_failure")
+    assert done.code == code
+    assert "Give CN¥5.00 to 139 0013 9000 (the service failed)? The balance goes from CN¥" in done.out
+    assert buckets(demonstration, OTHER).get("main", 0) == before + (500 if answer == "y" else 0)
+
+
+def test_above_the_ceiling_another_is_asked_and_that_once(demonstration: Path) -> None:
+    asked = adjust(demonstration, OTHER, "+500.01", "--reason", "goodwill")
+    assert asked.code == 3, asked.err
+    assert "more than one person may adjust" in asked.out
+    assert "apr_" in asked.out
+    again = adjust(demonstration, OTHER, "+500.02", "--reason", "goodwill")
+    assert (again.code, "asked for already" in again.err) == (1, True), again.err
+
+
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
@@ -93,11 +101,12 @@ def test_staff_give_and_take_and_lines_share(demonstration: Path) -> None:
         (("share", ONE, ONE, "10", "--yes"), 1, "number it comes from"),
         (("share", ONE, "13811112222", "10", "--yes"), 1, "has no line"),
         (("share", ONE, OTHER, "10", "--yes", "--roaming", "nobody"), 2, "sender and receiver"),
-        (("adjust", ONE, "5", "--reason", "goodwill"), 2, "sign must be there"),
-        (("adjust", ONE, "+0", "--reason", "goodwill"), 1, "of nothing"),
-        (("adjust", ONE, "-9999", "--reason", "fraud"), 1, "not enough balance"),
-        (("adjust", ONE, "+5", "--reason", "because"), 1, "goodwill"),
-        (("adjust", ONE, "+5", "--reason", "other"), 1, "needs a note"),
+        (("adjust", ONE, "5", "--reason", "goodwill", "--yes"), 2, "sign must be there"),
+        (("adjust", ONE, "+0", "--reason", "goodwill", "--yes"), 1, "of nothing"),
+        (("adjust", ONE, "-499", "--reason", "fraud", "--yes"), 1, "CN¥499.00"),
+        (("adjust", ONE, "+5", "--reason", "because", "--yes"), 1, "goodwill"),
+        (("adjust", ONE, "+5", "--reason", "other", "--yes"), 1, "needs a note"),
+        (("adjust", ONE, "+5", "--reason", "goodwill"), 2, "Add --yes"),
         (("adjust", ONE, "+5"), 2, "--reason"),
         (("shares", "13811112222"), 1, "know no line"),
         (("shares", "shr_nonsense"), 1, "cannot find this share"),

@@ -9,11 +9,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import STOP_S, begin, environment, serving, topup
+from tests.support.commands import START_S, STOP_S, Server, begin, environment, serving, topup
 
 pytestmark = [pytest.mark.xdist_group("serving"), pytest.mark.timeout(600)]
 
@@ -39,6 +40,13 @@ def wait_until_gone(data_dir: Path) -> list[int]:
     return left
 
 
+def eventually(holds: Callable[[], bool]) -> bool:
+    until = time.monotonic() + START_S
+    while not (found := holds()) and time.monotonic() < until:
+        time.sleep(0.05)
+    return found
+
+
 def get(address: str) -> tuple[int, bytes]:
     with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310 - our own server
         return answer.status, answer.read()
@@ -50,7 +58,7 @@ def assert_one_sentence(text: str) -> None:
 
 
 def test_a_demonstration_starts_serves_stops_and_starts_again(data_dir: Path) -> None:
-    with serving(data_dir) as server:
+    with serving(data_dir, TOPUP_DEMO_HISTORY="1") as server:
         cold_s = server.start_s
         assert get(f"{server.address}/health/ready")[0] == 200
         assert get(server.address)[0] == 200
@@ -59,6 +67,10 @@ def test_a_demonstration_starts_serves_stops_and_starts_again(data_dir: Path) ->
         welcome = "".join(server.log)
         assert "curl" in welcome
         assert "recharge 13800138000 50 --pay sandbox" in welcome
+        assert "sign in as 138 0013 8001; the code arrives at http://127.0.0.1:" in welcome.replace("\n", " ")
+        with urllib.request.urlopen(f"{server.address}/account/sign-in", data=b"number=13800138001") as page:  # noqa: S310 - our own
+            assert b'href="/sandbox/mailbox"' in page.read(), "the code's page says where it can be read"
+        assert eventually(lambda: "DATA" in topup(data_dir, "balance", "13800138001", "--json").out)
         began = time.perf_counter()
         assert server.stop(signal.SIGTERM) == 0
         stop_s = time.perf_counter() - began
@@ -106,6 +118,77 @@ def test_a_port_in_use_is_one_sentence_before_anything_is_begun(data_dir: Path) 
     assert f"Port {port} is in use" in done.err
     assert_one_sentence(done.err)
     assert not data_dir.exists()
+
+
+def test_a_second_server_on_the_same_data_hears_who_is_there_and_may_use_another_port(data_dir: Path) -> None:
+    with serving(data_dir) as server:
+        port = server.address.rpartition(":")[2]
+        done = topup(data_dir, "serve", "--demo", "--port", port)
+        assert done.code == 4
+        assert f"runs already with this data: {server.address}, process {server.process.pid}." in done.err
+        assert f"kill {server.process.pid}" in done.err
+        assert f"--port {int(port) + 1}" in done.err
+        assert_one_sentence(done.err)
+        with serving(data_dir) as second:
+            assert get(f"{second.address}/health/ready")[0] == 200
+            assert f"served at {server.address} too (process {server.process.pid})" in rest_of(second)
+            second.process.kill()
+            second.process.wait(STOP_S)
+        with serving(data_dir) as third:
+            said = rest_of(third)
+            assert f"served at {server.address} too" in said
+            assert second.address not in said, "one that was killed is not there any more"
+            assert third.stop() == 0
+        assert server.stop() == 0
+    assert list(data_dir.joinpath("servers").iterdir()) == []
+
+
+def rest_of(server: Server) -> str:
+    """What follows the welcome: the line about another server."""
+    assert server.process.stdout is not None
+    server.log += [server.process.stdout.readline(), server.process.stdout.readline()]
+    return "".join(server.log)
+
+
+def test_a_second_ctrl_c_ends_quietly_what_the_first_waits_for(data_dir: Path) -> None:
+    with serving(data_dir) as server:
+        port = int(server.address.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)) as unfinished:
+            unfinished.sendall(b"POST /quotes HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n")
+            assert get(server.address)[0] == 200
+            server.process.send_signal(signal.SIGINT)
+            wait_until_closed(port)
+            assert server.stop(signal.SIGINT) == 0
+        assert "Traceback" not in "".join(server.log)
+
+
+def wait_until_closed(port: int) -> None:
+    """It listens no more: the first signal has been heard."""
+    until = time.monotonic() + STOP_S
+    while time.monotonic() < until:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            return
+        except ConnectionResetError:
+            # It had come, and nobody took it before the listening ended.
+            continue
+    raise AssertionError("it still listens")
+
+
+@pytest.mark.parametrize("words", [("serve", "--demo", "--port", "0"), ("doctor",), ("doctor", "--json")])
+def test_whoever_reads_us_may_go_away(data_dir: Path, words: tuple[str, ...]) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "topup", *words],
+        env=environment(data_dir),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.close()
+    said = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(START_S), said) == (128 + signal.SIGPIPE, b"")
 
 
 def test_a_broken_database_is_one_sentence_and_stays_untouched(data_dir: Path) -> None:
@@ -173,6 +256,19 @@ def test_lost_and_damaged_keys_are_named_and_nothing_is_made_in_their_place(data
     assert "Restore the keys from a backup" in lost.err
     findings = json.loads(topup(data_dir, "doctor", "--json").out)["findings"]
     assert [item["level"] for item in findings if item["check"] == "keys"] == ["broken"]
+
+    private.write_bytes(kept[private])
+    told = topup(data_dir, "doctor")
+    assert "topup keys restore" in told.out
+    assert "not checked, because of: Keys" in told.out
+    skipped = {item["check"] for item in json.loads(topup(data_dir, "doctor", "--json").out)["findings"]
+               if item["level"] == "skipped"}  # fmt: skip
+    assert skipped == {"database", "clock", "catalogue", "messages", "work", "plugins"}
+    restored = topup(data_dir, "keys", "restore")
+    assert (restored.code, f"{public} is there again" in restored.out) == (0, True)
+    assert public.read_bytes() == kept[public]
+    assert "nothing was changed" in topup(data_dir, "keys", "restore").out
+    private.unlink()
 
     public.write_bytes(kept[public][:-1])
     damaged = topup(data_dir, "serve", "--demo", "--port", "0")

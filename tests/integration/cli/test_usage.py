@@ -2,14 +2,12 @@
 
 import csv
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import serving, topup
-from tests.support.database import temporary_data_dir
+from tests.support.commands import topup
 
 pytestmark = [pytest.mark.xdist_group("commands"), pytest.mark.timeout(600)]
 
@@ -25,13 +23,10 @@ ROWS = (
 
 
 @pytest.fixture(scope="module")
-def filled() -> Iterator[Path]:
+def filled(demonstration: Path) -> Path:
     """A demonstration whose line has ten yuan."""
-    with temporary_data_dir() as data_dir:
-        with serving(data_dir) as server:
-            assert server.stop() == 0
-        assert topup(data_dir, "recharge", NUMBER, "10", "--pay", "sandbox", "--yes").code == 0
-        yield data_dir
+    assert topup(demonstration, "recharge", NUMBER, "10", "--pay", "sandbox", "--yes").code == 0
+    return demonstration
 
 
 def test_a_file_is_charged_once_and_what_was_refused_is_kept(filled: Path, tmp_path: Path) -> None:
@@ -89,6 +84,8 @@ def test_what_a_line_was_told_of_is_shown(filled: Path, tmp_path: Path) -> None:
         ("show", NUMBER, "--limit", "0"),
         ("events", NUMBER, "--before", "x"),
         ("import", "nowhere.csv"),
+        ("rejects", "imp_00000000000000000000"),
+        ("rejects", "nonsense"),
     ],
 )
 def test_what_is_not_there_is_said(filled: Path, words: tuple[str, ...]) -> None:
@@ -96,3 +93,24 @@ def test_what_is_not_there_is_said(filled: Path, words: tuple[str, ...]) -> None
     assert done.code == 1
     assert done.err
     assert "Traceback" not in done.err
+
+
+def test_what_is_no_file_and_no_import_is_said_with_what_to_do(filled: Path, tmp_path: Path) -> None:
+    missing = topup(filled, "usage", "import", "nowhere.csv")
+    assert missing.err == "✗ There is no such file: nowhere.csv\n  Check the path and the name.\n"
+    folder = topup(filled, "usage", "import", str(tmp_path))
+    assert (folder.code, folder.out) == (1, "")
+    assert "is a directory." in folder.err
+    unknown = topup(filled, "usage", "rejects", "imp_1")
+    assert unknown.err.startswith("✗ We know no import of this id.\n")
+    assert "topup usage import FILE" in unknown.err
+    lines = topup(filled, "lines", "import", "nowhere.csv")
+    assert (lines.code, lines.err) == (1, missing.err)
+
+
+def test_an_import_of_which_nothing_was_refused_has_no_rejects(filled: Path, tmp_path: Path) -> None:
+    file = tmp_path / "good.csv"
+    file.write_text(HEAD + ROWS.splitlines(keepends=True)[0])
+    said = json.loads(topup(filled, "usage", "import", str(file), "--json").out)
+    shown = topup(filled, "usage", "rejects", said["import"])
+    assert (shown.code, shown.out) == (0, "No refused rows are kept.\n")

@@ -5,12 +5,18 @@ over all lanes is listed here, with why it may.
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.integration.lanes.of_instruments import instruments_that_are_kept
+from tests.integration.lanes.of_lines import LANES, all_that_lines_are
+from tests.integration.lanes.of_orders import links_that_prepare_an_order, orders_paid_elsewhere, orders_with_offers
+from tests.integration.lanes.of_schedules import schedules_that_run
+from tests.integration.lanes.over_all_lanes import OVER_ALL_LANES
 from tests.support.desk import FOREIGN_NUMBER, Shop
 from tests.support.ledger import (
     NOW,
@@ -27,57 +33,55 @@ from tests.support.ledger import (
     settle,
     transfer,
 )
-from tests.support.lines import EXAMPLES, Village, days
+from tests.support.lines import days
+from tests.support.own_methods import OwnShop
 from tests.support.sharing import ANA, BEN, SMART, Circle
 from tests.support.statements import hot_tables
 from tests.support.usage import CARRIER, LIVING, Traffic
-from topup.catalogue.queries import CatalogueCache
 from topup.charging.adjustments import Adjustments, AdjustmentWish
 from topup.charging.line_books import LineBooks
-from topup.charging.usage_events_tasks import Telling
-from topup.charging.usage_history import UsageHistory
-from topup.charging.usage_import import import_usage, rejects_of
-from topup.charging.usage_records_desk import UsageRecords
-from topup.kernel.ids import AdjustmentId, new_id
+from topup.charging.usage.desk import UsageRecords
+from topup.charging.usage.history import UsageHistory
+from topup.charging.usage.imports import import_usage, rejects_of
+from topup.charging.usage.tasks import Telling
+from topup.kernel.errors import Conflict
+from topup.kernel.ids import AdjustmentId, PaymentId, lane_of, new_id
 from topup.kernel.money import Money
 from topup.kernel.msisdn import parse_msisdn
 from topup.kernel.outcome import Reason, Refused, Unknown
 from topup.ledger import AtCap, AtEnd, Move, Policy, Posted, PostingRefused, Roll
 from topup.ledger.queries import buckets, transfers_under
 from topup.ledger.tasks import expire_buckets, release_holds
-from topup.lines.imports import import_lines
-from topup.lines.operations import LineStatus, port_number, set_status
-from topup.lines.reminding import Reminding
-from topup.lines.tasks import LifeCycles
+from topup.orders.counter_sales import CounterSales, sold_by_method
+from topup.payments.cash import drawer
+from topup.payments.cash.drawer import CHANGE, Movement
+from topup.payments.cash.tills import Tendered
+from topup.payments.ports import DisputeFact, DisputeStanding, RefundRequest, Scene
+from topup.payments.vouchers import operations
+from topup.payments.vouchers import queries as voucher_queries
+from topup.payments.vouchers.tasks import sweeps
 from topup.platform.database import Database
-from topup.platform.keys import KeyRing
 
-LANES = 16
-OVER_ALL_LANES = {
-    # Sweeps find what is due by an index that has nothing else. What they then change, they change by lane.
-    "ledger.buckets by buckets_due",
-    "ledger.holds by holds_due",
-    "orders.orders by orders_to_expire",
-    "payments.payments by payments_to_ask",
-    "payments.refunds by refunds_due",
-    "payments.inbox by inbox_open",
-    "charging.shares by shares_due",
-    # What was sent to a line lies in its senders' lanes.
-    "charging.shares by shares_received",
-}
-"""Every way in which rows of a hot table are reached without their lane."""
-USAGE = "charging.usage_"
-"""Its tables: test_usage_statements.py is about them."""
+ELSEWHERE = ("charging.usage_", "payments.float_", "offers.")
+"""Tables that others are about: test_usage_statements.py, test_float_statements.py, test_offer_statements.py."""
 
 
-async def test_whatever_is_executed_names_its_lane_or_carries_it_per_item(shop, database, recorded, tmp_path):
-    hot = {table for table in await hot_tables(database) if not table.startswith(USAGE)}
+async def test_whatever_is_executed_names_its_lane_or_carries_it_per_item(own_shop, database, recorded, tmp_path):
+    shop = own_shop
+    hot = {table for table in await hot_tables(database) if not table.startswith(ELSEWHERE)}
     await every_operation_of_the_ledger(database)
     await orders_from_quote_to_refund(shop)
+    await orders_paid_elsewhere(shop)
+    await links_that_prepare_an_order(shop)
+    await orders_with_offers(shop)
+    await instruments_that_are_kept(shop)
+    await schedules_that_run(shop)
     await orders_through_another_carrier(shop)
+    await ways_to_pay_of_the_house(shop)
+    await at_a_counter(shop)
     await credit_that_moves_between_lines(database)
     await usage_that_is_sent(database, tmp_path)
-    await lines_that_live(database, tmp_path, shop.keys)
+    await all_that_lines_are(database, tmp_path, shop.keys)
     found = recorded.over_all_lanes(hot)
     print(f"{len(recorded.statements)} statements on {len(hot)} hot tables; over all lanes: {', '.join(sorted(found))}")
     assert {way: statements for way, statements in found.items() if way not in OVER_ALL_LANES} == {}
@@ -157,6 +161,9 @@ async def orders_from_quote_to_refund(shop: Shop):
     first, second = await shop.paying(order), await shop.paying(order)
     for fact in (shop.paid(first), shop.paid(second), shop.paid(first)):
         await shop.tells(fact)
+    for standing in DisputeStanding:
+        await shop.tells(DisputeFact("", "dp_1", standing, first.amount, None, fact.reference))
+    await shop.tells(DisputeFact("", "dp_2", DisputeStanding.OPEN, first.amount, None, "of nobody"))
     await shop.run()
     receipt = await desk.receipt(order_id=order.id)
     assert (await desk.verify_receipt(token=receipt.verify_path.removeprefix("/verify/"))).genuine
@@ -189,6 +196,97 @@ async def orders_through_another_carrier(shop: Shop):
         await shop.later(days=1)
         await shop.run()
     assert (await shop.order(order)).status == "refunded"
+
+
+async def at_a_counter(shop: OwnShop):
+    """A clerk sells once, fetches change, hands over, and the reports are read."""
+    ann, bob, sales = new_id("staff", 0), new_id("staff", 0), CounterSales(database=shop.database)
+    cash = shop.desk.cash
+    session = await cash.open(till="hall-1", float_=Money(100, "CNY"), by=ann)
+    for _ in range(2):
+        await cash.move(till="hall-1", movement=Movement("f", CHANGE, Money(500, "CNY"), "Change", ann))
+    order = await shop.ordered(number="13800138011")
+    await sales.begin(quote_id=order.quote_id, session=session, by=ann)
+    payment_id = PaymentId(new_id("payment", lane_of(order.id)))
+    await shop.desk.pay(payment_id=payment_id, order_id=order.id, method="cash", locale="en", scene=Scene.COUNTER)
+    await cash.take(Tendered(payment_id, "hall-1", order.total, ann, only_keeper=True))
+    assert (await sales.one(quote_id=order.quote_id)).tendered == order.total
+    assert len(await sales.of_session(session_id=session.id, limit=5)) == 1
+    await cash.hand_over(till="hall-1", counted=Money(600, "CNY"), given_by=ann, taken_by=bob)
+    async with shop.database.read() as transaction:
+        connection = transaction.connection
+        assert await drawer.kept_by(connection, bob)
+        [kept] = await drawer.past_of(connection, ann)
+        assert (await drawer.session_of(connection, kept.session.id)).z_number == 1
+        assert (await drawer.figures(connection, kept.session)).sales == 1
+        assert await sold_by_method(connection, kept.session.id)
+    await cash.close(till="hall-1", counted=Money(600, "CNY"), by=bob)
+
+
+async def ways_to_pay_of_the_house(shop: OwnShop):
+    """Paid by each, once on time and once too late or too much, given back, billed; and what people do for them."""
+    await shop.rich()
+    for hand in shop.hands.values():
+        method = shop.method(hand.name)
+        kept, payment = await shop.begun(hand)
+        await hand.pays(payment.id, kept.total)
+        surplus, second = await shop.begun(hand, number="13800138009")
+        if (await shop.order(surplus)).status == "awaiting_payment":
+            await shop.tells(shop.paid(await shop.paying(surplus)))
+        await hand.pays(second.id, surplus.total)
+        called_off, third = await shop.begun(hand, number="13800138010")
+        with suppress(Conflict):
+            await shop.desk.cancel(order_id=called_off.id)
+        await shop.run()
+        with suppress(Conflict):
+            await hand.pays(third.id, called_off.total)
+        request, unheard = await shop.request(hand), await shop.request(hand)
+        await method.start(request)
+        await hand.pays(request.payment_id, request.amount)
+        [fact] = (await method.query(request.payment_id)).facts
+        refund = RefundRequest(new_id("refund", 1), request.payment_id, fact.reference, request.amount, "test")
+        for _ in range(2):
+            await method.refund(refund)
+            await hand.gives_back(refund.refund_id)
+            await method.query_refund(refund.refund_id, request.payment_id)
+            await method.close(unheard.payment_id)
+        assert await shop.bill_of(hand.name)
+    await shop.later(seconds=6)
+    await shop.run()
+    while await shop.everything_handed_back():
+        await shop.run()
+    await what_people_do(shop)
+
+
+async def what_people_do(shop: OwnShop):
+    """Batches made, sold, blocked and ended; a slip looked at; an entry that a person matches; a till counted."""
+    batch, [card, other] = await shop.printed(2)
+    await shop.change(operations.block_one, serial=card.serial)
+    await shop.printed(1, days=1)
+    _, [alone] = await shop.printed(1, activate=False)
+    await shop.change(operations.activate_one, serial=alone.serial)
+    async with shop.database.read() as transaction:
+        assert (await voucher_queries.voucher(transaction.connection, other.serial)).batch.id == batch.id
+        assert await voucher_queries.counts(transaction.connection, batch.id)
+        assert await voucher_queries.batches(transaction.connection)
+    await shop.change(operations.block, batch_id=batch.id)
+    bank, cash = shop.hands["bank_transfer"], shop.hands["cash"]
+    order, payment = await shop.begun(bank, number="13800138011")
+    moved = await bank.moved(payment.id, order.total, text="")
+    for _ in range(2):
+        await bank.imports(moved)
+    [(entry,)] = await shop.rows("SELECT subject FROM work.items WHERE kind = 'transfer_no_reference'")
+    assert (await shop.desk.transfers.entry(entry_id=entry)).entry.id == entry
+    await shop.desk.transfers.match(entry_id=entry, payment_id=payment.id, by="test")
+    slipped, payment = await shop.begun(cash, number="13800138012")
+    await cash.pays(payment.id, slipped.total, more=1000)
+    for _ in range(2):
+        assert await shop.desk.credit_slips(order_id=slipped.id)
+        await shop.later(hours=1)
+    await cash.counts()
+    await shop.later(days=3)
+    for sweep in sweeps(shop.database):
+        assert await sweep.run()
 
 
 async def credit_that_moves_between_lines(database: Database):
@@ -246,34 +344,3 @@ async def usage_that_is_sent(database: Database, folder: Path):
     desk = UsageRecords(database=database, catalogue=catalogue, lanes=LANES)
     assert await desk.charge(records)
     await desk.aclose()
-
-
-async def lines_that_live(database: Database, folder: Path, keys: KeyRing):
-    file = folder / "lines.csv"
-    file.write_text(
-        "number,carrier,kind,status\n" + "".join(f"1380013{n},qingfeng,esim,active\n" for n in range(8100, 8120))
-    )
-    village = await Village.of(database, EXAMPLES / "vodafone-uk.toml")
-
-    async def progress(_done: int) -> None:
-        pass
-
-    for _ in range(2):
-        await import_lines(database, file, snapshot=village.snapshot, lanes=LANES, progress=progress)
-    async with database.read() as transaction:
-        now = transaction.now
-    [line] = await village.opened("smart-philippines", "+639181239999", at=now)
-    await village.credits(line, 10_000, at=now)
-    await village.happens(line, "activity", at=now)
-    assert await village.tops_up(line, 5000, at=now)
-    life = LifeCycles(database=database, catalogue=CatalogueCache(), lanes=LANES)
-    reminding = Reminding(database=database, catalogue=CatalogueCache(), keyring=keys, lanes=LANES)
-    for _ in range(20):
-        database.clock_offset += days(40)
-        await life.live()
-        await reminding.remind()
-    number = parse_msisdn("13800138100")
-    for carrier in ("shanlan", "qingfeng"):
-        async with database.transaction() as transaction:
-            await port_number(transaction.connection, number, carrier, transaction.now, range_carrier_id="qingfeng")
-            await set_status(transaction.connection, line, LineStatus.CLOSED, transaction.now)

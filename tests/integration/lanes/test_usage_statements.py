@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from tests.support.sharing import LANES
 from tests.support.statements import hot_tables
 from tests.support.usage import ANN, BOB, CARRIER, LIVING, NUMBERS, Traffic, a_record
-from topup.charging.usage_events_tasks import Telling
-from topup.charging.usage_history import UsageHistory
-from topup.charging.usage_import import import_usage, rejects_of
-from topup.charging.usage_records_desk import UsageRecords
-from topup.charging.usage_sessions_tasks import KEPT_FOR, forget
+from topup.charging.sessions.tasks import KEPT_FOR, forget
+from topup.charging.usage.desk import UsageRecords
+from topup.charging.usage.history import UsageHistory
+from topup.charging.usage.imports import import_usage, rejects_of
+from topup.charging.usage.tasks import Telling
 
 
 async def test_whatever_is_executed_for_usage_names_its_lane_or_carries_it_per_item(

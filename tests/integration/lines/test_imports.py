@@ -130,8 +130,10 @@ async def test_a_file_that_is_none_is_refused_as_a_whole(
 async def test_a_file_that_is_not_there_is_said_to_be_so(
     database: Database, snapshot: Snapshot, tmp_path: Path
 ) -> None:
-    with pytest.raises(UnreadableFile, match="lines_file_unreadable"):
+    with pytest.raises(UnreadableFile, match="lines_file_missing"):
         await imported(database, snapshot, tmp_path / "missing.csv")
+    with pytest.raises(UnreadableFile, match="lines_file_directory"):
+        await imported(database, snapshot, tmp_path)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

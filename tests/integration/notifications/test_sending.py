@@ -11,12 +11,14 @@ from topup.kernel.ids import new_id
 from topup.kernel.money import Money
 from topup.kernel.outcome import Done, NotSent, Outcome, Unknown
 from topup.notifications import queries
+from topup.notifications.daytime import USUAL, Hours
 from topup.notifications.operations import News, enqueue
-from topup.notifications.ports import OutgoingMessage
+from topup.notifications.ports import AddressKind, OutgoingMessage
 from topup.notifications.states import LEASE
-from topup.notifications.tasks import BATCH, send_due, take
+from topup.notifications.tasks import BATCH, send_due, sweeps, take
 from topup.notifications.templates import LocalTime
 from topup.platform.database import Database
+from topup.platform.jobs import Sweep
 from topup.platform.keys import KeyRing
 from topup.plugins.messengers.mailbox import Mailbox, MailboxSettings
 
@@ -46,7 +48,18 @@ def keyring(tmp_path: Path) -> KeyRing:
     return KeyRing(tmp_path / "keys")
 
 
-async def write_news(database: Database, keyring: KeyRing, count: int = 1, key: str = "order:{}:refunded") -> None:
+async def write_news(
+    database: Database,
+    keyring: KeyRing,
+    count: int = 1,
+    key: str = "order:{}:refunded",
+    *,
+    to: str = "person{}@example.com",
+    kind: AddressKind = AddressKind.MAIL,
+    lasts: timedelta | None = None,
+    zone: str | None = None,
+    hours: Hours = USUAL,
+) -> None:
     news = []
     async with database.transaction() as transaction:
         for index in range(count):
@@ -57,8 +70,23 @@ async def write_news(database: Database, keyring: KeyRing, count: int = 1, key: 
                 "at": LocalTime(transaction.now, "Asia/Shanghai"),
                 "order_url": "https://topup.example/orders/1",
             }
-            sealed = keyring.seal(f"person{index}@example.com".encode(), contact)
-            news.append(News(index % 16, key.format(index), sealed, contact, "en", "refunded", parameters))
+            sealed = keyring.seal(to.format(index).encode(), contact)
+            until = transaction.now + lasts if lasts else None
+            news.append(
+                News(
+                    lane=index % 16,
+                    key=key.format(index),
+                    sealed_address=sealed,
+                    sealed_for=contact,
+                    locale="en",
+                    template="refunded",
+                    parameters=parameters,
+                    daytime_of=zone,
+                    hours=hours,
+                    kind=kind,
+                    until=until,
+                )
+            )
         await enqueue(transaction.connection, news, transaction.now)
 
 
@@ -128,6 +156,52 @@ async def test_a_message_in_the_hands_of_a_dead_sender_counts_as_unknown_once(
     await send_due(database, keyring, recorder)
     assert recorder.sent == []
     assert await counts(database) == {"unsure": 1}
+
+
+async def test_a_messenger_that_is_down_holds_up_nobody_elses(database: Database, keyring: KeyRing) -> None:
+    await write_news(database, keyring, BATCH * 2)
+    await write_news(database, keyring, 1, key="phone:{}", to="tel:+861380013800{}", kind=AddressKind.SMS)
+    down, up = Recorder(NotSent("down")), Recorder()
+    phones = next(sweep for sweep in sweeps_of(database, keyring, down, up) if sweep.name.endswith("up"))
+    assert await phones.run() == 1
+    assert [message.address for message in up.sent] == ["tel:+8613800138000"]
+    assert down.sent == []
+    assert await counts(database) == {"sent": 1, "waiting": BATCH * 2}
+
+
+def sweeps_of(database: Database, keyring: KeyRing, mail: Recorder, phones: Recorder) -> list[Sweep]:
+    mail.name, phones.name = "down", "up"
+    return sweeps(database=database, keyring=keyring, messengers={AddressKind.MAIL: mail, AddressKind.SMS: phones})
+
+
+async def test_one_messenger_of_several_kinds_has_one_sweep(database: Database, keyring: KeyRing) -> None:
+    recorder = Recorder()
+    (only,) = sweeps(database=database, keyring=keyring, messengers=dict.fromkeys(AddressKind, recorder))
+    await write_news(database, keyring, 1)
+    await write_news(database, keyring, 1, key="phone:{}", to="tel:+861380013800{}", kind=AddressKind.SMS)
+    assert await only.run() == 2
+
+
+async def test_what_is_of_no_use_any_more_is_not_sent(database: Database, keyring: KeyRing) -> None:
+    await write_news(database, keyring, lasts=timedelta(minutes=10))
+    recorder = Recorder(NotSent("down"))
+    await send_due(database, keyring, recorder)
+    database.clock_offset += timedelta(minutes=11)
+    assert await send_due(database, keyring, recorder) == 1
+    assert len(recorder.sent) == 1
+    assert await counts(database) == {"failed": 1}
+
+
+async def test_hours_of_ones_own_are_kept_by_the_clocks_of_the_line(database: Database, keyring: KeyRing) -> None:
+    recorder = Recorder()
+    async with database.read() as transaction:
+        noon = transaction.now.replace(hour=4, minute=0) + timedelta(days=1)
+        database.clock_offset += noon - transaction.now
+    await write_news(database, keyring, zone="Asia/Shanghai", hours=Hours(18, 2))
+    for hours, sent in ((0, 0), (5, 0), (1, 1)):
+        database.clock_offset += timedelta(hours=hours)
+        await send_due(database, keyring, recorder)
+        assert len(recorder.sent) == sent
 
 
 async def test_a_poison_message_and_a_broken_messenger_do_not_hold_up_the_others(

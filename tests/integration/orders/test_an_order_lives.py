@@ -12,7 +12,7 @@ from topup.kernel.ids import OrderId, lane_of, new_id
 from topup.kernel.money import Money
 from topup.kernel.outcome import Unknown
 from topup.orders.settlement import Told
-from topup.payments.ports import BillLine, PaymentAnswer, PaymentStanding
+from topup.payments.ports import Action, BillLine, PaymentAnswer, PaymentStanding
 
 
 def states(view) -> list[str]:
@@ -23,7 +23,7 @@ async def test_paid_credit_is_in_the_ledger_with_a_receipt_that_verifies(shop):
     order = await shop.ordered()
     assert states(order) == ["quoted", "awaiting_payment"]
     payment = await shop.paying(order)
-    assert payment.action == ("redirect", f"http://127.0.0.1:1/pay/{payment.id}")
+    assert payment.action == Action("redirect", f"http://127.0.0.1:1/pay/{payment.id}")
     assert await shop.tells(shop.paid(payment)) == (200, "text/plain", b"success")
     after = await shop.order(order)
     assert states(after) == ["quoted", "awaiting_payment", "paid", "delivering", "delivered"]
@@ -91,6 +91,9 @@ async def test_another_amount_or_currency_goes_back_and_the_order_still_waits(sh
     after = await shop.order(order)
     assert (after.status, after.next_step) == ("awaiting_payment", "payment_mismatched")
     (told,) = after.payments[0].returned
+    assert (after.payments[0].received, after.payments[0].refunded) == (wrong, wrong), (
+        "what came, not what was asked for"
+    )
     assert (told.amount, told.reason, told.standing) == (wrong, "mismatched", "went_back")
     assert [(entry.state, entry.cause) for entry in after.timeline[2:]] == [
         ("awaiting_payment", "money_mismatched"),
@@ -102,6 +105,17 @@ async def test_another_amount_or_currency_goes_back_and_the_order_still_waits(sh
     await shop.desk.expire()
     ended = await shop.order(order)
     assert (ended.status, ended.next_step, ended.payments[0].returned) == ("expired", "expired_refunded", (told,))
+
+
+async def test_what_came_in_another_currency_beside_is_not_added_to_what_was_asked_for(shop):
+    order = await shop.ordered()
+    payment = await shop.paying(order)
+    other = Money(5000, "HKD")
+    await shop.tells(shop.paid(payment, amount=other), shop.paid(payment))
+    await shop.run()
+    (shown,) = (await shop.order(order)).payments
+    assert (shown.received, shown.refunded) == (payment.amount, Money(0, "CNY"))
+    assert [(one.amount, one.standing) for one in shown.returned] == [(other, "went_back")]
 
 
 async def test_paid_in_time_and_heard_of_late_is_delivered(shop):

@@ -1,7 +1,10 @@
 """Delivery through another carrier, and money on its way back, on a real database."""
 
+from tests.support.approving import Anybody
 from topup.fulfilment.ports import CarrierFact
 from topup.kernel.outcome import Accepted, Done, NotSent, Reason, Refused, Reversed, Throttled, Unknown
+from topup.orders.following_up import FollowingUp
+from topup.orders.health import going_back
 from topup.payments.ports import RefundFact
 
 FOREIGN = "+6581234500"
@@ -89,6 +92,51 @@ class TestThroughAnotherCarrier:
             await shop.later(minutes=20)
         await shop.run()
         assert (await shop.order(other)).status == "refunded"
+
+    async def test_having_it_asked_about_does_not_press_a_carrier_that_put_us_off(self, shop):
+        shop.carrier.answers = [Throttled(3600)]
+        order = await self.ordered_and_paid(shop)
+        await shop.run()
+        assert await FollowingUp(shop.database).ask_again(Anybody("stf_one"), order.id) == 0
+        await shop.run()
+        assert (await self.submissions(shop), shop.carrier.queries) == ([1], 0)
+        await shop.later(hours=1)
+        await shop.run()
+        assert (await shop.order(order)).status == "delivered"
+
+    async def test_what_was_submitted_is_asked_about_at_once(self, shop):
+        shop.carrier.answers = [Unknown("timeout")]
+        order = await self.ordered_and_paid(shop)
+        await shop.run()
+        shop.carrier.query_answers = [Done("done")]
+        assert await FollowingUp(shop.database).ask_again(Anybody("stf_one"), order.id) == 1
+        await shop.run()
+        assert ((await shop.order(order)).status, await self.submissions(shop)) == ("delivered", [1])
+
+    async def test_nor_does_it_press_a_gateway_that_put_a_refund_off_but_asks_about_one_it_took_in(self, shop):
+        shop.carrier.answers = [Refused(Reason.USER, "suspended")]
+        shop.gateway.refund_answers = [Throttled(3600), Accepted("taken in")]
+        order = await self.ordered_and_paid(shop)
+        await shop.run()
+        asking = FollowingUp(shop.database)
+        assert await asking.ask_again(Anybody("stf_one"), order.id) == 0
+        await shop.run()
+        assert [len(of) for of in shop.gateway.refunds.values()] == [1]
+        await shop.later(hours=1)
+        await shop.run()
+        assert [len(of) for of in shop.gateway.refunds.values()] == [2]
+        assert await asking.ask_again(Anybody("stf_one"), order.id) == 1
+        await shop.run()
+        assert (await shop.order(order)).status == "refunded"
+
+    async def test_what_is_going_back_is_told_until_payers_have_it_and_while_a_person_decides(self, shop):
+        shop.carrier.answers = [Refused(Reason.USER, "suspended")] * 2
+        shop.gateway.refund_answers = [Refused(Reason.USER, "account closed"), Done("back")]
+        for _ in range(2):
+            await self.ordered_and_paid(shop)
+            await shop.run()
+        async with shop.database.read() as transaction:
+            assert await going_back(transaction.connection) == {"SGD": 1000}
 
     async def test_reversed_after_success_takes_the_entries_back_and_refunds(self, shop):
         order = await self.ordered_and_paid(shop)

@@ -9,7 +9,7 @@ from topup.kernel.errors import Unavailable
 from topup.kernel.ids import new_id
 from topup.kernel.money import Money
 from topup.orders.bills import CATCH_UP, first_day
-from topup.payments.ports import BillLine, BillUnavailable
+from topup.payments.ports import BillLine, BillUnavailable, NoBillYet
 
 ANY_DAY = datetime(2026, 3, 1, tzinfo=UTC).date()
 
@@ -90,6 +90,26 @@ async def test_one_that_was_never_to_be_had_is_not_forgotten_either(shop, read):
     assert await read(unavailable=[1, 0]) == [1, 0]
     await shop.later(days=4)
     assert await read() == [7, 6, 5, 4, 3, 2, 1, 0]
+
+
+async def test_a_provider_that_has_none_yet_is_asked_again_and_whoever_asks_is_told(shop, read):
+    await read()
+    order = await heard_of_nothing(shop)
+    yesterday = today(shop) - timedelta(days=1)
+    bill = shop.gateway.bill
+
+    async def none_yet(day):
+        raise NoBillYet
+
+    shop.gateway.bill = none_yet
+    await shop.later(days=1)
+    assert await shop.desk.bills.read() == 0
+    with pytest.raises(NoBillYet):
+        await shop.desk.bills.read_day(method="scripted", day=yesterday)
+    shop.gateway.bill = bill
+    await shop.later(days=1)
+    await shop.desk.bills.read()
+    assert (await shop.order(order)).status == "delivered"
 
 
 async def test_what_is_too_long_ago_is_for_a_person_and_listed_once(shop, read):

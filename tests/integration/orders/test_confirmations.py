@@ -23,31 +23,39 @@ async def asked(shop, *confirmed: str, **wish) -> dict:
     return {}
 
 
-def needed(*confirmations: str, **minutes: int) -> dict:
-    return {"confirmation_needed": {"confirmations": [*confirmations], **minutes}}
+def needed(*confirmations: str, **told: int | bool) -> dict:
+    return {"confirmation_needed": {"confirmations": [*confirmations], **told}}
 
 
 DUPLICATE = needed("duplicate", minutes=1)
+BEGUN = needed("duplicate", minutes=1, unpaid=True)
 
 
 async def test_how_long_ago_is_said_only_of_a_duplicate_that_is_asked_about(shop):
     assert await asked(shop, amount=LARGE) == needed("large_amount")
     await shop.ordered(amount=LARGE)
     await shop.later(minutes=3)
-    assert await asked(shop, amount=LARGE) == needed("duplicate", "large_amount", minutes=3)
-    assert await asked(shop, "large_amount", amount=LARGE) == needed("duplicate", minutes=3)
+    assert await asked(shop, amount=LARGE) == needed("duplicate", "large_amount", minutes=3, unpaid=True)
+    assert await asked(shop, "large_amount", amount=LARGE) == needed("duplicate", minutes=3, unpaid=True)
     assert await asked(shop, "duplicate", amount=LARGE) == needed("large_amount")
     assert await asked(shop, "duplicate", "large_amount", amount=LARGE) == {}
 
 
-async def test_what_may_still_be_paid_is_asked_about(shop):
+async def test_what_may_still_be_paid_is_asked_about_as_begun(shop):
     await shop.ordered()
-    assert await asked(shop) == DUPLICATE
+    assert await asked(shop) == BEGUN
 
 
 async def test_so_is_what_was_paid(shop):
     await shop.tells(shop.paid(await shop.paying(await shop.ordered())))
     assert await asked(shop) == DUPLICATE
+
+
+async def test_what_was_paid_is_told_before_what_was_begun_since(shop):
+    await shop.tells(shop.paid(await shop.paying(await shop.ordered())))
+    await shop.later(minutes=3)
+    await shop.ordered()
+    assert await asked(shop) == needed("duplicate", minutes=3)
 
 
 async def test_what_others_have_not_paid_is_nobody_elses_to_know(shop):
@@ -70,7 +78,7 @@ async def test_of_ones_own_and_others_only_ones_own_is_told(shop):
     await shop.later(minutes=2)
     await shop.tells(shop.paid(await shop.paying(await shop.ordered(payer="somebody else"))))
     await shop.later(minutes=2)
-    assert await asked(shop, payer="me") == needed("duplicate", minutes=4)
+    assert await asked(shop, payer="me") == needed("duplicate", minutes=4, unpaid=True)
 
 
 async def test_whoever_may_see_the_balance_is_told_of_all(shop):
@@ -86,7 +94,7 @@ async def test_whoever_may_see_the_balance_is_told_of_all(shop):
             channel="test",
             sees_balance=True,
         )
-    assert caught.value.parameters == {"confirmations": ["duplicate"], "minutes": 1}
+    assert caught.value.parameters == {"confirmations": ["duplicate"], "minutes": 1, "unpaid": True}
 
 
 async def test_who_ordered_is_kept_as_a_pseudonym(shop):

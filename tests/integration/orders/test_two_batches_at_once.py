@@ -5,8 +5,13 @@ import asyncio
 import psycopg
 import pytest
 
+from tests.support.desk import LANES
+from tests.support.selling_offers import ONCE, TIERS, faults, ordered, publish_with, quoted, states
+from tests.support.selling_offers import paid as pay
 from tests.support.simulators import until
 from topup.kernel.ids import lane_of
+from topup.offers.counting import CampaignKey
+from topup.offers.records import locked
 from topup.orders.paying import Started, started
 from topup.payments import queries as paid
 from topup.payments.states import PaymentState
@@ -47,3 +52,24 @@ async def test_what_gateways_answered_never_waits_in_a_circle(shop, database, wa
     first, second = await asyncio.gather(*batches)
     # What the earlier one wrote stands where nothing may follow it, and the later one shows it.
     assert sorted([first, second]) == [["paid", "declined", "closed"], ["paid", "declined", "paid"]]
+
+
+async def test_offers_that_follow_their_orders_never_wait_in_a_circle(shop, database, waiting):
+    """Somebody has the campaign that comes first and asks for the one that comes last, as whoever holds both for an
+    order does; the orders that are followed are for the last one paid and for the first one cancelled.
+    """
+    await publish_with(database, ONCE, TIERS)
+    prices = {"once": await quoted(shop, "ONCE", amount=4000), "tiers": await quoted(shop)}
+    campaigns = [CampaignKey("qingfeng", name) for name in prices]
+    first, last = sorted(campaigns, key=lambda one: (one.lane(LANES), one.carrier_id, one.campaign_id))
+    cancelled, settled = [await ordered(shop, prices[one.campaign_id]) for one in (first, last)]
+    await pay(shop, settled)
+    await shop.desk.cancel(order_id=cancelled.id)
+    async with database.transaction() as holding:
+        await locked(holding.connection, [first], lanes=LANES)
+        following = asyncio.create_task(shop.desk.promising.follow())
+        await until(waiting, lambda number: number == 1)
+        await locked(holding.connection, [last], lanes=LANES)
+    assert await following == 2
+    assert await states(database) == {first.campaign_id: ["released"], last.campaign_id: ["settled"]}
+    assert await faults(database) == []

@@ -205,45 +205,6 @@ async def test_closing_finishes_what_was_taken_and_takes_no_more(database, owner
         await batcher.submit(21)
 
 
-async def test_a_second_connection_is_used_only_when_much_waits(database, owner):
-    backends = []
-    both = asyncio.Event()
-
-    async def watched(connection, items, now):
-        backends.append(connection.info.backend_pid)
-        if len(set(backends)) > 1:
-            both.set()
-        if items[0] >= 100:
-            await both.wait()
-        return await insert(connection, items, now)
-
-    async with batching(database, watched, connections=2, key=lambda item: item) as batcher:
-        await outcomes(batcher, range(60))
-        assert len(set(backends)) == 1
-        await outcomes(batcher, range(100, 700))
-    assert len(set(backends)) == 2
-    assert stored(owner) == [*range(60), *range(100, 700)]
-
-
-async def test_items_of_one_key_never_run_in_two_transactions_at_once(database, owner):
-    running = set()
-    clashes = []
-
-    async def watched(connection, items, now):
-        keys = {item % 4 for item in items}
-        clashes.extend(keys & running)
-        running.update(keys)
-        results = await insert(connection, items, now)
-        running.difference_update(keys)
-        return results
-
-    async with batching(database, watched, connections=2, key=lambda item: item % 4, cap=16) as batcher:
-        waves = [outcomes(batcher, range(wave * 1000, wave * 1000 + 37 * (wave % 5 + 1))) for wave in range(12)]
-        for wave in asyncio.as_completed(waves):
-            assert not [answer for answer in await wave if isinstance(answer, BaseException)]
-    assert clashes == []
-
-
 async def test_a_deadlock_is_tried_again_and_parks_nobody(database, owner):
     collided = []
 
@@ -257,21 +218,6 @@ async def test_a_deadlock_is_tried_again_and_parks_nobody(database, owner):
         before = parked(batcher)
         assert await batcher.submit(7) == 70
     assert parked(batcher) == before
-
-
-async def test_while_one_flush_holds_all_keys_no_second_one_begins(database, owner):
-    gate = Gate()
-    async with batching(database, gate, connections=2, key=lambda item: item) as batcher:
-        first = asyncio.create_task(outcomes(batcher, range(4)))
-        await gate.entered.wait()
-        rest = asyncio.create_task(outcomes(batcher, range(10, 210)))
-        while batcher.waiting < 200:  # noqa: ASYNC110 - a turn of the loop for each submission
-            await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        assert list(batcher._flights) == [0]
-        gate.open.set()
-        await asyncio.gather(first, rest)
-    assert stored(owner) == [*range(4), *range(10, 210)]
 
 
 async def test_a_full_disk_is_nobodys_fault(database, owner):

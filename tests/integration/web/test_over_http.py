@@ -52,6 +52,18 @@ async def test_many_presses_make_one_order_and_one_payment(visitor, quote, site)
     assert set(led_to) == {f"/orders/{found[0][0]}/payments/{found[0][1]}"}
 
 
+async def test_what_was_begun_and_not_paid_is_asked_about_as_that(visitor, a_number):
+    visitor.headers["accept-language"] = "en"
+    number, answers = a_number(), []
+    for _ in range(2):
+        quote = (await visitor.post("/quotes", data={"number": number, "choice": "credit:5000"})).headers["location"]
+        key = re.search(r'name="key" value="([^"]+)"', (await visitor.get(quote)).text)[1]
+        answers.append(await visitor.post(f"{quote}/order", data={"key": key, "method": "sandbox"}))
+    asked = (await visitor.get(answers[-1].headers["location"])).text
+    assert "You began the same top-up 1 min ago, and it is not paid." in asked
+    assert "You topped up" not in asked
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -107,6 +119,40 @@ async def test_a_number_is_refused_in_an_address(visitor, a_number):
     assert (await visitor.get("/quotes", params={"number": a_number()})).status_code == 405
 
 
+async def test_no_form_is_answered_by_a_page_that_could_not_be_come_back_to(visitor, quote, a_number):
+    """The browser keeps no page of ours, so going back to one that answered a form would be an error to it."""
+    number = a_number()
+    key = re.search(r'name="key" value="([^"]+)"', (await visitor.get(quote)).text)[1]
+    contact = {"key": key, "method": "sandbox", "contact": "x@y.z@"}
+    forms = {
+        "amounts": ("/quotes", {"number": number}),
+        "no amount": ("/quotes", {"number": number, "shown": f"+86{number}"}),
+        "too much": ("/quotes", {"number": number, "choice": "free", "amount": "99999"}),
+        "wrong number": ("/quotes", {"number": "139"}),
+        "change": ("/change", {"quote": quote.rpartition("/")[2]}),
+        "wrong contact": (f"{quote}/order", contact),
+    }
+    said = {}
+    for name, (path, data) in forms.items():
+        answer = await visitor.post(path, data=data)
+        address = answer.headers["location"]
+        assert (answer.status_code, number in address, "139" in address) == (303, False, False)
+        said[name] = await visitor.get(address)
+        assert said[name].status_code == 200
+        other = await visitor.get(address[:-9] + ("A" if address[-9] != "A" else "B") + address[-8:])
+        assert other.status_code == 404, "what is not as we sealed it is no address of ours"
+    assert "choice-wrong" not in said["amounts"].text
+    assert 'value="credit:5000"' in said["amounts"].text
+    for name in ("no amount", "too much"):
+        assert 'id="choice-wrong"' in said[name].text
+    assert 'value="99999"' in said["too much"].text
+    assert 'id="number-wrong"' in said["wrong number"].text
+    assert re.search(r'value="credit:5000"[^>]* checked', said["change"].text)
+    assert 'id="contact-wrong"' in said["wrong contact"].text
+    assert 'value="x@y.z@"' in said["wrong contact"].text
+    assert f'value="{key}"' in said["wrong contact"].text
+
+
 @pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"])
 async def test_choosing_a_language_leads_nowhere_else(visitor, back):
     answer = await visitor.post("/language", data={"language": "en", "back": back})
@@ -124,14 +170,17 @@ async def test_choosing_a_language_leads_nowhere_else(visitor, back):
         (b"&".join(b"a%d=1" % n for n in range(200)), 400),
         (b"number=" + b"1" * 2000, 400),
         (b"number=1" * 20_000, 413),
-        (b"", 422),
-        (b"number=" + b"%F0%9F%92%A5", 422),
-        (b"number=<script>alert(1)</script>", 422),
+        (b"", 303),
+        (b"number=" + b"%F0%9F%92%A5", 303),
+        (b"number=<script>alert(1)</script>", 303),
     ],
 )
 async def test_strange_forms_are_answered_kindly(visitor, content, status):
     answer = await visitor.post("/quotes", content=content, headers=FORM | {"accept": "text/html"})
     assert answer.status_code == status
+    if status == 303:
+        answer = await visitor.get(answer.headers["location"])
+        assert 'id="number-wrong"' in answer.text
     assert answer.headers["content-type"].startswith("text/html")
     assert "<script>alert" not in answer.text
 
@@ -173,3 +222,16 @@ async def test_pages_never_talk_to_people_as_to_callers_of_the_api(visitor, quot
     for answer in [*sent, await visitor.get("/quotes", headers=browser)]:
         assert answer.status_code >= 400
         assert not re.search(r"Idempotency|openapi|Content-Type|JSON|POST", answer.text.partition("<main")[2])
+
+
+async def test_without_scripts_no_page_asks_again_by_itself_with_a_form_to_pay_by(site, visitor, quote):
+    page = await visitor.get(quote)
+    key = re.search(r'name="key" value="([^"]+)"', page.text)[1]
+    ordered = await visitor.post(f"{quote}/order", data={"key": key, "method": "sandbox"})
+    order_id = re.search(r"ord_[0-9a-z]{26}", ordered.headers["location"])[0]
+    code = await site.within(site.house.desk.elsewhere.code(order_id=order_id))
+    shown = (await visitor.get(f"/pay/{code.token}", headers={"accept-language": "en"})).text
+    assert "hx-get" in shown, "a payment was begun, and is waited for"
+    assert f'action="/pay/{code.token}/payments"' in shown
+    assert 'http-equiv="refresh"' not in shown
+    assert re.search(rf'<noscript><p><a href="/pay/{code.token}">', shown)

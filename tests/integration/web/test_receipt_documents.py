@@ -2,50 +2,22 @@
 
 import subprocess
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 import typst
 
-from topup.kernel.ids import OrderId
+from tests.support.receipts import PAID, VERIFY, a_receipt
+from topup.kernel.money import Money
 from topup.orders.receipt_pdf import DOCUMENTS, qr_svg, render_pdf
 from topup.orders.receipt_sheet import receipt_sheet
-from topup.orders.receipts import ReceiptBody, ReceiptGrant, ReceiptLine
-from topup.orders.views import ReceiptView
+from topup.orders.views import ReceiptView, ReturnedMoney
 from topup.platform.i18n import LOCALES
-
-PAID = datetime(2026, 11, 21, 4, 5, 9, tzinfo=UTC)
-VERIFY = "https://topup.example/verify/" + "Ab3_" * 60
 
 
 @pytest.fixture
 def receipt() -> ReceiptView:
-    body = ReceiptBody(
-        number="2026-03-000017",
-        order_id="ord_01m7xqwpkj06f36d51nd7017dk",
-        msisdn="+8613800138000",
-        country="CN",
-        carrier_id="qingfeng",
-        carrier_names={"zh_Hans": "青峰移动", "zh_Hant": "青峰移動", "en": "Qingfeng Mobile"},
-        product=None,
-        currency="CNY",
-        lines=[
-            ReceiptLine("face", 5000, "line_face", {}),
-            ReceiptLine("payment_fee", 30, "line_payment_fee", {"method": "sandbox"}),
-        ],
-        grants=[
-            ReceiptGrant("CNY", 5000, "main", None),
-            ReceiptGrant("DATA", 10 * 2**30, "promo", datetime(2026, 12, 21, 16, tzinfo=UTC)),
-        ],
-        total_minor=5030,
-        method="sandbox",
-        payment_id="pay_01m7xqwpkj06f36d51nd7017dk",
-        payment_reference="SG20261121B054099DA2B1ADC8",
-        paid_at=PAID,
-        delivered_at=PAID + timedelta(seconds=2),
-        zone="Asia/Shanghai",
-    )
-    return ReceiptView(body.number, OrderId(body.order_id), PAID + timedelta(seconds=2), body, "/verify/x")
+    return a_receipt()
 
 
 def run(*command: str, content: bytes = b"") -> str:
@@ -80,6 +52,25 @@ async def test_a_refunded_receipt_says_so_and_promises_nothing_any_more(receipt,
     for promise in (as_it_was.summary, *(grant.value for grant in as_it_was.grants)):
         assert "".join(promise.split()) not in said
     assert as_it_was.refunded == ()
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+async def test_a_receipt_says_what_staff_gave_back_and_still_stands(receipt, locale):
+    back_at = datetime(2026, 11, 22, 3, 4, 5, tzinfo=UTC)
+    part, rest = Money(1000, "CNY"), Money(4030, "CNY")
+    arrived = ReturnedMoney(part, "goodwill", "went_back", back_at, PAID)
+    coming = ReturnedMoney(rest, "goodwill", "going_back", None, PAID)
+    given = replace(receipt, given_back=(arrived, coming))
+    assert (given.refunded, given.last_refunded_at) == (part, back_at)
+    sheet = receipt_sheet(given, locale=locale)
+    assert [("22" in row.label, "10.00" in row.value, "40.30" in row.value) for row in sheet.refunded] == [
+        (True, True, False),
+        (False, False, True),
+    ]
+    assert sheet.grants == receipt_sheet(receipt, locale=locale).grants
+    said = "".join(read(await render_pdf(given, locale=locale, verify_url=VERIFY)).split())
+    for row in sheet.refunded:
+        assert "".join((row.label + row.value).split()) in said
 
 
 async def test_the_same_receipt_is_the_same_file(receipt):

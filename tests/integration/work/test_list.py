@@ -54,3 +54,15 @@ async def test_nothing_to_list_is_nothing_done(database: Database) -> None:
     await listed(database, [])
     async with database.read() as transaction:
         assert await queries.open_items(transaction.connection) == []
+
+
+async def test_whether_one_is_open_is_asked_by_what_it_is_about(database: Database) -> None:
+    one = decision()
+    await listed(database, [one])
+    async with database.transaction() as transaction:
+        connection = transaction.connection
+        assert await queries.is_open(connection, one.lane, one.kind, one.subject)
+        assert not await queries.is_open(connection, one.lane, "mismatched_payment", one.subject)
+        assert not await queries.is_open(connection, one.lane + 1, one.kind, one.subject)
+        await connection.execute("UPDATE work.items SET state = 'decided', decided_at = now()")
+        assert not await queries.is_open(connection, one.lane, one.kind, one.subject)

@@ -7,7 +7,7 @@ import pytest
 from topup.bootstrap.mailbox import letter_of
 from topup.bootstrap.plugins import choose, make
 from topup.kernel.errors import Invalid
-from topup.notifications.ports import OutgoingMessage
+from topup.notifications.ports import AddressKind, OutgoingMessage
 from topup.platform.http import Client
 from topup.platform.settings import Settings
 
@@ -44,10 +44,13 @@ def test_what_is_wrong_in_the_file_is_said(tmp_path: Path, text: str, code: str)
 
 def test_settings_that_are_missing_or_unknown_are_named(tmp_path: Path) -> None:
     whole = SANDBOX + 'gateway_public_key_file = "b"\n'
-    for text, named in ((SANDBOX, "gateway_public_key_file"), (whole + "colour = 1\n", "colour")):
+    for text, place, rule in (
+        (SANDBOX, "gateway_public_key_file", "missing"),
+        (whole + "colour = 1\n", "colour", "unknown"),
+    ):
         with pytest.raises(Invalid, match="plugin_settings_wrong") as refused:
             choose(settings(tmp_path, text), demo=True)
-        assert named in str(refused.value.parameters["reason"])
+        assert (refused.value.parameters["place"], refused.value.parameters["rule"]) == (place, rule)
 
 
 async def test_a_key_file_that_is_not_there_is_said_before_anything_is_paid(tmp_path: Path) -> None:
@@ -57,6 +60,46 @@ async def test_a_key_file_that_is_not_there_is_said_before_anything_is_paid(tmp_
     with pytest.raises(Invalid, match="plugin_settings_wrong"):
         make(chosen, client)
     await client.aclose()
+
+
+SMTP = '[messengers.smtp]\nhost = "localhost"\nsecurity = "none"\nsender = "no-reply@topup.example"\n'
+MAILBOX = '[messengers.mailbox]\ndirectory = "/tmp"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "serving"),
+    [
+        ("", {}),
+        (SMTP, {AddressKind.MAIL: "smtp"}),
+        (MAILBOX, {AddressKind.MAIL: "mailbox", AddressKind.SMS: "mailbox"}),
+        (SMTP + MAILBOX + 'serves = ["sms"]\n', {AddressKind.MAIL: "smtp", AddressKind.SMS: "mailbox"}),
+    ],
+)
+async def test_each_kind_of_address_has_its_messenger(
+    tmp_path: Path, text: str, serving: dict[AddressKind, str]
+) -> None:
+    chosen = choose(settings(tmp_path, text), demo=True)
+    assert chosen.serving == serving
+    client = Client(development=True)
+    made = make(chosen, client)
+    assert {kind: messenger.name for kind, messenger in made.messengers.items()} == serving
+    await made.aclose()
+    await client.aclose()
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (SMTP + MAILBOX, "one_messenger"),
+        (SMTP + 'serves = ["sms"]\n', "messenger_unable"),
+        (SMTP + 'serves = ["invented"]\n', "messenger_unable"),
+        (SMTP + "serves = []\n", "messenger_unable"),
+        (SMTP + 'serves = "mail"\n', "messenger_unable"),
+    ],
+)
+def test_messengers_that_would_both_send_or_cannot_are_refused(tmp_path: Path, text: str, code: str) -> None:
+    with pytest.raises(Invalid, match=code):
+        choose(settings(tmp_path, text), demo=True)
 
 
 def test_a_letter_is_shown_in_paragraphs_and_its_own_language() -> None:

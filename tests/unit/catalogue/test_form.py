@@ -3,7 +3,8 @@
 import pytest
 
 from topup.catalogue.checking import CatalogueMistakes, check_bytes
-from topup.catalogue.documents import CarrierDocument, FeeStep, ValidityRule
+from topup.catalogue.documents import CarrierDocument, FeeStep
+from topup.catalogue.grant_rules import ValidityRule
 
 BASE = """\
 id = "acme"

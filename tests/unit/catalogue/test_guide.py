@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import get_args
 
 from topup.catalogue.checking import CarrierFile, CatalogueMistakes, check_bytes
-from topup.catalogue.documents import AtCap, AtEnd, Policy
+from topup.catalogue.documents import AtCap
+from topup.catalogue.grant_rules import AtEnd, Policy
 from topup.catalogue.life_cycle_rules import Blockable, Shows, When
+from topup.catalogue.plan_rules import CycleKind, Proration, Renews
 from topup.catalogue.terms import Ends
 
 GUIDES = Path(__file__).parents[3] / "docs" / "guides"
@@ -53,8 +55,10 @@ def test_the_pieces_of_the_tariff_guide_make_a_whole_file():
     assert [tier.term.days for tier in file.document.credit.validity.tiers] == [90, 120, None]
     assert [state.id for state in file.document.life_cycle.states] == ["active", "empty", "over"]
     assert len(file.document.clocks[0].restarts) == 4
+    assert [plan.keeps_number for plan in file.document.plans] == [False, True]
 
 
 def test_the_guide_names_every_word_of_the_language():
-    words = {word for kind in (Shows, Blockable, When, Policy, AtEnd, AtCap, Ends) for word in get_args(kind)}
+    kinds = (Shows, Blockable, When, Policy, AtEnd, AtCap, Ends, CycleKind, Renews, Proration)
+    words = {word for kind in kinds for word in get_args(kind)}
     assert {word for word in words if f"`{word}`" not in TARIFFS and f'"{word}"' not in TARIFFS} == set()

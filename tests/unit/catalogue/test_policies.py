@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topup.catalogue.documents import ValidityRule
+from topup.catalogue.grant_rules import ValidityRule
 from topup.catalogue.life_cycle_rules import TermTier
 from topup.catalogue.terms import Term
 from topup.catalogue.validity import end_beside, reached, validity_of

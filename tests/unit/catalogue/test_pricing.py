@@ -149,7 +149,7 @@ def test_a_product_fee_is_taken_out_of_the_credit():
         (LineType.FACE, 4900),
         (LineType.PRODUCT_FEE, 100),
     ]
-    assert priced.fees["credit_card"] == 30
+    assert priced.fees["stripe"] == 30
     assert priced.grants[0].amount == 4900
 
 
@@ -178,7 +178,7 @@ def test_a_pack_grants_what_it_says_each_for_its_own_use():
 
 def test_the_sandbox_costs_nothing_and_a_card_does():
     priced = price(DEMONSTRATION["qingfeng"], product=None, amount=Money(5000, "CNY"), now=NOW)
-    assert priced.fees == {"sandbox": 0, "credit_card": 30}
+    assert priced.fees == {"sandbox": 0, "stripe": 30}
 
 
 def test_an_outside_carrier_hears_its_own_name_of_a_pack():

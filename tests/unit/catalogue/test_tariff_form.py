@@ -7,7 +7,8 @@ import pytest
 
 from tests.support.carriers import EXAMPLES
 from topup.catalogue.checking import CatalogueMistakes, check_bytes
-from topup.catalogue.documents import Cap, CarrierDocument, CreditTier, RollOver, SharingLimit, ValidityRule
+from topup.catalogue.documents import Cap, CarrierDocument, CreditTier, SharingLimit
+from topup.catalogue.grant_rules import RollOver, ValidityRule
 from topup.catalogue.life_cycle_rules import Exit, MonthlyFee, TermTier
 from topup.catalogue.schema import carrier_schema
 from topup.catalogue.terms import Term

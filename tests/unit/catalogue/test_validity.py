@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topup.catalogue.documents import ValidityRule
+from topup.catalogue.grant_rules import ValidityRule
 from topup.catalogue.validity import validity_of
 
 ZONES = st.sampled_from([

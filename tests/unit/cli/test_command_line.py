@@ -9,13 +9,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import typer
 
 from tests.support.commands import topup
 from topup.bootstrap.store import PURPOSES
 from topup.channels.cli import speech
-from topup.channels.cli.app import PurposeName, RoleName
+from topup.channels.cli.app import PurposeName, RoleName, create_app
 from topup.channels.cli.exits import Exit, exit_of
 from topup.channels.cli.screen import print_json
+from topup.channels.cli.staff_commands import StaffRoleName
 from topup.kernel import errors
 from topup.kernel.errors import (
     Conflict,
@@ -27,14 +29,16 @@ from topup.kernel.errors import (
     Unauthenticated,
     Unavailable,
 )
-from topup.people.permissions import Role
+from topup.people.permissions import STAFF_ROLES, Role
 from topup.platform.i18n import LOCALES, catalogue
 
 COMMANDS = (
     "serve", "web", "worker", "recharge", "balance", "order", "audit", "doctor", "share", "adjust",
     "lines import", "usage import", "usage show", "usage events", "usage rejects", "catalogue check", "catalogue load",
-    "catalogue explain", "keys create", "keys revoke", "keys rotate", "db upgrade",
+    "catalogue explain", "catalogue draft", "catalogue drafts", "catalogue diff", "catalogue schedule",
+    "catalogue call-off", "offers explain", "keys create", "keys revoke", "keys rotate", "db upgrade",
 )  # fmt: skip
+GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "cli.md"
 BLUNT = ("alembic", "litestar", "psycopg", "sqlalchemy", "cryptography", "structlog", "pydantic", "phonenumbers.data")
 
 
@@ -60,6 +64,30 @@ def test_every_command_explains_itself(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script, *COMMANDS], capture_output=True, text=True, check=True)
     assert len(done.stdout.split()) == len(COMMANDS)
+
+
+def named_by_the_guide(alone: set[str]) -> set[str]:
+    """Every command of the guide's table; `topup catalogue check FILE`, `load FILE` are two of one group. `alone`: the
+    commands and groups of the first rank.
+    """
+    named: set[str] = set()
+    for row in re.findall(r"^\| (`topup [a-z].*?) \| ", GUIDE.read_text(), re.MULTILINE):
+        group = ""
+        for whole, span in re.findall(r"`(topup )?([^`]+)`", row):
+            words = [word for word in span.replace(r"\|", " ").split() if re.fullmatch(r"[a-z][a-z-]*", word)]
+            if whole or (len(words) > 1 and words[0] in alone):
+                group = words.pop(0)
+            named |= {f"{group} {word}" for word in words} or {group}
+    return named
+
+
+def test_every_command_of_the_guide_is_there() -> None:
+    app = typer.main.get_command(create_app(None))
+    alone = set(app.commands)
+    there = alone | {f"{name} {one}" for name, group in app.commands.items() for one in getattr(group, "commands", ())}
+    named = named_by_the_guide(alone)
+    assert {"worker", "catalogue load", "stock move", "automatic stop"} <= named
+    assert named - there == set()
 
 
 def test_help_loads_nothing_that_is_slow() -> None:
@@ -120,6 +148,7 @@ def test_a_problem_nobody_wrote_words_for_still_has_a_sentence(language) -> None
 
 def test_the_roles_of_the_command_are_those_of_the_table() -> None:
     assert [role.value for role in RoleName] == [role.value for role in Role]
+    assert {role.value for role in StaffRoleName} == {role.value for role in STAFF_ROLES}
     assert tuple(purpose.value for purpose in PurposeName) == PURPOSES
 
 

@@ -1,6 +1,7 @@
 """`topup catalogue explain` at a terminal: figures, reasons, three languages, clear refusals."""
 
 import json
+import os
 from pathlib import Path
 from typing import get_args
 
@@ -8,6 +9,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from topup.catalogue.demonstration import demonstration_files
 from topup.catalogue.life_cycle_rules import Blockable, Shows, When
 from topup.channels.cli import screen, speech
 from topup.channels.cli.app import create_app
@@ -83,14 +85,14 @@ def test_a_person_reads_dates_and_reasons(monkeypatch):
     ("words", "code", "said"),
     [
         (("--product", "7"), Exit.REFUSED, "The least you can top up is ₱100.00"),
-        (("--product", "x"), Exit.REFUSED, "There is no such pack"),
+        (("--product", "x"), Exit.REFUSED, "This file has no product x"),
         (("--product", "100", "--state", "x"), Exit.REFUSED, "There are: active, zero-balance, and disconnected"),
         (("--product", "100", "--state", "disconnected"), Exit.REFUSED, "takes no top-ups"),
         (("--product", "100", "--clock", "x=2026-01-01"), Exit.REFUSED, "There are: number"),
         (("--product", "100", "--on", "2026-13-01"), Exit.USAGE, "Write it as 2026-11-05"),
         (("--product", "100", "--balance", "x"), Exit.USAGE, "Write it as 50 or 48.50 (PHP)"),
-        (("--product", "100", "--share", "30"), Exit.USAGE, "Say either --product or --share"),
-        ((), Exit.USAGE, "Say either --product or --share"),
+        (("--product", "100", "--share", "30"), Exit.USAGE, "Say one of --product, --share and --plan"),
+        ((), Exit.USAGE, "Say one of --product, --share and --plan"),
         (("--share", "31"), Exit.REFUSED, "30.00, 60.00, 100.00, and 200.00"),
     ],
 )
@@ -118,3 +120,37 @@ def test_a_year_in_which_no_line_lives_is_refused(monkeypatch, words):
     done = explain(monkeypatch, "flow-cayman", "--product", "5", *words)
     assert done.exit_code == Exit.USAGE
     assert done.exception is None or isinstance(done.exception, SystemExit)
+
+
+def explain_plan(monkeypatch, plan: str, *words: str, language: str = "en"):
+    demonstration = next(file for file in demonstration_files() if file.stem == "haiqiao")
+    name = os.path.relpath(demonstration.with_suffix(""), EXAMPLES)
+    return explain(monkeypatch, name, "--plan", plan, *words, language=language)
+
+
+def test_a_plans_cycles_are_told_from_a_day_on(monkeypatch):
+    told = json.loads(explain_plan(monkeypatch, "month-39", "--on", "2028-02-20", "--json").stdout)
+    # Ten days of the leap year's twenty-nine are left: 39 x 10 / 29, and of everything included as much, rounded up.
+    assert [cycle["price"]["amount_minor"] for cycle in told["cycles"]] == [1345, 3900, 3900, 3900]
+    assert [cycle["ends_at"][:10] for cycle in told["cycles"]] == [
+        "2028-02-29",
+        "2028-03-31",
+        "2028-04-30",
+        "2028-05-31",
+    ]
+    assert told["cycles"][0]["included"][1] == {"asset": "VOICE", "amount": 2069}
+    assert told["gives_back_at_most"]["amount_minor"] == 673
+    assert len(json.loads(explain_plan(monkeypatch, "holiday", "--on", "2028-02-20", "--json").stdout)["cycles"]) == 1
+
+
+@pytest.mark.parametrize("language", LOCALES)
+def test_a_plan_is_told_in_every_language(monkeypatch, language):
+    for plan in ("month-39", "quarter-99", "thirty-days", "holiday", "keep-8"):
+        done = explain_plan(monkeypatch, plan, "--on", "2028-02-20", language=language)
+        assert done.exit_code == Exit.DONE, done.output
+        assert "{" not in done.stdout
+
+
+def test_what_is_no_plan_is_refused_and_so_are_two_questions_at_once(monkeypatch):
+    assert explain_plan(monkeypatch, "nothing").exit_code == Exit.REFUSED
+    assert explain_plan(monkeypatch, "keep-8", "--product", "50").exit_code == Exit.USAGE

@@ -1,6 +1,7 @@
 """What becomes of a message after a try, and how it reads."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from hypothesis import given
@@ -8,25 +9,50 @@ from hypothesis import strategies as st
 
 from topup.kernel.money import Money
 from topup.kernel.outcome import Accepted, Done, NotSent, Outcome, Reason, Refused, Reversed, Throttled, Unknown
-from topup.notifications.daytime import daytime, is_daytime
+from topup.notifications.daytime import Hours, daytime, is_daytime
 from topup.notifications.operations import News, UnknownTemplate
+from topup.notifications.ports import AddressKind, kind_of
 from topup.notifications.states import MAXIMUM_TRIES, MESSAGE, MessageState, pause_after
 from topup.notifications.tasks import Taken, judge
-from topup.notifications.templates import TEMPLATES, LocalDay, LocalTime, Words, render, to_json
-from topup.platform.i18n import LOCALES
+from topup.notifications.templates import TEMPLATES, LocalDay, LocalTime, Named, Words, render, render_short, to_json
+from topup.platform.i18n import LOCALES, has_text
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 AT = LocalTime(datetime(2026, 5, 1, 16, 30, tzinfo=UTC), "Asia/Shanghai")
 PARAMETERS = {
+    "plan": Named({"zh_Hans": "本地月套餐", "zh_Hant": "本地月方案", "en": "Home, by the month"}),
     "number": "138 0013 8000",
     "amount": Money(5000, "CNY"),
+    "before": Money(5000, "CNY"),
+    "after": Money(5000, "CNY"),
     "paid": Money(5000, "CNY"),
     "refunded": Money(5000, "CNY"),
     "at": AT,
+    "again": AT,
     "receipt_number": "2026-03-17",
     "order_url": "https://topup.example/orders/ord_1",
     "status": Words("catalogue", "shows_two_way_blocked"),
     "on": LocalDay(datetime(2026, 6, 30, 16, tzinfo=UTC), "Asia/Shanghai"),
+    "what": Words("usage", "asset.VOICE"),
+    "left": Words("catalogue", "grant_data", {"count": "1023.5", "unit": "MB"}),
+    "until": LocalDay(datetime(2026, 12, 30, 16, tzinfo=UTC), "Asia/Shanghai"),
+    "why": Words("catalogue", "why_never_ends"),
+    "blocked": [Words("usage", "blocked.voice_out"), Words("usage", "blocked.data")],
+    "free": [Words("usage", "blocked.voice_in")],
+    "agent": "Corner shop",
+    "alarm": Money(10_000, "CNY"),
+    "count": 7,
+    "news": [Words("messages", "used_up.text", {"number": "138 0013 8000", "what": Words("usage", "asset.SMS")})],
+    "messages_url": "https://topup.example/account/messages",
+    "reference": "H-4827",
+    "ticket_url": "https://topup.example/help/tickets/1",
+    "code": "481216",
+    "minutes": 10,
+    "device": Words(
+        "account",
+        "device_name",
+        {"browser": Words("account", "browser_samsung"), "system": Words("account", "system_windows")},
+    ),
     "to_do": [Words("lines", "to_do_topup_least", {"least": Money(2000, "CNY")}), Words("lines", "to_do_use")],
 }
 ZONES = ["Asia/Shanghai", "America/Cayman", "Europe/London", "Pacific/Apia", "Pacific/Chatham", "Australia/Lord_Howe"]
@@ -83,7 +109,37 @@ def test_every_template_reads_in_every_language(template: str, locale: str) -> N
     assert "\n" not in subject
     assert "{" not in subject + body
     assert ("https://topup.example/orders/ord_1" in body) == ("order_url" in TEMPLATES[template])
+    assert ("481216" in body) == ("code" in TEMPLATES[template])
     assert ("50.00" in subject + body) == (not TEMPLATES[template].isdisjoint({"amount", "refunded"}))
+
+
+GSM = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
+    "abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+"""The letters that seven bits hold (3GPP TS 23.038, 6.2.1)."""
+
+
+def fits_one_sms(text: str) -> bool:
+    """Whether a text goes in one part: 160 letters of seven bits, else 70 of sixteen."""
+    return len(text) <= 160 if GSM.issuperset(text) else len(text.encode("utf-16-be")) <= 140
+
+
+SHORT = [template for template in TEMPLATES if has_text("messages", f"{template}.text")]
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("template", SHORT)
+def test_what_goes_by_sms_fits_one(template: str, locale: str) -> None:
+    stored = to_json({name: PARAMETERS[name] for name in TEMPLATES[template]})
+    subject, text = render_short(template, stored, locale)
+    assert subject == ""
+    assert fits_one_sms(text), (len(text), text)
+
+
+def test_what_has_no_short_text_goes_by_sms_as_it_goes_by_mail() -> None:
+    stored = to_json({name: PARAMETERS[name] for name in TEMPLATES["refunded"]})
+    assert render_short("refunded", stored, "en") == render("refunded", stored, "en")
 
 
 def test_times_are_told_in_the_zone_of_the_line() -> None:
@@ -122,6 +178,39 @@ def test_daytime_comes_within_a_night_also_when_clocks_change(second: int, zone:
     assert is_daytime(found, zone)
     assert at <= found <= at + timedelta(hours=13)
     assert is_daytime(at, zone) == (found == at)
+
+
+HOURS = st.builds(Hours, st.just(22), st.integers(2, 21)) | st.builds(
+    lambda begins, length: Hours(begins, (begins + length) % 24), st.integers(0, 23), st.integers(4, 23)
+)
+
+
+@given(st.integers(0, 20 * 365 * 24 * 3600), st.sampled_from(ZONES), HOURS)
+def test_hours_of_ones_own_come_within_a_day(second: int, zone: str, hours: Hours) -> None:
+    at = NOW + timedelta(seconds=second)
+    found = daytime(at, zone, hours)
+    assert is_daytime(found, zone, hours)
+    # A day more where a zone leaves one out (Apia, 2011), an hour more where clocks go back.
+    assert at <= found <= at + timedelta(hours=25)
+    assert is_daytime(at, zone, hours) == (found == at)
+
+
+@pytest.mark.parametrize(("begins", "ends"), [(-1, 9), (9, 24)])
+def test_hours_that_are_none_are_refused(begins: int, ends: int) -> None:
+    with pytest.raises(ValueError, match="hour"):
+        Hours(begins, ends)
+
+
+@pytest.mark.parametrize(
+    ("hours", "day"),
+    [(Hours(9, 21), range(9, 21)), (Hours(18, 2), [*range(18, 24), 0, 1]), (Hours(5, 5), range(24))],
+)
+def test_hours_hold_by_the_clock(hours: Hours, day: Sequence[int]) -> None:
+    assert [hour for hour in range(24) if hours.hold(time(hour, 59))] == sorted(day)
+
+
+def test_an_address_says_what_kind_it_is_of() -> None:
+    assert (kind_of("tel:+8613800138000"), kind_of("a@b.example")) == (AddressKind.SMS, AddressKind.MAIL)
 
 
 def test_news_with_an_unknown_template_or_other_parameters_is_refused_at_once() -> None:

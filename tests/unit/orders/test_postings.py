@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,10 +12,12 @@ from topup.catalogue.validity import Validity
 from topup.fulfilment.own import credits_of
 from topup.kernel.ids import new_id
 from topup.ledger import Credit, Transfer
-from topup.orders.postings import divided, reversed_
+from topup.orders.postings import EXCHANGE, divided, reversed_
 from topup.orders.queries import Order
 from topup.orders.quotes import StoredLine, StoredQuote
+from topup.payments.ports import Scene
 from topup.payments.postings import SUSPENSE
+from topup.payments.queries import Payment
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NEVER = Validity(usable_until=None, days=None, ends="exact", policy="separate", zone="Asia/Shanghai")
@@ -84,6 +87,13 @@ def order(quote: StoredQuote) -> Order:
     )
 
 
+def payment(quote: StoredQuote, fee: int, paid: tuple[int, str] | None = None) -> Payment:
+    """What paid the quote with a fee: the price, or `paid` in another currency."""
+    amount, currency = paid or (quote.base_minor + fee, quote.currency)
+    number = new_id("payment", LANE)
+    return Payment(LANE, number, ORDER_ID, "scripted", Scene.PHONE, amount, currency, fee, "paid", None, NOW, NOW, 0)
+
+
 def moved(items) -> Counter:
     """What each account has after these items, by (account, asset)."""
     balances: Counter = Counter()
@@ -102,7 +112,7 @@ def moved(items) -> Counter:
 @given(prices(), amounts)
 def test_what_was_paid_leaves_suspense_whole_when_the_own_network_delivers(price, fee):
     quote, total = price
-    items = divided(order(quote), quote, fee_minor=fee, carrier=None)
+    items = divided(order(quote), quote, payment=payment(quote, fee), carrier=None)
     grants = credits_of(order_id=ORDER_ID, lane=LANE, line_id=LINE, grants=quote.grants, paid_from=SUSPENSE, now=NOW)
     balances = moved([*items, *grants])
     assert balances[SUSPENSE, "CNY"] == -(total + fee)
@@ -114,15 +124,27 @@ def test_what_was_paid_leaves_suspense_whole_when_the_own_network_delivers(price
 @given(prices(), amounts)
 def test_and_when_another_carrier_does(price, fee):
     quote, total = price
-    balances = moved(divided(order(quote), quote, fee_minor=fee, carrier="external_demo"))
+    balances = moved(divided(order(quote), quote, payment=payment(quote, fee), carrier="external_demo"))
     assert balances[SUSPENSE, "CNY"] == -(total + fee)
     assert balances["payable:external_demo", "CNY"] == quote.delivered_minor
+
+
+@given(prices(), amounts, st.integers(1, 10**9))
+def test_what_was_paid_in_another_currency_is_exchanged_whole(price, fee, paid):
+    quote, total = price
+    quote = msgspec.structs.replace(quote, fees={"scripted": fee})
+    by = payment(quote, fee, (paid, "JPY"))
+    balances = moved(divided(order(quote), quote, payment=by, carrier="external_demo"))
+    assert balances[SUSPENSE, "JPY"] == -paid
+    assert balances[EXCHANGE, "JPY"] == paid
+    assert balances[EXCHANGE, "CNY"] == -(total + fee)
+    assert not balances[SUSPENSE, "CNY"], "the price came from the exchange, and went where it belongs"
 
 
 @given(prices(), amounts)
 def test_a_reversal_undoes_every_entry_under_keys_of_its_own(price, fee):
     quote, _ = price
-    items = divided(order(quote), quote, fee_minor=fee, carrier="external_demo")
+    items = divided(order(quote), quote, payment=payment(quote, fee, (7, "USD")), carrier="external_demo")
     back = reversed_(items)
     assert not any(moved([*items, *back]).values())
     keys = [item.key for item in [*items, *back]]

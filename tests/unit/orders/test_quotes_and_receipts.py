@@ -5,13 +5,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from topup.kernel.errors import Conflict
 from topup.kernel.ids import new_id
 from topup.orders.queries import ReceiptRow
-from topup.orders.quotes import StoredLine, StoredQuote, opened, sign
+from topup.orders.quotes import StoredLine, StoredQuote, mark, opened, sign
 from topup.orders.receipts import (
     parse_receipt_number,
     proven,
@@ -45,22 +45,37 @@ quotes = st.builds(
 )
 
 
-@given(quote=quotes)
-def test_a_signed_quote_opens_as_it_was(keys, quote):
-    body, kid, signature = sign(quote, keys)
+vouch = st.sampled_from([sign, mark])
+
+
+@given(quote=quotes, vouch=vouch)
+def test_a_signed_or_marked_quote_opens_as_it_was(keys, quote, vouch):
+    body, kid, signature = vouch(quote, keys)
     assert opened(body, kid, signature, keys) == quote
 
 
-@given(quote=quotes, data=st.data())
-def test_one_letter_changed_and_it_does_not_open(keys, quote, data):
-    body, kid, signature = sign(quote, keys)
+@given(quote=quotes)
+@settings(max_examples=5)
+def test_a_marked_quote_opens_after_another_key_seals_and_not_with_another_house_s(tmp_path_factory, quote):
+    house, other = tmp_path_factory.mktemp("house"), tmp_path_factory.mktemp("other")
+    keys = KeyRing(house / "keys")
+    body, kid, vouched = mark(quote, keys)
+    keys.rotate("data")
+    assert opened(body, kid, vouched, KeyRing(house / "keys")) == quote
+    with pytest.raises(Conflict, match="quote_altered"):
+        opened(body, kid, vouched, KeyRing(other / "keys"))
+
+
+@given(quote=quotes, vouch=vouch, data=st.data())
+def test_one_letter_changed_and_it_does_not_open(keys, quote, vouch, data):
+    body, kid, signature = vouch(quote, keys)
     place = data.draw(st.integers(0, len(body) - 1))
     letter = data.draw(st.characters(codec="utf-8").filter(lambda one: one != body[place]))
     with pytest.raises(Conflict, match="quote_altered"):
         opened(body[:place] + letter + body[place + 1 :], kid, signature, keys)
 
 
-@given(quote=quotes, method=st.sampled_from(["sandbox", "credit_card", "unheard of"]))
+@given(quote=quotes, method=st.sampled_from(["sandbox", "stripe", "unheard of"]))
 def test_lines_and_total_of_a_method_tell_the_same_fee(quote, method):
     fee = sum(line.amount.amount_minor for line in quote.lines_for(method) if line.type == "payment_fee")
     assert quote.total_minor(method) == quote.base_minor + quote.fee_minor(method)

@@ -8,11 +8,18 @@ from hypothesis import strategies as st
 
 from topup.fulfilment import inbox as carrier_inbox
 from topup.fulfilment.ports import CarrierFact
-from topup.kernel.ids import new_id
+from topup.kernel.ids import InvalidId, new_id
 from topup.kernel.money import Money
 from topup.kernel.outcome import Accepted, Done, NotSent, Reason, Refused, Reversed, Throttled, Unknown
-from topup.payments.facts import read, written
-from topup.payments.ports import PaymentFact, PaymentStanding, RefundFact
+from topup.payments.facts import lane_of_fact, read, written
+from topup.payments.ports import (
+    AgreementFact,
+    DisputeFact,
+    DisputeStanding,
+    PaymentFact,
+    PaymentStanding,
+    RefundFact,
+)
 
 references = st.text(st.characters(codec="utf-8"), max_size=60)
 refusals = st.builds(Refused, st.sampled_from(Reason), references)
@@ -23,10 +30,21 @@ payments = st.builds(
     references,
     st.none() | st.builds(Money, st.integers(-(2**53) + 1, 2**53 - 1), st.sampled_from(["CNY", "JPY", "KWD"])),
     st.none() | st.datetimes(timezones=st.just(UTC)),
+    reason=st.sampled_from(["", "insufficient_funds"]),
 )
 refunds = st.builds(
     RefundFact, st.just(new_id("refund", 3)), st.builds(Done, references) | st.builds(Accepted, references) | refusals
 )
+objections = (
+    references,
+    st.sampled_from(DisputeStanding),
+    st.builds(Money, st.integers(0, 2**53 - 1), st.just("USD")),
+    st.none() | st.datetimes(timezones=st.just(UTC)),
+)
+disputes = st.builds(DisputeFact, st.just(new_id("payment", 3)), *objections, references) | st.builds(
+    DisputeFact, st.just(""), *objections, references.filter(bool)
+)
+agreements = st.builds(AgreementFact, st.just(new_id("instrument", 3)), st.booleans())
 deliveries = st.builds(
     CarrierFact,
     st.just(new_id("fulfilment", 3)),
@@ -34,7 +52,7 @@ deliveries = st.builds(
 )
 
 
-@given(st.lists(payments | refunds, max_size=4))
+@given(st.lists(payments | refunds | disputes | agreements, max_size=4))
 def test_a_gateways_facts_read_back(facts):
     assert read(written(facts)) == tuple(facts)
 
@@ -42,6 +60,27 @@ def test_a_gateways_facts_read_back(facts):
 @given(st.lists(deliveries, max_size=4))
 def test_a_carriers_facts_read_back(facts):
     assert carrier_inbox.read(carrier_inbox.written(facts)) == tuple(facts)
+
+
+@given(payments | refunds | disputes | agreements)
+def test_a_fact_lives_where_what_it_is_about_lives(fact):
+    named = any(getattr(fact, f"{kind}_id", "") for kind in ("payment", "refund", "agreement"))
+    assert lane_of_fact(fact) == (3 if named else None)
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        PaymentFact("pi_1", PaymentStanding.CLOSED, "", None, None),
+        PaymentFact("", PaymentStanding.CLOSED, "", None, None),
+        RefundFact(new_id("payment", 3), Done("x")),
+        AgreementFact(new_id("payment", 3), ended=True),
+        DisputeFact("", "dp_1", DisputeStanding.OPEN, Money(1, "USD"), None),
+    ],
+)
+def test_a_fact_about_nothing_of_ours_is_refused(fact):
+    with pytest.raises(InvalidId):
+        lane_of_fact(fact)
 
 
 def test_no_facts_are_told_from_some_in_the_database():

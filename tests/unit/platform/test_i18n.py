@@ -1,6 +1,7 @@
 """Texts, languages, and figures as each language writes them."""
 
 from datetime import UTC, date, datetime
+from zoneinfo import available_timezones
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from topup.platform.i18n import (
     catalogue,
     format_date,
     format_datetime,
+    format_moment,
     format_money,
     format_number,
     has_text,
@@ -22,6 +24,7 @@ from topup.platform.i18n import (
     locale_of_tag,
     negotiate,
     translate,
+    zone_place,
 )
 
 
@@ -132,3 +135,28 @@ def test_amounts_in_a_sentence_are_written_as_people_write_them():
     assert in_words({"minimum": "10.00", "currency": "CNY"}, "zh_Hans")["minimum"] == "¥10.00"
     assert in_words({"needed": "12", "currency": "POINTS"}, "en")["needed"] == "12 POINTS"
     assert in_words({"needed": "12"}, "en") == {"needed": "12"}
+    room = {"room": "40.00 CNY", "limit": "10 GB", "other": "7.00 CNY"}
+    assert in_words(room, "en") == room | {"room": "CN¥40.00"}
+    assert in_words({"room": "30 SMS"}, "en") == {"room": "30 SMS"}
+
+
+NOON_IN_SHANGHAI = datetime(2026, 11, 21, 4, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("locale", "zone", "said"),
+    [
+        ("zh_Hans", "Asia/Shanghai", "2026年11月21日 12:00:00（上海时间）"),
+        ("zh_Hant", "Asia/Singapore", "2026年11月21日 中午12:00:00（新加坡時間）"),
+        ("en", "Asia/Shanghai", "Nov 21, 2026, 12:00:00\u202fPM (Shanghai time)"),
+        ("en", "UTC", "Nov 21, 2026, 4:00:00\u202fAM UTC"),
+        ("zh_Hans", "Etc/UTC", "2026年11月21日 04:00:00（UTC）"),
+    ],
+)
+def test_a_moment_that_stands_alone_says_by_whose_clocks(locale, zone, said):
+    assert format_moment(NOON_IN_SHANGHAI, locale, zone=zone) == said
+
+
+def test_every_zone_there_is_has_a_name_in_every_language():
+    for zone in available_timezones():
+        assert all(zone_place(zone, locale) for locale in LOCALES), zone

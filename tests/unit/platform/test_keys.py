@@ -178,8 +178,24 @@ def test_each_file_is_missed_when_it_is_lost(directory, made, purpose, ending):
     if not file.exists():
         pytest.skip("no such file for this purpose")
     file.unlink()
-    assert refused(directory, lambda ring: ring.check(PURPOSES)) == ("keys_missing", [f"{purpose}/{name}"])
-    assert refused(directory, lambda ring: ring.try_out(PURPOSES)) == ("keys_missing", [f"{purpose}/{name}"])
+    code = "keys_public_missing" if ending == "public" else "keys_missing"
+    assert refused(directory, lambda ring: ring.check(PURPOSES)) == (code, [f"{purpose}/{name}"])
+    assert refused(directory, lambda ring: ring.try_out(PURPOSES)) == (code, [f"{purpose}/{name}"])
+
+
+def test_a_public_key_follows_from_its_private_one_and_from_no_other(directory, made):
+    file = directory / "quotes" / f"{made['quotes']}.public"
+    content = file.read_bytes()
+    file.unlink()
+    assert KeyRing(directory).restore_public() == [file]
+    assert file.read_bytes() == content
+    assert KeyRing(directory).restore_public() == []
+    KeyRing(directory, kept=PURPOSES).check(PURPOSES)
+    file.unlink()
+    file.with_suffix(".private").write_bytes(bytes(32))
+    assert KeyRing(directory).restore_public() == []
+    assert refused(directory, lambda ring: ring.check(PURPOSES))[0] == "keys_missing"
+    assert not file.exists()
 
 
 @pytest.mark.parametrize("purpose", PURPOSES)

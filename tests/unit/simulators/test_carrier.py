@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.support.billing import bill_around
 from tests.support.simulators import a_delivery, start_carrier, until
-from topup.fulfilment.ports import CarrierEventRejected, FloatUnavailable, Standing
+from topup.fulfilment.ports import Billed, CarrierEventRejected, FloatUnavailable, Standing
 from topup.kernel.money import Money
 from topup.kernel.outcome import Accepted, Done, Reason, Refused, Reversed, Throttled, Unknown
 from topup.plugins.carriers.external_demo import ExternalDemo
@@ -144,10 +145,10 @@ async def test_lookup_says_yes_no_or_nothing(external_demo):
 async def test_the_bill_has_every_delivery_over_many_pages(external_demo):
     deliveries = [a_delivery() for _ in range(120)]
     await asyncio.gather(*map(external_demo.submit, deliveries))
-    bill = {line.our_id: line for line in await external_demo.bill(datetime.now(UTC).date())}
+    bill = {line.our_id: line for line in await bill_around(external_demo)}
     assert {delivery.fulfilment_id for delivery in deliveries} <= bill.keys()
     line = bill[deliveries[0].fulfilment_id]
-    assert (line.amount, line.status) == (Money(1000, "SGD"), "COMPLETED")
+    assert (line.amount, line.billed) == (Money(1000, "SGD"), Billed.DELIVERED)
 
 
 async def test_a_call_is_believed_only_as_it_was_signed(carrier, http_client):

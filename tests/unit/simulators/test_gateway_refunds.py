@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.support.billing import bill_around
 from tests.support.simulators import a_payment, until
 from topup.kernel.ids import new_id
 from topup.kernel.money import Money
 from topup.kernel.outcome import Accepted, Done, Reason, Refused, Unknown
 from topup.payments.ports import RefundFact, RefundRequest
-from topup_simulators.gateway.magic import Magic
+from topup_simulators.payments.magic import Magic
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ async def test_magic_refund_that_fails_later_frees_the_amount(sandbox, paid, lis
     assert isinstance(await sandbox.refund(another(refund, refund.amount.amount_minor)), Accepted)
 
 
-@pytest.mark.parametrize("which", [Magic.REFUND_BROKEN, Magic.REFUND_HANGS_UP_DONE])
+@pytest.mark.parametrize("which", [Magic.REFUND_BROKEN, Magic.REFUND_HANGS_UP_DONE, Magic.REFUND_GARBAGE])
 async def test_magic_refund_done_without_an_answer_is_found_by_asking(sandbox, gateway, paid, which):
     refund = await paid(5000 + which)
     assert isinstance(await sandbox.refund(refund), Unknown)
@@ -123,7 +124,7 @@ async def test_the_bill_has_every_line_over_many_pages(sandbox, paid):
     first = await paid(5000, 1)
     parts = [another(first, 1) for _ in range(120)]
     await asyncio.gather(*map(sandbox.refund, parts))
-    bill = await sandbox.bill(datetime.now(UTC).date())
+    bill = await bill_around(sandbox)
     assert {part.refund_id for part in parts} <= {line.our_id for line in bill if line.kind == "refund"}
     assert first.payment_id in {line.our_id for line in bill if line.kind == "payment"}
     assert len({(line.kind, line.reference) for line in bill}) == len(bill)

@@ -132,12 +132,13 @@ async def ask(gateway, http_client, sign, **changes):
 async def test_a_question_is_believed_only_as_it_was_signed(gateway, http_client, fields, sign):
     kid = (await fields())["kid"]
     now = int(datetime.now(UTC).timestamp())
+    signed_at, told = str(now - 60), str(now - 59)
     assert await ask(gateway, http_client, sign, kid=kid) == "PAYMENT_NOT_FOUND"
     spoilt = [
         ({"sent_body": b'{"payment_id":"pay_y"}'}, "BAD_SIGNATURE"),
         ({"sent_path": "/api/close"}, "BAD_SIGNATURE"),
         ({"kind": "form"}, "BAD_SIGNATURE"),
-        ({"headers": {"x-sandbox-timestamp": str(now + 1)}}, "BAD_SIGNATURE"),
+        ({"before_timestamp": signed_at, "headers": {"x-sandbox-timestamp": told}}, "BAD_SIGNATURE"),
         ({"headers": {"x-sandbox-nonce": "0" * 32}}, "BAD_SIGNATURE"),
         ({"headers": {"x-sandbox-signature": ""}}, "BAD_SIGNATURE"),
         ({"headers": {"x-sandbox-signature": "no base64"}}, "BAD_SIGNATURE"),
@@ -183,18 +184,18 @@ async def test_a_description_is_text_and_never_markup(gateway, sandbox, http_cli
 
 
 async def test_the_page_speaks_the_payers_language_and_says_what_it_is(sandbox, http_client):
-    for locale, band in (
-        ("zh_Hans", "模拟器"),
-        ("zh-Hant", "模擬器"),
-        ("zh_TW", "模擬器"),
-        ("en", "SIMULATOR"),
-        ("fr", "模拟器"),
+    for locale, band, amount in (
+        ("zh_Hans", "模拟器", ">¥50.00<"),
+        ("zh-Hant", "模擬器", ">CN¥50.00<"),
+        ("zh_TW", "模擬器", ">CN¥50.00<"),
+        ("en", "SIMULATOR", ">CN¥50.00<"),
+        ("fr", "模拟器", ">¥50.00<"),
     ):
         page = await http_client.send(
             method="GET", url=(await sandbox.start(a_payment(locale=locale))).url, route="test"
         )
         assert band in page.body.decode(), locale
-        assert "¥50.00" in page.body.decode()
+        assert amount in page.body.decode(), locale
 
 
 async def test_a_button_pays_and_leads_back_without_javascript(sandbox, http_client):

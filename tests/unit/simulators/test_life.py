@@ -15,7 +15,7 @@ from topup.kernel.outcome import Done
 from topup.plugins.carriers.external_demo import ExternalDemo
 from topup.plugins.payments.sandbox import Sandbox, ensure_merchant_keys
 from topup_simulators.carrier.endings import Ending
-from topup_simulators.gateway.magic import Magic
+from topup_simulators.payments.magic import Magic
 
 GUIDE = Path(__file__).parents[3] / "docs/guides/simulators.md"
 

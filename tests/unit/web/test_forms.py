@@ -23,14 +23,26 @@ def test_a_tile_is_an_amount_or_a_pack():
 
 @pytest.mark.parametrize(
     ("typed", "minor"),
-    [("50", 5000), ("48.5", 4850), (" ¥48.50 ", 4850), ("４８．５", 4850), ("48元", 4800), ("50 CNY", 5000)],
+    [
+        ("50", 5000),
+        ("48.5", 4850),
+        (" ¥48.50 ", 4850),
+        ("４８．５", 4850),
+        ("48元", 4800),
+        ("50 CNY", 5000),
+        ("1,000", 100_000),
+        ("１，０００．５元", 100_050),
+    ],
 )
 def test_an_amount_is_read_as_people_write_it(typed, minor):
     assert choose(choice="free", amount=typed).amount == Money(minor, "CNY")
     assert choose(amount=typed).amount == Money(minor, "CNY"), "a typed amount counts without its radio button"
 
 
-@pytest.mark.parametrize("typed", ["0", "-5", "1e3x", "5.001", "五十", "NaN", "Infinity", "1_000", "+5", "9" * 20, "."])
+@pytest.mark.parametrize(
+    "typed",
+    ["0", "-5", "1e3x", "5.001", "五十", "NaN", "Infinity", "1_000", "+5", "9" * 20, ".", "48,50", "1,00", "1,0000"],
+)
 def test_an_amount_that_is_none_is_refused(typed):
     with pytest.raises(Invalid, match="amount_unreadable"):
         choose(choice="free", amount=typed)

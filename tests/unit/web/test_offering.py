@@ -1,5 +1,7 @@
 """A tile says all it gives before it is chosen, and nothing twice."""
 
+from dataclasses import asdict
+
 import pytest
 
 from topup.catalogue.storefront import GrantText, Offer, OfferKind
@@ -34,9 +36,12 @@ def test_a_bonus_stands_on_its_tile(locale, extra):
     assert tile(locale=locale).extras == []
 
 
-def test_the_price_is_said_only_where_it_says_more_than_the_amount():
-    assert tile(locale="en").price == ""
-    assert tile(locale="zh_Hans").price == f"售价 {tile(locale='zh_Hans').face}"
+@pytest.mark.parametrize(("locale", "amount"), [("en", "CN¥50"), ("zh_Hans", "¥50"), ("zh_Hant", "CN¥50")])
+def test_an_amount_stands_on_its_tile_once(locale, amount):
+    [shown] = shown_for(5000, locale=locale, currency="CNY").first_tiles
+    facts = asdict(shown)
+    assert facts["face"] == amount
+    assert [name for name, value in facts.items() if amount in str(value)] == ["face"]
 
 
 @pytest.mark.parametrize(("currency", "wide"), [("SGD", True), ("CNY", False)])

@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from topup.catalogue.documents import Policy
+from topup.catalogue.grant_rules import Policy
 from topup.channels.web.reviewing import grant_rows
 from topup.channels.web.wording import Wording
 from topup.orders.views import EndBasis, QuoteGrant

@@ -6,16 +6,22 @@ from pathlib import Path
 
 import pytest
 
+import topup.charging.usage.wording as usage_wording
+import topup.lines.plans.wording as plans_wording
 from topup.channels.web import assets as module
 from topup.channels.web.assets import STATIC, assets, by_path
 from topup.platform.i18n import catalogue
 
 WEB = Path(module.__file__).parent
-TEMPLATES = sorted((WEB / "templates").glob("*.html"))
+TEMPLATES = sorted((WEB / "templates").rglob("*.html"))
+SUBJECTS = sorted({path.parent for path in TEMPLATES} - {WEB / "templates", WEB / "templates" / "help"})
+"""Folders of pages whose texts have a file of their own, asked for as `s`."""
+SAID_BELOW = {"plans": (Path(plans_wording.__file__), Path(usage_wording.__file__))}
+"""What every channel says in the same words, where those of a folder's subject have their file."""
 BUDGET_BYTES = 60_000
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_a_strict_policy_finds_nothing_to_forbid(template):
     html = template.read_text()
     assert not re.search(r"\bstyle\s*=|<style|\bon[a-z]+\s*=|javascript:|hx-on", html)
@@ -28,10 +34,24 @@ def test_every_text_that_is_asked_for_exists_and_every_text_is_asked_for():
     known = set(catalogue("zh_Hans", "web"))
     asked = set(re.findall(r"""(?<![\w.])t\(["']([a-z_]+)["']""", sources))
     asked |= set(re.findall(r"""\btext\(\s*["']([a-z_]+)["']""", sources))
-    asked |= set(re.findall(r'"(step_[a-z_]+)"', sources))
-    made = {name for name in known if re.match(r"(headline|step|who|ask)_", name)}
+    asked |= {name for path in WEB.glob("*.py") for name in re.findall(r'"(step_[a-z_]+)"', path.read_text())}
+    made = {name for name in known if re.match(r"(headline|step|who|ask|transfer|place)_", name)}
     assert asked - known == set()
     assert known - asked - made == set()
+
+
+@pytest.mark.parametrize("folder", SUBJECTS, ids=lambda path: path.name)
+def test_every_text_of_a_subject_is_there_and_is_said(folder):
+    """By the templates, or by the code beside them; `s("door_" ~ name)` asks for every text that begins so."""
+    known = set(catalogue("zh_Hans", folder.name))
+    sources = "".join(path.read_text() for path in sorted(folder.glob("*.html")))
+    beside = [*sorted((WEB / folder.name).glob("*.py")), *SAID_BELOW.get(folder.name, ())]
+    code = "".join(path.read_text() for path in beside)
+    asked = set(re.findall(r"""(?<![\w.])s\(["']([a-z_]+)["']\s*[,)]""", sources))
+    begun = re.findall(r"""(?<![\w.])s\(["']([a-z_]+_)["']\s*~""", sources) + re.findall(r'f"([a-z_]+_)\{', code)
+    named = set(re.findall(r'"([a-z_]+)"', code))
+    assert asked - known == set()
+    assert {name for name in known if not name.startswith(tuple(begun))} - asked - named == set()
 
 
 def test_the_first_visit_is_small():
@@ -39,11 +59,9 @@ def test_the_first_visit_is_small():
     page = b"".join(
         (WEB / "templates" / name).read_bytes() for name in ("base.html", "start.html", "offer.html", "parts.html")
     )
-    sizes = {
-        name: len(asset.compressed or asset.plain) for name, asset in assets().items() if not name.startswith("icon-")
-    }
+    named = set(re.findall(r"asset\('([^']+)'\)", page.decode()))
+    sizes = {name: len(asset.compressed or asset.plain) for name, asset in assets().items() if name in named}
     sizes["first page"] = len(gzip.compress(page))
-    sizes |= {"icon-180.png": len(assets()["icon-180.png"].plain)}
     total = sum(sizes.values())
     print(f"first visit, compressed: {total} bytes of {BUDGET_BYTES}: {sizes}")
     assert total < BUDGET_BYTES

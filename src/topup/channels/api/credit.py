@@ -1,5 +1,8 @@
 """A line's credit, for systems of the operator that hold an API key: its books, shares, adjustments."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from typing import Final
 
 import msgspec
@@ -13,22 +16,26 @@ from topup.channels.api.keyed import Keyed, answer_once
 from topup.channels.api.reading import name_of, path_text, permitted, query_text, read_json
 from topup.channels.api.rendering import encode
 from topup.channels.api.shapes import Money as MoneySaid
-from topup.charging.adjustments import Adjustment, Adjustments, AdjustmentWish
+from topup.charging.adjustments import AboveAlone, Adjustment, Adjustments, AdjustmentWish, check_wish
+from topup.charging.approving import ADJUSTMENT, asking_for
 from topup.charging.line_books import PAGE, LineBooks
-from topup.charging.sharing import ShareView, Sharing
-from topup.charging.sharing_history import PAGE as SHARES
-from topup.charging.sharing_history import shares_of
-from topup.charging.sharing_rules import Wish
+from topup.charging.sharing.desk import ShareView, Sharing
+from topup.charging.sharing.history import PAGE as SHARES
+from topup.charging.sharing.history import shares_of
+from topup.charging.sharing.rules import Wish
 from topup.kernel.errors import Conflict, Invalid, NotFound
 from topup.kernel.ids import AdjustmentId, ShareId, new_id
 from topup.kernel.money import InvalidMoney, Money
 from topup.kernel.msisdn import parse_msisdn
 from topup.people.permissions import Permission
-from topup.platform.database import Database
-from topup.platform.request_keys import Answering, RequestKeys
+from topup.people.queries import ApiPrincipal
+from topup.platform.database import Connection, Database
+from topup.platform.request_keys import Answering, RequestKeys, store_answers
 from topup.platform.web import Handlers, request_locale
 from topup.platform.web.answers import Answer, answer
 from topup.platform.web.edge import AnyRequest
+from topup.work.approvals import Approval, Approvals
+from topup.work.limits import Alone
 
 _READ: Final = Permission.READ_LINES
 _SHARE: Final = Permission.SHARE_CREDIT
@@ -36,6 +43,10 @@ _ADJUST: Final = Permission.ADJUST_CREDIT
 _NUMBER: Final = Parameter("number", "path", "A phone number; escape the plus sign as %2B.", "13800138000")
 _LINE_PROBLEMS: Final = ("number_unreadable", "number_impossible", "number_invalid", "line_unknown")
 _REFUSALS: Final = (Conflict("insufficient_funds"), Conflict("bucket_frozen"))
+
+Ceiling = Callable[[str], tuple[Decimal, Decimal]]
+"""Most that a key may give or take alone, at once and in 24 hours, in major units of a currency."""
+Made = Adjustment | Approval
 
 _new_share: Final = msgspec.json.Decoder(shapes.NewShare)
 _new_adjustment: Final = msgspec.json.Decoder(shapes.NewAdjustment)
@@ -185,13 +196,27 @@ class Shares(Handlers):
 class Adjusting(Handlers):
     """Handlers of the routes about credit that staff give and take."""
 
-    def __init__(self, *, database: Database, keys: RequestKeys, catalogue: CatalogueCache) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        keys: RequestKeys,
+        catalogue: CatalogueCache,
+        approvals: Approvals,
+        ceiling: Ceiling,
+    ) -> None:
         self._database = database
         self._keys = keys
         self._adjustments = Adjustments(database=database, catalogue=catalogue)
+        self._approvals = approvals
+        self._ceiling = ceiling
 
     async def new_adjustment(self, request: AnyRequest, number: FromPath[str]) -> Answer:
-        """Give credit to a line, or take it, for a reason that stays on the record with the key that did it."""
+        """Give credit to a line, or take it, for a reason that stays on the record with the key that did it.
+
+        Above what one may do alone, at once or in 24 hours (`TOPUP_ADJUST_MOST`), it is asked for, and answered with
+        202: somebody of the staff approves it in the console, and then it is made.
+        """
         principal = await permitted(request, self._database, _ADJUST)
         said = await read_json(request, _new_adjustment)
         msisdn = parse_msisdn(path_text(number))
@@ -199,14 +224,39 @@ class Adjusting(Handlers):
         amount = _money(said.amount, currency)
         wish = AdjustmentWish(msisdn, amount, said.reason, said.note, name_of(principal))
 
-        async def work(adjustment_id: str, answering: Answering[Adjustment]) -> Adjustment:
-            return await self._adjustments.make(adjustment_id=AdjustmentId(adjustment_id), wish=wish, answer=answering)
+        async def work(adjustment_id: str, answering: Answering[Made]) -> Made:
+            said: Answering[Adjustment] = Answering(answering.claim, answering.render)
+            alone = Alone.of(self._ceiling(amount.currency), amount.currency)
+            try:
+                return await self._adjustments.make(
+                    adjustment_id=AdjustmentId(adjustment_id), wish=wish, alone=alone, answer=said
+                )
+            except AboveAlone:
+                return await self._ask(principal, wish, answering)
 
         content = encode((msisdn.e164, said.amount, said.reason, said.note))
         resource = new_id("adjustment", lane)
         route = "POST /lines/{number}/adjustments"
         keyed = Keyed(route=route, content=content, resource=resource, render=_render_adjustment)
         return await answer_once(request, keys=self._keys, database=self._database, keyed=keyed, work=work)
+
+    async def _ask(self, principal: ApiPrincipal, wish: AdjustmentWish, answering: Answering[Made]) -> Approval:
+        check_wish(wish)
+        _, line, _ = await self._adjustments.line(number=wish.number.e164)
+
+        async def told(connection: Connection, asked: Approval) -> None:
+            await store_answers(connection, [(answering.claim, *answering.render(asked))])
+
+        caller = replace(principal, id=name_of(principal))
+        return await self._approvals.request(caller, asking_for(wish, line), told=told)
+
+    async def adjustment_request(self, request: AnyRequest, approval_id: FromPath[str]) -> Answer:
+        """What became of an adjustment that another has to approve."""
+        await permitted(request, self._database, _ADJUST)
+        asked = await self._approvals.get(path_text(approval_id))
+        if asked.kind != ADJUSTMENT:
+            raise NotFound("approval_unknown")
+        return answer(encode(rendering.adjustment_request(asked)))
 
     async def adjustment(self, request: AnyRequest, adjustment_id: FromPath[str]) -> Answer:
         """What was given or taken, by whom and why."""
@@ -223,14 +273,18 @@ class Adjusting(Handlers):
 
     def endpoints(self) -> list[Endpoint]:
         """The routes."""
+        asked = Parameter("approval_id", "path", "Id of a request.", "apr_01m7xprzmv03t2s6sdhxcrg8x8")
         adjustment = Parameter("adjustment_id", "path", "Id of an adjustment.", "adj_01m7xprzmv03t2s6sdhxcrg8x8")
         return [
             Endpoint("POST", "/api/v1/lines/{number}/adjustments", self.new_adjustment, "createAdjustment",
                      "Give credit to a line, or take it", "Lines", shapes.Adjustment, 201, shapes.NewAdjustment,
-                     parameters=(_NUMBER,), keyed=True, permission=_ADJUST.value,
-                     problems=(*_LINE_PROBLEMS, "currency_wrong", "adjustment_reason_unknown",
-                               "adjustment_note_missing", "adjustment_of_nothing", *_REFUSALS,
-                               Conflict("cap_exceeded"), Conflict("balance_limit"))),
+                     parameters=(_NUMBER,), keyed=True, permission=_ADJUST.value, asked=shapes.AdjustmentRequest,
+                     problems=(*_LINE_PROBLEMS, Conflict("approval_open"), "currency_wrong",
+                               "adjustment_reason_unknown", "adjustment_note_missing", "adjustment_of_nothing",
+                               *_REFUSALS, Conflict("cap_exceeded"), Conflict("balance_limit"))),
+            Endpoint("GET", "/api/v1/adjustment-requests/{approval_id}", self.adjustment_request,
+                     "getAdjustmentRequest", "See what became of a request", "Lines", shapes.AdjustmentRequest,
+                     parameters=(asked,), problems=(NotFound("approval_unknown"),), permission=_ADJUST.value),
             Endpoint("GET", "/api/v1/adjustments/{adjustment_id}", self.adjustment, "getAdjustment",
                      "See an adjustment", "Lines", shapes.Adjustment, parameters=(adjustment,),
                      problems=(NotFound("adjustment_unknown"),), permission=_READ.value),
@@ -252,5 +306,7 @@ def _render_share(view: ShareView) -> tuple[int, bytes]:
     return 201, encode(rendering.share(view))
 
 
-def _render_adjustment(made: Adjustment) -> tuple[int, bytes]:
+def _render_adjustment(made: Made) -> tuple[int, bytes]:
+    if isinstance(made, Approval):
+        return 202, encode(rendering.adjustment_request(made))
     return 201, encode(rendering.adjustment(made))

@@ -4,13 +4,16 @@ from datetime import UTC, datetime
 
 from topup.channels.api import credit_shapes as shapes
 from topup.channels.api.shapes import Carrier, Money, SignedMoney
-from topup.charging import adjustments, line_books, sharing, sharing_history
+from topup.charging import adjustments, line_books
+from topup.charging.sharing import desk as sharing
+from topup.charging.sharing import history as sharing_history
 from topup.kernel.money import Money as Amount
 from topup.ledger.addressed import BucketRow, HoldRow
 from topup.ledger.queries import TransferRow
 from topup.orders.accounts import why_of
 from topup.orders.wording import amount_words, why_words
 from topup.platform.i18n import has_text, language_tag
+from topup.work.approvals import Approval
 
 
 def buckets(view: line_books.BucketsView, locale: str) -> shapes.LineBuckets:
@@ -83,6 +86,23 @@ def adjustment(found: adjustments.Adjustment) -> shapes.Adjustment:
         made_by=found.made_by,
         created_at=_utc(found.created_at),
         updated_at=_utc(found.state_since),
+    )
+
+
+def adjustment_request(asked: Approval) -> shapes.AdjustmentRequest:
+    """An adjustment that was asked for."""
+    facts, outcome = asked.facts, asked.outcome or {}
+    return shapes.AdjustmentRequest(
+        id=asked.id,
+        status=asked.state.value,
+        line_id=asked.subject,
+        amount=SignedMoney(facts["amount_minor"], facts["currency"]),
+        reason=facts["why"],
+        note=asked.reason,
+        asked_by=asked.requested_by,
+        created_at=_utc(asked.requested_at),
+        expires_at=_utc(asked.expires_at),
+        adjustment=outcome.get("adjustment"),
     )
 
 

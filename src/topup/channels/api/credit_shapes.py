@@ -167,6 +167,21 @@ class NewAdjustment(Struct, frozen=True, forbid_unknown_fields=True):
     note: Annotated[str, Meta(max_length=LONGEST_NOTE, pattern=PLAIN, description="For the record.")] = ""
 
 
+class AdjustmentRequest(Struct, frozen=True):
+    """An adjustment that another person has to approve: nothing has moved before that."""
+
+    id: Annotated[str, Meta(examples=["apr_01m7xprzmv03t2s6sdhxcrg8x8"])]
+    status: Annotated[str, Meta(examples=["requested", "approved", "rejected", "withdrawn", "expired"])]
+    line_id: str
+    amount: SignedMoney
+    reason: str
+    note: str
+    asked_by: Annotated[str, Meta(description="`key:` and the id of an API key, the id of staff, or `cli`.")]
+    created_at: Time
+    expires_at: Annotated[Time, Meta(description="Until then somebody may decide.")]
+    adjustment: Annotated[str | None, Meta(description="The adjustment that was made when it was approved.")]
+
+
 class Adjustment(Struct, frozen=True):
     """Credit that staff gave or took."""
 
@@ -178,6 +193,6 @@ class Adjustment(Struct, frozen=True):
     amount: SignedMoney
     reason: str
     note: str
-    made_by: Annotated[str, Meta(description="`key:` and the id of an API key, or `cli`.")]
+    made_by: Annotated[str, Meta(description="`key:` and the id of an API key, the id of staff, or `cli`.")]
     created_at: Time
     updated_at: Time

@@ -48,6 +48,8 @@ class Endpoint:
     """Needs an Idempotency-Key."""
     permission: str | None = None
     """Needs an API key with it."""
+    asked: type[Any] | None = None
+    """What 202 answers where another person has to approve first."""
 
     def all_problems(self) -> tuple[str | Problem, ...]:
         """Every problem this endpoint may answer."""

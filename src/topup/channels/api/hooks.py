@@ -3,6 +3,7 @@
 from typing import Final
 
 import msgspec
+from litestar import Router
 from litestar.params import FromPath
 
 from topup.channels.api import rendering, shapes
@@ -47,6 +48,11 @@ class Hooks(Handlers):
                      "Take a carrier's signed event", "Events", "*/*", body="*/*", parameters=(carrier,),
                      problems=("carrier_unknown", "event_rejected", "body_too_large")),
         ]  # fmt: skip
+
+
+def create_hooks_router(*, desk: Desk) -> Router:
+    """The router of events alone."""
+    return Router("/", route_handlers=[endpoint.route() for endpoint in Hooks(desk=desk).endpoints()])
 
 
 class Sandbox(Handlers):

@@ -51,3 +51,54 @@ class LineStanding(Struct, frozen=True):
     arrears: Money
     next_fee_at: Time | None
     zone: Zone
+
+
+class KeepingTopUp(Struct, frozen=True):
+    """A top-up of a row that keeps a number."""
+
+    amount: Money
+    before: Annotated[Time, Meta(description="It has to be credited before this instant.")]
+
+
+class KeepingPlan(Struct, frozen=True):
+    """A plan whose renewals alone keep the number."""
+
+    id: str
+    cost: Annotated[Money, Meta(description="Of all its cycles until then.")]
+    cycles: int
+
+
+class KeepingCounts(Struct, frozen=True):
+    """Something that keeps the number, or does not."""
+
+    what: Annotated[
+        Literal["topup", "topup_plain", "use", "credit", "fee", "pack"],
+        Meta(description="topup_plain: no pack. use: something that is charged for. credit: some that has not ended."),
+    ]
+    amount: Annotated[Money | None, Meta(description="At least; null: any.")]
+    text: SaidText
+
+
+class LineKeeping(Struct, frozen=True):
+    """How long a number is kept, and what keeps it until the end of a day of the line's zone."""
+
+    number: E164
+    line_id: str
+    until: Annotated[str, Meta(description="The day, `2027-11-05`.")]
+    lost: Annotated[bool, Meta(description="Nothing brings the line back any more.")]
+    serves_until: Annotated[Time | None, Meta(description="Without a top-up; null: no end is foreseen.")]
+    kept_until: Annotated[Time | None, Meta(description="Without a top-up; null: no end is foreseen.")]
+    months: Annotated[int | None, Meta(description="Whole months until `kept_until`.")]
+    reason: Annotated[str | None, Meta(description="Stable: what the number is lost by, as in `to_come` of the line.")]
+    released_on: Annotated[Time | None, Meta(description="When the number is free for somebody else.")]
+    least: Annotated[
+        Money | None, Meta(description="The smallest top-up now that keeps it; 0: none is needed; null: no single one.")
+    ]
+    row: Annotated[
+        list[KeepingTopUp] | None, Meta(description="The cheapest top-ups that keep it; null: none was found.")
+    ]
+    total: Annotated[Money | None, Meta(description="Of the row.")]
+    plans: Annotated[list[KeepingPlan], Meta(description="The cheapest first.")]
+    keeps: list[KeepingCounts]
+    keeps_not: list[KeepingCounts]
+    zone: Zone

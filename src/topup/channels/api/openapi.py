@@ -29,8 +29,12 @@ the same request again with the same key.
 """
 _TAGS: Final = {
     "Top-up": "From a number to a receipt.",
+    "Agents": "Sell from a float, with an agent's API key.",
     "Lines": "For systems of the operator: needs an API key.",
     "Usage": "For the network's systems, and others of the operator: needs an API key.",
+    "Reconciliation": "Providers' bills held against our books: needs an API key.",
+    "Tills": "For counters and kiosks: needs an API key.",
+    "Links": "Prepared top-ups to be shared or printed, for shops: needs an API key.",
     "Events": "What gateways and carriers tell us.",
     "Running it": "For monitors.",
     "Demonstration": "Only in a demonstration.",
@@ -75,7 +79,7 @@ def document(endpoints: Sequence[Endpoint], *, address: str) -> bytes:
 
 
 def _types(endpoints: Iterable[Endpoint]) -> list[type[Any]]:
-    kinds = [kind for endpoint in endpoints for kind in (endpoint.answer, endpoint.body)]
+    kinds = [kind for endpoint in endpoints for kind in (endpoint.answer, endpoint.body, endpoint.asked)]
     types: set[type[Any]] = {shapes.Problem, *(kind for kind in kinds if isinstance(kind, type))}
     return sorted(types, key=lambda kind: kind.__name__)
 
@@ -102,6 +106,9 @@ def _operation(endpoint: Endpoint, named: dict[type[Any], Any]) -> dict[str, Any
         "parameters": [*map(_parameter, endpoint.parameters), *_headers(endpoint)],
         "responses": {str(endpoint.status): _success(endpoint, named), **_failures(endpoint, named[shapes.Problem])},
     }
+    if endpoint.asked is not None:
+        held = {"description": "Asked for: another person decides.", "content": _content(endpoint.asked, named)}
+        operation["responses"]["202"] = held
     if endpoint.handler.__doc__:
         operation["description"] = endpoint.handler.__doc__
     if endpoint.body is not None:

@@ -7,7 +7,8 @@ from urllib.parse import unquote, unquote_plus
 import msgspec
 
 from topup.kernel.errors import Forbidden, Invalid, Unauthenticated
-from topup.people.queries import ApiPrincipal, principal_of_key
+from topup.people.api_keys import caller_of
+from topup.people.queries import ApiPrincipal
 from topup.platform.database import Database
 from topup.platform.web import limit, read_body
 from topup.platform.web.edge import AnyRequest, header
@@ -79,8 +80,7 @@ async def principal_of(request: AnyRequest, database: Database) -> ApiPrincipal 
         return None
     scheme, _, secret = credentials.partition(" ")
     if scheme.lower() == "bearer":
-        async with database.read() as transaction:
-            principal = await principal_of_key(transaction.connection, secret.strip())
+        principal = await caller_of(database, secret.strip())
         if principal is not None:
             return principal
     limit(request, "key")
@@ -101,5 +101,5 @@ async def permitted(request: AnyRequest, database: Database, permission: str) ->
 
 
 def name_of(principal: ApiPrincipal | None) -> str:
-    """What idempotency keys are filed under."""
-    return f"key:{principal.id}" if principal else GUEST
+    """What idempotency keys are filed under, and who did it."""
+    return principal.actor if principal else GUEST

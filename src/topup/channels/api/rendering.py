@@ -1,6 +1,6 @@
 """From the desk's views to JSON, and nothing else: pure, and quick enough to stand on the hot path."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -11,9 +11,13 @@ from topup.catalogue.documents import FreeAmounts as CatalogueFreeAmounts
 from topup.catalogue.quantities import amount_text
 from topup.catalogue.storefront import GrantText
 from topup.catalogue.storefront import Offer as CatalogueOffer
-from topup.channels.api import shapes
+from topup.channels.api import receipt_shapes, shapes, way_shapes
 from topup.kernel.money import Money
 from topup.orders import views
+from topup.orders.balance_views import BalanceView
+from topup.orders.declines import text_of
+from topup.orders.wording import name_in
+from topup.payments.vouchers.slips import ShownSlip
 from topup.platform.i18n import language_tag, translate
 
 _TEXTS: Final = "catalogue"
@@ -27,7 +31,7 @@ def number(view: views.NumberView) -> shapes.Number:
         number=view.msisdn.e164,
         grouped=view.msisdn.grouped(),
         country=view.msisdn.country,
-        carrier=_carrier(view.carrier_id, view.carrier_names),
+        carrier=carrier_of(view.carrier_id, view.carrier_names),
         currency=view.currency,
         zone=view.zone,
     )
@@ -43,26 +47,41 @@ def quote(view: views.QuoteView, locale: str) -> shapes.Quote:
     """A price."""
     return shapes.Quote(
         id=view.id,
-        number=view.msisdn.e164,
-        grouped=view.msisdn.grouped(),
-        carrier=_carrier(view.carrier_id, view.carrier_names),
+        number=view.shown_number if view.hides_number else view.msisdn.e164,
+        grouped=view.shown_number,
+        carrier=carrier_of(view.carrier_id, view.carrier_names),
         catalogue_version=view.catalogue_version,
         product=view.product,
         face=_money(view.face),
-        lines=_lines(view.lines, locale),
+        lines=lines(view.lines, locale),
         grants=_grants(view.grants, locale),
         payment_method=view.payment_method,
         total=_money(view.total),
         zone=view.zone,
         created_at=_utc(view.created_at),
         expires_at=_utc(view.expires_at),
+        discounts=[
+            shapes.Discount(one.campaign, name_in(one.names, locale=locale), _money(one.off)) for one in view.discounts
+        ],
+        codes=[
+            shapes.Coupon(one.shown, one.applied, one.reason, name_in(one.said, locale=locale)) for one in view.codes
+        ],
     )
 
 
-def methods(found: Iterable[views.MethodView]) -> shapes.Methods:
+def methods(found: Iterable[views.MethodView]) -> way_shapes.Methods:
     """Ways to pay."""
-    return shapes.Methods(
-        [shapes.Method(view.method, _money(view.fee), _money(view.total), view.unavailable) for view in found]
+    return way_shapes.Methods(
+        [
+            way_shapes.Method(
+                view.method,
+                _money(view.fee),
+                _money(view.total),
+                view.unavailable,
+                [way_shapes.Pay(_money(way.amount), _exchange(way.exchange)) for way in view.pay],
+            )
+            for view in found
+        ]
     )
 
 
@@ -72,16 +91,16 @@ def order(view: views.OrderView, locale: str) -> shapes.Order:
         id=view.id,
         quote_id=view.quote_id,
         status=view.status,
-        number=view.msisdn.e164,
-        grouped=view.msisdn.grouped(),
-        carrier=_carrier(view.carrier_id, view.carrier_names),
+        number=view.shown_number if view.hides_number else view.msisdn.e164,
+        grouped=view.shown_number,
+        carrier=carrier_of(view.carrier_id, view.carrier_names),
         product=view.product,
         face=_money(view.face),
         total=_money(view.total),
-        lines=_lines(view.lines, locale),
+        lines=lines(view.lines, locale),
         grants=_grants(view.grants, locale),
         timeline=[shapes.Step(entry.state, _utc(entry.at), entry.cause) for entry in view.timeline],
-        payments=[payment(made) for made in view.payments],
+        payments=[payment(made, locale) for made in view.payments],
         next_step=view.next_step,
         who_must_act=view.who_must_act,
         receipt_number=view.receipt_number,
@@ -89,10 +108,11 @@ def order(view: views.OrderView, locale: str) -> shapes.Order:
         created_at=_utc(view.created_at),
         expires_at=_utc(view.expires_at),
         final=view.final,
+        exchange=_exchange(view.exchange),
     )
 
 
-def payment(view: views.PaymentView) -> shapes.Payment:
+def payment(view: views.PaymentView, locale: str) -> shapes.Payment:
     """An attempt to pay."""
     action = view.action
     return shapes.Payment(
@@ -103,22 +123,38 @@ def payment(view: views.PaymentView) -> shapes.Payment:
         received=_money(view.received or Money(0, view.amount.currency)),
         refunded=_money(view.refunded),
         created_at=_utc(view.created_at),
-        action=shapes.Action("redirect", action[1]) if action else None,
+        action=shapes.Action(action.type, action.url, dict(action.parameters)) if action else None,
+        reason=view.reason,
+        reason_text=text_of(view, locale=locale),
+        returned=[
+            shapes.Returned(_money(one.amount), one.reason, one.standing)
+            for one in (*view.returned, *view.second, *view.given_back)
+        ],
     )
 
 
-def receipt(view: views.ReceiptView, locale: str, *, address: str) -> shapes.Receipt:
+def credit_slips(found: Sequence[ShownSlip]) -> shapes.CreditSlips:
+    """What came back as vouchers."""
+    return shapes.CreditSlips(
+        [
+            shapes.CreditSlip(one.slip.serial, _money(one.slip.amount), _utc(one.slip.valid_until), one.pin)
+            for one in found
+        ]
+    )
+
+
+def receipt(view: views.ReceiptView, locale: str, *, address: str) -> receipt_shapes.Receipt:
     """A receipt; `address` is how the outside reaches us."""
     body = view.body
-    return shapes.Receipt(
+    return receipt_shapes.Receipt(
         number=view.number,
         order_id=view.order_id,
         issued_at=_utc(view.issued_at),
-        phone_number=body.msisdn,
-        carrier=_carrier(body.carrier_id, body.carrier_names),
+        phone_number=body.shown_number if body.hides_number else body.msisdn,
+        carrier=carrier_of(body.carrier_id, body.carrier_names),
         product=body.product,
         lines=[
-            shapes.ReceiptLine(
+            receipt_shapes.ReceiptLine(
                 line.type,
                 shapes.SignedMoney(line.amount_minor, body.currency),
                 _text(locale, line.label, line.parameters),
@@ -126,7 +162,7 @@ def receipt(view: views.ReceiptView, locale: str, *, address: str) -> shapes.Rec
             for line in body.lines
         ],
         grants=[
-            shapes.ReceiptGrant(
+            receipt_shapes.ReceiptGrant(
                 grant.asset,
                 grant.amount,
                 grant.kind,
@@ -143,17 +179,18 @@ def receipt(view: views.ReceiptView, locale: str, *, address: str) -> shapes.Rec
         delivered_at=_utc(body.delivered_at),
         zone=body.zone,
         verify_url=address + view.verify_path,
-        refunded=shapes.Money(body.total_minor if view.refunded_at else 0, body.currency),
-        refunded_at=_utc(view.refunded_at) if view.refunded_at else None,
+        refunded=_money(view.refunded),
+        refunded_at=_utc(view.last_refunded_at) if view.last_refunded_at else None,
+        exchange=_exchange(body.exchanged),
     )
 
 
-def balance(view: views.BalanceView, locale: str) -> shapes.Balance:
+def balance(view: BalanceView, locale: str) -> shapes.Balance:
     """What a line has."""
     return shapes.Balance(
         number=view.msisdn.e164,
         line_id=view.line_id,
-        carrier=_carrier(view.carrier_id, view.carrier_names),
+        carrier=carrier_of(view.carrier_id, view.carrier_names),
         status=view.status,
         zone=view.zone,
         credit=shapes.SignedMoney(view.credit.amount_minor, view.credit.currency),
@@ -201,7 +238,8 @@ def _free(free: CatalogueFreeAmounts, currency: str) -> shapes.FreeAmounts:
     )
 
 
-def _carrier(carrier_id: str, names: Mapping[str, str]) -> shapes.Carrier:
+def carrier_of(carrier_id: str, names: Mapping[str, str]) -> shapes.Carrier:
+    """Who serves a number."""
     return shapes.Carrier(carrier_id, _tagged(names))
 
 
@@ -209,14 +247,15 @@ def _tagged(names: Mapping[str, str]) -> dict[str, str]:
     return {language_tag(locale): name for locale, name in names.items()}
 
 
-def _lines(lines: Iterable[views.QuoteLine], locale: str) -> list[shapes.Line]:
+def lines(found: Iterable[views.QuoteLine], locale: str) -> list[shapes.Line]:
+    """The lines of a price."""
     return [
         shapes.Line(
             line.type,
             shapes.SignedMoney(line.amount.amount_minor, line.amount.currency),
             _text(locale, line.label, line.parameters),
         )
-        for line in lines
+        for line in found
     ]
 
 
@@ -247,6 +286,13 @@ def _text(locale: str, message_id: str, parameters: Mapping[str, Any]) -> str:
 def _amount_text(locale: str, asset: str, amount: int) -> str:
     message_id, parameters = amount_text(asset, amount)
     return translate(locale, _TEXTS, message_id, **parameters)
+
+
+def _exchange(found: views.Exchange | None) -> shapes.Exchange | None:
+    if found is None:
+        return None
+    price, paid, step = _money(found.price), _money(found.paid), _money(found.step)
+    return shapes.Exchange(price, paid, found.rate, step, found.source, _utc(found.at))
 
 
 def _money(money: Money) -> shapes.Money:

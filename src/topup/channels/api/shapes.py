@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import Meta, Struct
 
 from topup.kernel.money import MAXIMUM_AMOUNT
+from topup.payments.ports import Scene
 
 PLAIN: Final = r"^[^\x00-\x1f\x7f]*(?!\n)$"
 """No control characters; not even a newline at the end, which `$` alone lets pass."""
@@ -59,6 +60,10 @@ class NewQuote(Struct, frozen=True, forbid_unknown_fields=True):
     payment_method: Annotated[
         Identifier | None, Meta(description="With it the total has the fee of that method.", examples=["sandbox"])
     ] = None
+    coupons: Annotated[
+        list[Annotated[str, Meta(max_length=64, pattern=PLAIN)]],
+        Meta(max_length=10, description="Codes of coupons; the answer says of each why it counts or does not."),
+    ] = []
 
 
 class NewOrder(Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,6 +84,22 @@ class NewPayment(Struct, frozen=True, forbid_unknown_fields=True):
     """An attempt to pay."""
 
     method: Annotated[Identifier, Meta(examples=["sandbox"])]
+    scene: Annotated[Scene, Meta(description="Where the payer is.")] = Scene.PHONE
+    currency: Annotated[
+        Annotated[str, Meta(pattern="^[A-Z]{3}$")] | None,
+        Meta(description="One of those that the method's `pay` lists; without it the price's own.", examples=["USD"]),
+    ] = None
+    payment_code: Annotated[
+        Annotated[str, Meta(pattern=r"^[0-9]{16,24}$")] | None,
+        Meta(description="What the payer's phone shows at a counter, as it was scanned; of method `voucher`: the PIN."),
+    ] = None
+    wallet_user: Annotated[
+        Annotated[str, Meta(max_length=128)] | None,
+        Meta(
+            description="Who the wallet's own browser says is there; for `balance` the number of the line that pays,"
+            " which takes a key with the permission balance.pay."
+        ),
+    ] = None
 
 
 class SandboxOutcome(Struct, frozen=True, forbid_unknown_fields=True):
@@ -171,6 +192,23 @@ class Grant(Struct, frozen=True):
     rule: Annotated[dict[str, Any], Meta(description="Why that date: the rule's id and its inputs.")]
 
 
+class Discount(Struct, frozen=True):
+    """An offer that counts in the price, and what it takes off; nothing, where it only gives something besides."""
+
+    campaign: str
+    text: Annotated[SaidText, Meta(description="The name of the offer.")]
+    off: Money
+
+
+class Coupon(Struct, frozen=True):
+    """A code that was sent, as far as it is shown again, and why it counts or does not."""
+
+    code: Annotated[str, Meta(examples=["SPRING26", "…9QXT"])]
+    applied: bool
+    reason: Annotated[str, Meta(examples=["applied", "code_unknown", "code_used_up", "below_minimum"])]
+    text: SaidText
+
+
 class Quote(Struct, frozen=True):
     """A signed price, held until `expires_at`. `total` is what is paid."""
 
@@ -188,33 +226,67 @@ class Quote(Struct, frozen=True):
     zone: Zone
     created_at: Time
     expires_at: Time
+    discounts: list[Discount]
+    codes: list[Coupon]
 
 
-class Method(Struct, frozen=True):
-    """A way to pay a quote: its fee, and the whole price with it."""
+class Exchange(Struct, frozen=True):
+    """How a price is paid in another currency: `price` divided by `rate`, rounded up to the next multiple of `step`."""
 
-    method: str
-    fee: Money
-    total: Money
-    unavailable: Annotated[str | None, Meta(description="A problem code that says why it is not offered now.")]
-
-
-class Methods(Struct, frozen=True):
-    """The ways to pay a quote."""
-
-    methods: list[Method]
+    price: Money
+    paid: Money
+    rate: Annotated[
+        str,
+        Meta(description="What one unit of the currency that is paid costs, in the price's.", examples=["7.2488"]),
+    ]
+    step: Money
+    source: Annotated[str, Meta(description="Who said this rate.")]
+    at: Annotated[Time, Meta(description="When they said it.")]
 
 
 class Action(Struct, frozen=True):
     """What the payer does next."""
 
-    type: Literal["redirect"]
+    type: Annotated[
+        Literal["redirect", "qr", "wallet", "wait", "transfer"],
+        Meta(
+            description="redirect: go to url. qr: show url as a QR code. wallet: call the wallet's browser with"
+            " parameters. wait: the payer confirms on the phone; ask for the order. transfer: send the money by bank,"
+            " to the account that parameters name, with the reference among them."
+        ),
+    ]
     url: str
+    parameters: dict[str, str]
+
+
+class CreditSlip(Struct, frozen=True):
+    """Money that came back as a voucher. `pin` is shown for ten minutes from the first look on, then it is null."""
+
+    serial: str
+    amount: Money
+    valid_until: datetime
+    pin: str | None
+
+
+class CreditSlips(Struct, frozen=True):
+    """What came back of an order as vouchers."""
+
+    credit_slips: list[CreditSlip]
+
+
+class Returned(Struct, frozen=True):
+    """Money that was not kept: another amount or currency (`mismatched`), too `late`, a second payment (`surplus`), or
+    given back (`goodwill`). It `went_back`, is `going_back`, or is `with_person`.
+    """
+
+    amount: Money
+    reason: str
+    standing: str
 
 
 class Payment(Struct, frozen=True):
-    """An attempt to pay. `received` is all that came by it in its currency, a second payment too; `refunded` is what
-    has gone back for certain.
+    """An attempt to pay. `received` is all that came by it, a second payment too: in its currency, or where none came
+    in that, in the one that came. `refunded` is what of it has gone back for certain.
     """
 
     id: Annotated[str, Meta(examples=["pay_01m7xprzmv03t2s6sdhxcrg8x8"])]
@@ -233,6 +305,16 @@ class Payment(Struct, frozen=True):
     refunded: Money
     created_at: Time
     action: Action | None
+    reason: Annotated[
+        str,
+        Meta(
+            description="Of a declined one why: a code whose text stands at /problems/{code}. `payment_declined` where"
+            " nothing more is known.",
+            examples=["declined_funds"],
+        ),
+    ] = ""
+    reason_text: Annotated[str, Meta(description="Why, and what to do, as sentences for the payer.")] = ""
+    returned: list[Returned] = []
 
 
 class Step(Struct, frozen=True):
@@ -274,47 +356,7 @@ class Order(Struct, frozen=True):
     created_at: Time
     expires_at: Annotated[Time, Meta(description="Until then it can be paid.")]
     final: bool
-
-
-class ReceiptLine(Struct, frozen=True):
-    """One line of the price that was paid."""
-
-    type: str
-    amount: SignedMoney
-    text: SaidText
-
-
-class ReceiptGrant(Struct, frozen=True):
-    """What was credited."""
-
-    asset: str
-    amount: int
-    kind: str
-    usable_until: Time | None
-    text: SaidText
-
-
-class Receipt(Struct, frozen=True):
-    """A receipt as it was signed, and what went back since; anyone can check it at `verify_url`."""
-
-    number: Annotated[str, Meta(description="Without gaps per year and lane.", examples=["2026-03-000017"])]
-    order_id: str
-    issued_at: Time
-    phone_number: E164
-    carrier: Carrier
-    product: str | None
-    lines: list[ReceiptLine]
-    grants: list[ReceiptGrant]
-    total: Money
-    payment_method: str
-    payment_id: str
-    payment_reference: str
-    paid_at: Time
-    delivered_at: Time
-    zone: Zone
-    verify_url: str
-    refunded: Annotated[Money, Meta(description="What has gone back since: 0, or the whole total.")]
-    refunded_at: Annotated[Time | None, Meta(description="null while nothing went back.")]
+    exchange: Annotated[Exchange | None, Meta(description="How it was paid in another currency, where it was.")] = None
 
 
 class Bucket(Struct, frozen=True):

@@ -1,6 +1,6 @@
 """Usage, for the network's systems and others of the operator that hold an API key: records, history, events."""
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 from litestar.params import FromPath
@@ -12,10 +12,10 @@ from topup.channels.api.endpoints import Endpoint, Parameter
 from topup.channels.api.keyed import Keyed, answer_once
 from topup.channels.api.reading import decoded, path_text, permitted, query_text
 from topup.channels.api.rendering import encode
-from topup.charging.usage_history import LONGEST_PAGE, PAGE, UsageHistory, parse_limit
-from topup.charging.usage_records import Refused
-from topup.charging.usage_records_desk import Results, UsageRecords
-from topup.charging.usage_records_reading import UsageRecord, read_record
+from topup.charging.usage.desk import MOST, Results, UsageRecords
+from topup.charging.usage.history import LONGEST_PAGE, PAGE, UsageHistory, parse_limit
+from topup.charging.usage.reading import LONGEST_ID, UsageRecord, read_record
+from topup.charging.usage.records import Refused
 from topup.kernel.errors import Invalid, NotFound
 from topup.kernel.ids import new_id
 from topup.people.permissions import Permission
@@ -42,7 +42,6 @@ _PROBLEMS: Final = (
     NotFound("usage_page_unknown"),
 )
 
-_many: Final = msgspec.json.Decoder(shapes.NewUsages)
 _one: Final = msgspec.json.Decoder(shapes.NewUsage)
 
 
@@ -52,7 +51,24 @@ class _Sent(msgspec.Struct, frozen=True):
     records: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
+class _Several(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Records that are read one by one."""
+
+    records: Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1, max_length=MOST)]
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """What an unreadable record is called, if it says so."""
+
+    id: Annotated[str, msgspec.Meta(max_length=LONGEST_ID, pattern=shapes.PLAIN)]
+
+
 _sent: Final = msgspec.json.Decoder(_Sent)
+_several: Final = msgspec.json.Decoder(_Several)
+_named: Final = msgspec.json.Decoder(_Named)
+
+_Said = shapes.NewUsage | msgspec.Raw
+"""A record, or what was sent in the place of one."""
 
 
 class UsageRoutes(Handlers):
@@ -120,15 +136,42 @@ class UsageRoutes(Handlers):
         ]  # fmt: skip
 
 
-def _records(body: bytes) -> list[shapes.NewUsage]:
-    """The records of a body. Raises Invalid `body_unreadable`, `body_invalid`."""
+def _records(body: bytes) -> list[_Said]:
+    """The records of a body; one of several that has not their form stays as it was sent.
+
+    Raises Invalid `body_unreadable`, `body_invalid` of what is no list of records, and of a single record.
+    """
     if decoded(body, _sent).records is msgspec.UNSET:
         return [decoded(body, _one)]
-    return decoded(body, _many).records
+    return [_record(sent) for sent in decoded(body, _several).records]
 
 
-def _read(said: shapes.NewUsage) -> UsageRecord | Refused:
+def _record(sent: msgspec.Raw) -> _Said:
+    try:
+        return decoded(bytes(sent), _one)
+    except Invalid:
+        return sent
+
+
+def _unreadable(sent: msgspec.Raw) -> Refused:
+    """Why what was sent is no record, by its own id if that can be read."""
+    try:
+        identifier = decoded(bytes(sent), _named).id
+    except Invalid:
+        identifier = ""
+    try:
+        decoded(bytes(sent), _one)
+    except Invalid as problem:
+        found = problem.parameters
+        field, reason = str(found.get("field", "$")), str(found.get("reason", "JSON"))
+        return Refused.by(identifier, Invalid("usage_record_unreadable", field=field, reason=reason))
+    raise ValueError("this is a record")
+
+
+def _read(said: _Said) -> UsageRecord | Refused:
     """A record, or why it cannot be one."""
+    if isinstance(said, msgspec.Raw):
+        return _unreadable(said)
     try:
         return read_record(
             identifier=said.id,

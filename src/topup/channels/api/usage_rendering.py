@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 from topup.channels.api import usage_shapes as shapes
 from topup.channels.api.shapes import Carrier, Money
-from topup.charging.usage_history import EventsView, HistoryView
-from topup.charging.usage_history_wording import asset_words, event_words, quantity_words, reason_words
-from topup.charging.usage_records import Refused
-from topup.charging.usage_records_desk import Result, Results
-from topup.charging.usage_records_rows import UsageRow
+from topup.charging.usage.desk import Result, Results
+from topup.charging.usage.history import EventsView, HistoryView
+from topup.charging.usage.records import Refused
+from topup.charging.usage.rows import UsageRow
+from topup.charging.usage.wording import asset_words, event_words, quantity_words, reason_words
 from topup.kernel.errors import Problem
 from topup.platform.i18n import language_tag
 from topup.platform.web.problems import words_of
@@ -111,7 +111,7 @@ def _result(result: Result, locale: str) -> shapes.UsageResult:
         return shapes.UsageResult(result.row.id, "rated", result.replayed, said, None, None, None, None, {})
     text, advice = words_of(Problem(result.code, who=result.who, **result.parameters), locale=locale)
     return shapes.UsageResult(
-        id=result.id,
+        id=result.id or None,
         status="refused",
         replayed=False,
         usage=None,

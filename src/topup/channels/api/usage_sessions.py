@@ -13,10 +13,10 @@ from topup.channels.api import usage_sessions_shapes as shapes
 from topup.channels.api.endpoints import Endpoint, Parameter
 from topup.channels.api.known_keys import KnownKeys
 from topup.channels.api.reading import name_of, read_json
-from topup.charging.usage_records_reading import e164_of
-from topup.charging.usage_sessions import Sessions, place_of
-from topup.charging.usage_sessions_answers import CLIENTS_OWN, SessionShown, SessionTold
-from topup.charging.usage_sessions_requests import Opening, Reporting, ServiceReport, Told
+from topup.charging.sessions.answers import CLIENTS_OWN, SessionShown, SessionTold
+from topup.charging.sessions.desk import Sessions, place_of
+from topup.charging.sessions.requests import Opening, Reporting, ServiceReport, Told
+from topup.charging.usage.reading import e164_of
 from topup.kernel.errors import Conflict, Invalid, NotFound, WhoMustAct
 from topup.people.permissions import Permission
 from topup.platform.database import Database
@@ -116,7 +116,8 @@ class SessionRoutes(Handlers):
             Endpoint("POST", _ROOT, self.new_session, "openUsageSession", "Begin to use something", "Usage",
                      SessionTold, 201, shapes.NewSession, parameters=(_KEY,), permission=_CHARGE.value,
                      problems=("number_unreadable", "number_impossible", "number_invalid", "line_unknown",
-                               "key_missing", "key_unreadable", "key_reused", "usage_before_line", "usage_too_old",
+                               "key_missing", "key_unreadable", "key_reused", "session_id_reused", "usage_before_line",
+                               "usage_too_old",
                                Invalid("rate_missing", who=WhoMustAct.US),
                                Conflict("usage_sequence_wrong"), *_ABOUT_SERVICES, *refusals)),
             Endpoint("POST", f"{_ROOT}/{{session_id}}/update", self.update, "updateUsageSession",

@@ -1,11 +1,11 @@
-"""What the routes of sessions take; what they give is what sessions say (charging.usage_sessions_answers)."""
+"""What the routes of sessions take; what they give is what sessions say (charging.sessions.answers)."""
 
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from topup.channels.api.shapes import NumberText, Time
-from topup.charging.usage_sessions_requests import MOST_SERVICES, MOST_UNITS
+from topup.charging.sessions.requests import MOST_SERVICES, MOST_UNITS
 
 Group = Annotated[
     int, Meta(ge=0, le=2**32 - 1, description="The client's number of a service; 0 where there is only one.")

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from topup.channels.api.shapes import E164, PLAIN, Carrier, Currency, Money, NumberText, SaidText, Time, Zone
-from topup.charging.usage_records_desk import MOST
-from topup.charging.usage_records_reading import LONGEST_ID
-from topup.charging.usage_records_reading import MOST as MOST_UNITS
+from topup.charging.usage.desk import MOST
+from topup.charging.usage.reading import LONGEST_ID
+from topup.charging.usage.reading import MOST as MOST_UNITS
 
 Reason = Annotated[str, Meta(examples=["usage_rated", "usage_allowance"])]
 
@@ -41,7 +41,10 @@ class NewUsage(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NewUsages(Struct, frozen=True, forbid_unknown_fields=True):
-    """Records of usage, charged for in their order; a single one may also be sent bare."""
+    """Records of usage, charged for in their order; a single one may also be sent bare.
+
+    One that has not the form of a record is refused by itself, and costs the others nothing.
+    """
 
     records: Annotated[list[NewUsage], Meta(min_length=1, max_length=MOST)]
 
@@ -112,7 +115,7 @@ class UsageResult(Struct, frozen=True):
     `replayed`: it was charged for before. A refused record may be sent again, with another Idempotency-Key.
     """
 
-    id: str
+    id: Annotated[str | None, Meta(description="The sender's own; null where it cannot be read.", examples=["cdr-1"])]
     status: Literal["rated", "refused"]
     replayed: bool
     usage: Usage | None

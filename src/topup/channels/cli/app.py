@@ -9,13 +9,29 @@ is not.
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
+from topup.channels.cli.agent_commands import add_agents
+from topup.channels.cli.automatic_commands import add_automatic
+from topup.channels.cli.care_commands import add_outages, add_tickets
+from topup.channels.cli.catalogue_commands import add_drafts, add_explain, add_offers
 from topup.channels.cli.credit_commands import add_credit
+from topup.channels.cli.line_commands import add_lines
+from topup.channels.cli.link_commands import add_links
+from topup.channels.cli.order_commands import add_orders
+from topup.channels.cli.payment_commands import add_payments
+from topup.channels.cli.people_commands import add_people
+from topup.channels.cli.plan_commands import add_plans
+from topup.channels.cli.reconciling_commands import add_reconciling
+from topup.channels.cli.shop_commands import add_shops
 from topup.channels.cli.speech import say
+from topup.channels.cli.staff_commands import add_staff, add_trail
+from topup.channels.cli.stock_commands import add_printers, add_stock
 from topup.channels.cli.usage_commands import add_usage
+from topup.channels.cli.voucher_commands import add_vouchers
 
 if TYPE_CHECKING:
     from topup.channels.cli.ports import Runtime
@@ -29,6 +45,11 @@ class RoleName(StrEnum):
     AUDITOR = "auditor"
     READER = "reader"
     NETWORK = "network"
+    CLERK = "clerk"
+    SUPERVISOR = "supervisor"
+    FINANCE = "finance"
+    SECURITY = "security"
+    AGENT = "agent"
 
 
 class PurposeName(StrEnum):
@@ -37,14 +58,15 @@ class PurposeName(StrEnum):
     QUOTES = "quotes"
     RECEIPTS = "receipts"
     LEDGER_HEADS = "ledger-heads"
+    TRAIL_HEADS = "trail-heads"
     DATA = "data"
+    VOUCHERS = "vouchers"
+    NUMBERS = "numbers"
 
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help=say("option.data_dir"), show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help=say("option.json"))]
-Number = Annotated[str, typer.Argument(metavar="NUMBER", help=say("argument.number"), show_default=False)]
 File = Annotated[Path, typer.Argument(metavar="FILE", help=say("argument.file"), show_default=False)]
-Report = Annotated[Path | None, typer.Option("--report", help=say("option.report"), show_default=False)]
 
 _SERVERS: Final = say("panel.servers")
 _ORDERS: Final = say("panel.orders")
@@ -57,17 +79,43 @@ def create_app(runtime: "Runtime") -> typer.Typer:
     app = _group("topup", say("app.help"), epilog=say("app.epilog"))
     app.callback()(_about)
     _add_servers(app, runtime)
-    _add_orders(app, runtime)
+    add_orders(app, runtime, panel=_ORDERS)
+    links = _group("links", say("links.help"))
+    add_links(links, runtime)
+    app.add_typer(links, rich_help_panel=_ORDERS)
+    automatic = _group("automatic", say("automatic.help"))
+    add_automatic(automatic, runtime)
+    app.add_typer(automatic, rich_help_panel=_CARE)
+    plans = _group("plans", say("plans.help"))
+    add_plans(plans, runtime)
+    app.add_typer(plans, rich_help_panel=_CARE)
     _add_care(app, runtime)
     add_credit(app, runtime, panel=_CARE)
+    add_reconciling(app, runtime, panel=_CARE)
+    _add_help(app, runtime)
     _add_files(app, runtime)
+    offers = _group("offers", say("offers.help"))
+    add_offers(offers)
+    app.add_typer(offers, rich_help_panel=_SETTING_UP)
     _add_setting_up(app, runtime)
     return app
+
+
+class _Group(TyperGroup):
+    """Says what is wrong with a word of the command line without the validating library's name for it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
 
 
 def _group(name: str, words: str, *, epilog: str | None = None) -> typer.Typer:
     return typer.Typer(
         name=name,
+        cls=_Group,
         help=words,
         epilog=epilog,
         no_args_is_help=True,
@@ -127,53 +175,6 @@ def _add_servers(app: typer.Typer, runtime: "Runtime") -> None:
         run_blocking(lambda settings: runtime.serve(settings, Part.JOBS), data_dir=data_dir)
 
 
-def _add_orders(app: typer.Typer, runtime: "Runtime") -> None:
-    @app.command(help=say("recharge.help"), rich_help_panel=_ORDERS)
-    def recharge(
-        number: Number,
-        amount: Annotated[str, typer.Argument(metavar="AMOUNT", help=say("argument.amount"), show_default=False)],
-        *,
-        pay: Annotated[str, typer.Option("--pay", help=say("option.pay"), show_default=False)],
-        yes: Annotated[bool, typer.Option("--yes", "-y", help=say("option.yes"))] = False,
-        confirm: Annotated[list[str] | None, typer.Option("--confirm", help=say("option.confirm"))] = None,
-        wait: Annotated[float, typer.Option("--wait", help=say("option.wait"), min=0)] = 60.0,
-        as_json: Json = False,
-        data_dir: DataDir = None,
-    ) -> None:
-        from topup.channels.cli.recharge import Recharge, recharge
-        from topup.channels.cli.running import run
-
-        wanted = Recharge(
-            number=number,
-            amount=amount,
-            method=pay,
-            yes=yes,
-            confirmations=frozenset(confirm or ()),
-            wait_s=wait,
-            as_json=as_json,
-        )
-        run(lambda settings: recharge(runtime, settings, wanted), data_dir=data_dir)
-
-    @app.command(help=say("balance.help"), rich_help_panel=_ORDERS)
-    def balance(number: Number, *, as_json: Json = False, data_dir: DataDir = None) -> None:
-        from topup.channels.cli.looking import show_balance
-        from topup.channels.cli.running import run
-
-        run(lambda settings: show_balance(runtime, settings, number=number, as_json=as_json), data_dir=data_dir)
-
-    @app.command(help=say("order.help"), rich_help_panel=_ORDERS)
-    def order(
-        order_id: Annotated[str, typer.Argument(metavar="ID", help=say("argument.order"), show_default=False)],
-        *,
-        as_json: Json = False,
-        data_dir: DataDir = None,
-    ) -> None:
-        from topup.channels.cli.looking import show_order
-        from topup.channels.cli.running import run
-
-        run(lambda settings: show_order(runtime, settings, order_id=order_id, as_json=as_json), data_dir=data_dir)
-
-
 def _add_care(app: typer.Typer, runtime: "Runtime") -> None:
     _add_audit(app, runtime)
 
@@ -223,39 +224,24 @@ def _add_audit(app: typer.Typer, runtime: "Runtime") -> None:
 
         run(lambda settings: export_head(runtime, settings, file=file), data_dir=data_dir)
 
+    add_trail(group, runtime)
     app.add_typer(group, rich_help_panel=_CARE)
 
 
-def _add_files(app: typer.Typer, runtime: "Runtime") -> None:
-    lines = _group("lines", say("lines.help"))
+def _add_help(app: typer.Typer, runtime: "Runtime") -> None:
+    tickets = _group("tickets", say("tickets.help"))
+    add_tickets(tickets, runtime)
+    outages = _group("outages", say("outages.help"))
+    add_outages(outages, runtime)
+    app.add_typer(tickets, rich_help_panel=_CARE)
+    app.add_typer(outages, rich_help_panel=_CARE)
+    people = _group("people", say("people.help"))
+    add_people(people, runtime)
+    app.add_typer(people, rich_help_panel=_CARE)
+
+
+def _catalogue_group(runtime: "Runtime") -> typer.Typer:
     catalogue = _group("catalogue", say("catalogue.help"))
-
-    @lines.command("import", help=say("lines_import.help"))
-    def lines_import(file: File, *, report: Report = None, as_json: Json = False, data_dir: DataDir = None) -> None:
-        from topup.channels.cli.lines import import_file
-        from topup.channels.cli.running import run
-
-        run(
-            lambda settings: import_file(runtime, settings, file=file, report=report, as_json=as_json),
-            data_dir=data_dir,
-        )
-
-    @lines.command(help=say("lines_ported.help"))
-    def ported(file: File, *, report: Report = None, as_json: Json = False, data_dir: DataDir = None) -> None:
-        from topup.channels.cli.lines import import_ported_file
-        from topup.channels.cli.running import run
-
-        run(
-            lambda settings: import_ported_file(runtime, settings, file=file, report=report, as_json=as_json),
-            data_dir=data_dir,
-        )
-
-    @lines.command("show", help=say("lines_show.help"))
-    def lines_show(number: Number, *, as_json: Json = False, data_dir: DataDir = None) -> None:
-        from topup.channels.cli.lines import show_line
-        from topup.channels.cli.running import run
-
-        run(lambda settings: show_line(runtime, settings, number=number, as_json=as_json), data_dir=data_dir)
 
     @catalogue.command(help=say("catalogue_check.help"))
     def check(file: File) -> None:
@@ -264,7 +250,7 @@ def _add_files(app: typer.Typer, runtime: "Runtime") -> None:
 
         run(lambda _settings: check_file(file))
 
-    _add_explain(catalogue)
+    add_explain(catalogue)
 
     @catalogue.command(help=say("catalogue_load.help"))
     def load(file: File, *, data_dir: DataDir = None) -> None:
@@ -273,33 +259,35 @@ def _add_files(app: typer.Typer, runtime: "Runtime") -> None:
 
         run(lambda settings: load_file(runtime, settings, file=file), data_dir=data_dir)
 
+    add_drafts(catalogue, runtime)
+    return catalogue
+
+
+def _add_files(app: typer.Typer, runtime: "Runtime") -> None:
     usage = _group("usage", say("usage.help"))
     add_usage(usage, runtime)
+    payments = _group("payments", say("payments.help"))
+    add_payments(payments, runtime)
+    app.add_typer(payments, rich_help_panel=_CARE)
+    agents = _group("agents", say("agents.help"))
+    add_agents(agents, runtime)
+    app.add_typer(agents, rich_help_panel=_CARE)
+    vouchers = _group("vouchers", say("vouchers.help"))
+    add_vouchers(vouchers, runtime)
+    app.add_typer(vouchers, rich_help_panel=_SETTING_UP)
+    shops = _group("shops", say("shops.help"))
+    add_shops(shops, runtime)
+    lines = _group("lines", say("lines.help"))
+    add_lines(lines, runtime)
     app.add_typer(lines, rich_help_panel=_SETTING_UP)
+    app.add_typer(shops, rich_help_panel=_SETTING_UP)
+    stock, printers = _group("stock", say("stock.help")), _group("printers", say("printers.help"))
+    add_stock(stock, runtime)
+    add_printers(printers, runtime)
+    app.add_typer(stock, rich_help_panel=_SETTING_UP)
+    app.add_typer(printers, rich_help_panel=_SETTING_UP)
     app.add_typer(usage, rich_help_panel=_SETTING_UP)
-    app.add_typer(catalogue, rich_help_panel=_SETTING_UP)
-
-
-def _add_explain(catalogue: typer.Typer) -> None:
-    @catalogue.command(help=say("catalogue_explain.help"))
-    def explain(
-        file: File,
-        *,
-        product: Annotated[str | None, typer.Option(help=say("option.product"), show_default=False)] = None,
-        share: Annotated[str | None, typer.Option(help=say("option.share"), show_default=False)] = None,
-        balance: Annotated[str, typer.Option(help=say("option.balance"))] = "0",
-        on: Annotated[str | None, typer.Option(help=say("option.on"), show_default=False)] = None,
-        ends: Annotated[str | None, typer.Option(help=say("option.ends"), show_default=False)] = None,
-        state: Annotated[str | None, typer.Option(help=say("option.state"), show_default=False)] = None,
-        since: Annotated[str | None, typer.Option(help=say("option.since"), show_default=False)] = None,
-        clock: Annotated[list[str] | None, typer.Option(help=say("option.clock"), metavar="NAME=DATE")] = None,
-        as_json: Json = False,
-    ) -> None:
-        from topup.channels.cli.explaining import Asked, explain_file
-        from topup.channels.cli.running import run
-
-        asked = Asked(file, product, share, balance, on, state, since, ends, tuple(clock or ()), as_json)
-        run(lambda _settings: explain_file(asked))
+    app.add_typer(_catalogue_group(runtime), rich_help_panel=_SETTING_UP)
 
 
 def _add_setting_up(app: typer.Typer, runtime: "Runtime") -> None:
@@ -311,6 +299,7 @@ def _add_setting_up(app: typer.Typer, runtime: "Runtime") -> None:
         *,
         role: Annotated[RoleName, typer.Option(help=say("option.role"), show_default=False)],
         label: Annotated[str, typer.Option(help=say("option.label"))] = "",
+        staff: Annotated[str | None, typer.Option(help=say("option.key_staff"), show_default=False)] = None,
         as_json: Json = False,
         data_dir: DataDir = None,
     ) -> None:
@@ -318,7 +307,7 @@ def _add_setting_up(app: typer.Typer, runtime: "Runtime") -> None:
         from topup.channels.cli.running import run
 
         run(
-            lambda settings: create_key(runtime, settings, role=role.value, label=label, as_json=as_json),
+            lambda settings: create_key(runtime, settings, role=role.value, label=label, login=staff, as_json=as_json),
             data_dir=data_dir,
         )
 
@@ -344,6 +333,13 @@ def _add_setting_up(app: typer.Typer, runtime: "Runtime") -> None:
 
         run(lambda settings: rotate_key(settings, purpose=purpose.value), data_dir=data_dir)
 
+    @keys.command(help=say("keys_restore.help"))
+    def restore(*, data_dir: DataDir = None) -> None:
+        from topup.channels.cli.installing import restore_keys
+        from topup.channels.cli.running import run
+
+        run(restore_keys, data_dir=data_dir)
+
     @database.command(help=say("db_upgrade.help"))
     def upgrade(*, data_dir: DataDir = None) -> None:
         from topup.channels.cli.installing import upgrade as upgrade_database
@@ -351,5 +347,8 @@ def _add_setting_up(app: typer.Typer, runtime: "Runtime") -> None:
 
         run(lambda settings: upgrade_database(runtime, settings), data_dir=data_dir)
 
+    staff = _group("staff", say("staff.help"))
+    add_staff(staff, runtime)
     app.add_typer(keys, rich_help_panel=_SETTING_UP)
+    app.add_typer(staff, rich_help_panel=_SETTING_UP)
     app.add_typer(database, rich_help_panel=_SETTING_UP)

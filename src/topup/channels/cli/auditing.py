@@ -1,4 +1,6 @@
-"""`topup audit`: the ledger replayed, whole or from a point on, with its signed heads where they were kept."""
+"""`topup audit`: the ledger replayed, whole or from a point on, with its signed heads where they were kept; and the
+counters of offers beside what was reserved.
+"""
 
 import asyncio
 import contextlib
@@ -23,6 +25,7 @@ from topup.ledger.faults import Fault
 from topup.ledger.heads import HeadsRejected, head_document, head_export, read_heads
 from topup.ledger.points import Point
 from topup.ledger.snapshots import snapshot
+from topup.offers.invariants import Miscounted, miscounted
 from topup.platform.i18n import format_number
 from topup.platform.settings import Settings
 
@@ -46,20 +49,23 @@ class Wanted:
 
 
 async def audit_ledger(runtime: Runtime, settings: Settings, wanted: Wanted) -> Exit:
-    """Replay the ledger, and write the heads of a sound one to `wanted.export`.
+    """Replay the ledger, and write the heads of a sound one to `wanted.export`; then look through offers' counters.
 
-    REFUSED when the ledger is not sound. Raises HeadsRejected.
+    REFUSED when the ledger is not sound, or a counter is wrong. Raises HeadsRejected.
     """
     async with runtime.store(settings) as store:
         report = await _replay(store, await asyncio.to_thread(_beginning, wanted, store), wanted)
+        async with store.database.read() as transaction:
+            wrong = await miscounted(transaction.connection)
         if wanted.export is not None and report.sound:
             now = await store.database.roughly_now()
             _write(head_document(report.points, store.keyring, now=now), wanted.export)
     if wanted.as_json:
-        print_json(_report_json(report, wanted))
+        print_json(_report_json(report, wanted, wrong))
     else:
         _tell(report, wanted)
-    return Exit.DONE if report.sound else Exit.REFUSED
+        _tell_of_offers(wrong)
+    return Exit.DONE if report.sound and not wrong else Exit.REFUSED
 
 
 async def export_head(runtime: Runtime, settings: Settings, *, file: Path | None) -> Exit:
@@ -151,14 +157,28 @@ def _tell(report: AuditReport, wanted: Wanted) -> None:
     complain_in_words(say("audit.faulty", count=len(report.faults)), say("audit.faulty.do"))
 
 
+def _tell_of_offers(wrong: list[Miscounted]) -> None:
+    if not wrong:
+        return
+    for one in wrong:
+        err.print(f"  {escape(say('audit.offer', **_counter(one)))}")
+    complain_in_words(say("audit.offers_faulty", count=len(wrong)), say("audit.offers_faulty.do"))
+
+
+def _counter(one: Miscounted) -> dict[str, str | int]:
+    """What is told of a counter: not whose it is, nor by which code."""
+    kind = one.scope.partition(":")[0]
+    return {"lane": one.lane, "carrier": one.carrier_id, "campaign": one.campaign_id, "counter": kind}
+
+
 def _words(fault: Fault) -> str:
     facts = {"lane": fault.lane, "sequence": fault.sequence, "subject": fault.subject}
     return sentence_of(f"fault_{fault.kind.value}", facts) or f"{fault.kind.value} {facts}"
 
 
-def _report_json(report: AuditReport, wanted: Wanted) -> dict[str, Any]:
+def _report_json(report: AuditReport, wanted: Wanted, wrong: list[Miscounted]) -> dict[str, Any]:
     return {
-        "sound": report.sound,
+        "sound": report.sound and not wrong,
         "whole": wanted.start is None,
         "transfers": report.transfers,
         "lanes": report.lanes,
@@ -167,4 +187,5 @@ def _report_json(report: AuditReport, wanted: Wanted) -> dict[str, Any]:
             {"kind": fault.kind.value, "lane": fault.lane, "sequence": fault.sequence, "subject": fault.subject}
             for fault in report.faults
         ],
+        "offers": [_counter(one) for one in wrong],
     }

@@ -82,15 +82,12 @@ def _add_postings(app: typer.Typer, runtime: "Runtime", *, panel: str) -> None:
         *,
         reason: Annotated[str, typer.Option("--reason", help=say("option.reason"), show_default=False)],
         note: Annotated[str, typer.Option("--note", help=say("option.note"), show_default=False)] = "",
+        yes: Annotated[bool, typer.Option("--yes", "-y", help=say("option.adjust_yes"))] = False,
         as_json: _Json = False,
         data_dir: _DataDir = None,
     ) -> None:
-        from topup.channels.cli.adjusting import adjust_line
+        from topup.channels.cli.adjusting import AdjustAsked, adjust_line
         from topup.channels.cli.running import run
 
-        run(
-            lambda settings: adjust_line(
-                runtime, settings, number=number, amount=amount, reason=reason, note=note, as_json=as_json
-            ),
-            data_dir=data_dir,
-        )
+        asked = AdjustAsked(number, amount, reason, note, yes, as_json)
+        run(lambda settings: adjust_line(runtime, settings, asked), data_dir=data_dir)

@@ -6,9 +6,7 @@ import shutil
 import socket
 import stat
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +14,9 @@ from rich.cells import cell_len
 from rich.markup import escape
 
 from topup.catalogue.queries import Snapshot
+from topup.channels.cli.doctor_plugins import plugin_findings
 from topup.channels.cli.exits import Exit
+from topup.channels.cli.findings import Finding, Level
 from topup.channels.cli.ports import Runtime, Store
 from topup.channels.cli.screen import out, print_json
 from topup.channels.cli.speech import say, say_problem
@@ -32,25 +32,12 @@ _LATE: Final = timedelta(minutes=15)
 _KNOCK_S: Final = 1.0
 
 
-class Level(StrEnum):
-    """How bad it is."""
-
-    GOOD = "ok"
-    WARNING = "warning"
-    BROKEN = "broken"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found, in words, and what to do."""
-
-    check: str
-    level: Level
-    what: str
-    remedy: str | None = None
-
-
-_MARKS: Final = {Level.GOOD: "[green]✓[/]", Level.WARNING: "[yellow]![/]", Level.BROKEN: "[bold red]✗[/]"}
+_MARKS: Final = {
+    Level.GOOD: "[green]✓[/]",
+    Level.WARNING: "[yellow]![/]",
+    Level.BROKEN: "[bold red]✗[/]",
+    Level.SKIPPED: "[dim]–[/]",
+}
 
 
 async def examine(runtime: Runtime, settings: Settings, *, as_json: bool) -> Exit:
@@ -71,15 +58,18 @@ async def examine(runtime: Runtime, settings: Settings, *, as_json: bool) -> Exi
 
 def _show(findings: list[Finding]) -> None:
     out.print()
-    names = {finding.check: say(f"check.{finding.check}") for finding in findings}
+    names = {finding.check: finding.name or say(f"check.{finding.check}") for finding in findings}
     width = max(map(cell_len, names.values()))
     for finding in findings:
         name = names[finding.check] + " " * (width - cell_len(names[finding.check]))
         out.print(f" {_MARKS[finding.level]} [bold]{name}[/]  {escape(finding.what)}")
         if finding.remedy:
             out.print(f"   {' ' * width}  [dim]→ {escape(finding.remedy)}[/]")
-    worst = [item for item in findings if item.level is not Level.GOOD]
-    out.print(f"\n [dim]{say('doctor.summary', good=len(findings) - len(worst), bad=len(worst))}[/]\n")
+    good = sum(item.level is Level.GOOD for item in findings)
+    skipped = sum(item.level is Level.SKIPPED for item in findings)
+    words = "doctor.summary_skipped" if skipped else "doctor.summary"
+    summary = say(words, good=good, bad=len(findings) - good - skipped, skipped=skipped)
+    out.print(f"\n [dim]{summary}[/]\n")
 
 
 def _good(check: str, message_id: str, **parameters: object) -> Finding:
@@ -126,10 +116,16 @@ async def _installation(runtime: Runtime, settings: Settings) -> list[Finding]:
             for name, check in checks:
                 findings.append(await _guarded(name, check(store)))
             findings.append(_plugins(runtime, store))
+            findings += await plugin_findings(runtime, store)
             findings.append(_good("keys", "keys.good"))
     except Problem as problem:
         about = "keys" if problem.code.startswith("keys_") else "database"
+        findings = [item for item in findings if item.check != about]
         findings.append(Finding(about, Level.BROKEN, *say_problem(problem)))
+        names = [name for name, _ in checks] + ["plugins", "keys"]
+        seen = {item.check for item in findings}
+        why = say("doctor.skipped", check=say(f"check.{about}"))
+        findings += [Finding(name, Level.SKIPPED, why) for name in names if name not in seen]
     return findings
 
 

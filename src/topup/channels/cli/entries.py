@@ -12,7 +12,7 @@ from rich.text import Text
 from topup.catalogue.queries import CatalogueCache
 from topup.channels.cli.exits import Exit
 from topup.channels.cli.ports import Runtime
-from topup.channels.cli.screen import print_json, show
+from topup.channels.cli.screen import ID_WIDTH, print_json, show
 from topup.channels.cli.speech import locale, say
 from topup.charging.adjustments import Adjustments
 from topup.charging.line_books import LineBooks
@@ -49,14 +49,17 @@ async def show_entry(runtime: Runtime, settings: Settings, *, entry_id: str, as_
     heading.append(f"  {say(f'entry.status.{status}')}", style="bold green")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 2), pad_edge=True)
     table.add_column(style="dim")
+    table.add_column(min_width=ID_WIDTH)
     for name, value in entry.facts.items():
         if name not in {"status", "asset"} and value is not None:
-            table.add_row(say(f"entry.fact.{name}"), _words(entry, value))
+            table.add_row(say(f"entry.fact.{name}"), _words(entry, name, value))
     show(Group(heading, table))
     return Exit.DONE
 
 
-def _words(entry: Entry, value: object) -> str:
+def _words(entry: Entry, name: str, value: object) -> str:
+    if name == "reason":
+        return say(f"adjust.reason.{value}")
     if isinstance(value, datetime):
         return moment_words(value, zone=entry.zone, locale=locale())
     if isinstance(value, int):

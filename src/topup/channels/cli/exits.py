@@ -20,6 +20,8 @@ class Exit(IntEnum):
     """It could not be tried: a database, a port, a disk. Nothing was lost; try again later."""
     INTERRUPTED = 130
     """Ctrl-C."""
+    NOBODY_READS = 141
+    """Whoever read our output went away (`topup … | head`): what a shell says of a program that SIGPIPE ended."""
 
 
 _MISTYPED: Final = frozenset(
@@ -27,6 +29,7 @@ _MISTYPED: Final = frozenset(
         "confirmation_unknown",
         "amount_unreadable",
         "date_unreadable",
+        "day_unreadable",
         "roaming_unknown",
         "setting_wrong",
         "signed_amount_unreadable",

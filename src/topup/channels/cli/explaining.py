@@ -15,16 +15,17 @@ from topup.catalogue.sharing import share
 from topup.catalogue.terms import MIDNIGHT, end_of_day, latest_instant
 from topup.catalogue.versions import CarrierVersion
 from topup.channels.cli.exits import Exit
+from topup.channels.cli.explaining_plans import explained_plan, explained_plan_json
 from topup.channels.cli.explaining_rendering import explained, explained_json, shared, shared_json
 from topup.channels.cli.files import tell_mistakes
 from topup.channels.cli.screen import complain_in_words, print_json, show
 from topup.channels.cli.speech import say
 from topup.kernel.errors import Invalid
 from topup.kernel.money import InvalidMoney, Money
+from topup.lines.plans.operations import on_sale
 
 _YEARS: Final = range(1970, 2200)
 _NOON: Final = time(12)
-"""Of the day of a top-up without a time: what goes by whole days is the same at every hour of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,12 @@ class Asked:
     ends: str | None
     clocks: tuple[str, ...]
     as_json: bool
+    plan: str | None = None
 
 
 async def explain_file(asked: Asked) -> Exit:
-    """Explain a top-up, or credit sent. Raises Invalid for what cannot be read, and the problems of the price."""
-    if (asked.product is None) == (asked.share is None):
+    """Explain a top-up, credit sent, or a plan. Raises Invalid for what cannot be read, and what the price raises."""
+    if len([one for one in (asked.product, asked.share, asked.plan) if one is not None]) != 1:
         complain_in_words(say("explain.product_or_share"))
         return Exit.USAGE
     try:
@@ -56,21 +58,30 @@ async def explain_file(asked: Asked) -> Exit:
     except CatalogueMistakes as mistakes:
         return tell_mistakes(mistakes)
     carrier = CarrierVersion(found.document.id, 0, found.document)
-    now = _moment(asked.on, carrier.zone, day=_noon) if asked.on else datetime.now(UTC)
+    now = moment_at(asked.on, carrier.zone, day=noon) if asked.on else datetime.now(UTC)
+    if asked.plan is not None:
+        plan = on_sale(carrier, asked.plan)
+        print_json(explained_plan_json(carrier, plan, now)) if asked.as_json else show(
+            explained_plan(carrier, plan, now)
+        )
+        return Exit.DONE
     if asked.share is not None:
         sent = share(carrier, amount=_money(asked.share, carrier), now=now)
         print_json(shared_json(sent)) if asked.as_json else show(shared(carrier, sent))
         return Exit.DONE
-    product, amount = _bought(str(asked.product), carrier)
+    product, amount = bought(str(asked.product), carrier)
     told = explain(carrier, product=product, amount=amount, line=_sketch(asked, carrier), now=now)
     print_json(explained_json(told)) if asked.as_json else show(explained(told))
     return Exit.DONE
 
 
-def _bought(text: str, carrier: CarrierVersion) -> tuple[str | None, Money | None]:
-    """A pack's id, or an amount of credit. What is neither is taken for a pack that does not exist."""
-    if text in carrier.packs or not text[:1].isdigit():
+def bought(text: str, carrier: CarrierVersion) -> tuple[str | None, Money | None]:
+    """A pack's id, or an amount of credit. Raises Invalid `explain_product_unknown` for what is neither."""
+    if text in carrier.packs:
         return text, None
+    if not text[:1].isdigit():
+        known = sorted(carrier.packs)
+        raise Invalid("explain_product_unknown" if known else "explain_no_packs", product=text, known=known)
     return None, _money(text, carrier)
 
 
@@ -79,16 +90,16 @@ def _sketch(asked: Asked, carrier: CarrierVersion) -> Sketch:
     balance = _money(asked.balance.removeprefix("-"), carrier).amount_minor
     return Sketch(
         balance_minor=-balance if owed else balance,
-        ends_at=_moment(asked.ends, carrier.zone, day=end_of_day) if asked.ends else None,
+        ends_at=moment_at(asked.ends, carrier.zone, day=end_of_day) if asked.ends else None,
         state=asked.state,
-        state_since=_moment(asked.since, carrier.zone, day=_beginning) if asked.since else None,
+        state_since=moment_at(asked.since, carrier.zone, day=_beginning) if asked.since else None,
         clocks=dict(_clock(text, carrier.zone) for text in asked.clocks),
     )
 
 
 def _clock(text: str, zone: ZoneInfo) -> tuple[str, datetime]:
     name, _, due = text.partition("=")
-    return name, _moment(due, zone, day=end_of_day)
+    return name, moment_at(due, zone, day=end_of_day)
 
 
 def _money(text: str, carrier: CarrierVersion) -> Money:
@@ -98,7 +109,7 @@ def _money(text: str, carrier: CarrierVersion) -> Money:
         raise Invalid("amount_unreadable", currency=carrier.currency) from error
 
 
-def _moment(text: str, zone: ZoneInfo, *, day: Callable[[date, ZoneInfo], datetime]) -> datetime:
+def moment_at(text: str, zone: ZoneInfo, *, day: Callable[[date, ZoneInfo], datetime]) -> datetime:
     """`2026-11-05`, of which `day` makes an instant, or `2026-11-05T15:30`, by the clocks of `zone` unless it says so.
 
     Raises Invalid date_unreadable; so is a year in which no line lives: dates near the ends of the calendar have no
@@ -120,7 +131,8 @@ def _read_moment(text: str, zone: ZoneInfo, day: Callable[[date, ZoneInfo], date
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def _noon(day: date, zone: ZoneInfo) -> datetime:
+def noon(day: date, zone: ZoneInfo) -> datetime:
+    """Of a day without a time: what goes by whole days is the same at every hour of it."""
     return datetime.combine(day, _NOON, zone)
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 from rich.markup import escape
 
 from topup.catalogue.checking import CarrierFile, CatalogueMistakes, check
-from topup.catalogue.operations import AlreadyPublished, publish
+from topup.catalogue.operations import AlreadyPublished
+from topup.catalogue.publishing.loading import load
 from topup.channels.cli.exits import Exit
 from topup.channels.cli.ports import Runtime
 from topup.channels.cli.screen import complain_in_words, err, out
 from topup.channels.cli.speech import locale, say, say_problem
+from topup.platform.i18n import format_moment
 from topup.platform.settings import Settings
 
 
@@ -29,14 +31,17 @@ async def load_file(runtime: Runtime, settings: Settings, *, file: Path) -> Exit
     try:
         carrier = await asyncio.to_thread(check, file)
         async with runtime.store(settings) as store, store.database.transaction() as transaction:
-            version = await publish(transaction.connection, carrier, transaction.now)
+            loaded = await load(transaction.connection, carrier, transaction.now)
     except CatalogueMistakes as found:
         return tell_mistakes(found, words="catalogue_load.mistakes")
     except AlreadyPublished as problem:
         # What was asked for is so: nothing failed.
         out.print(f"[green]✓[/] {escape(say_problem(problem)[0])}")
         return Exit.DONE
-    out.print(f"[green]✓[/] {escape(say('catalogue_load.done', carrier=_name(carrier), version=version))}")
+    out.print(f"[green]✓[/] {escape(say('catalogue_load.done', carrier=_name(carrier), version=loaded.version))}")
+    if loaded.spoils is not None:
+        begins = format_moment(loaded.spoils, locale(), zone=carrier.document.time_zone)
+        out.print(f"[yellow]![/] {escape(say('catalogue_load.spoils', moment=begins))}")
     return Exit.DONE
 
 

@@ -18,13 +18,17 @@ from topup.channels.cli.exits import Exit
 from topup.channels.cli.ports import Runtime, Store
 from topup.channels.cli.screen import err, money_json, out, print_json, show
 from topup.channels.cli.speech import locale, say, sentence_of
-from topup.lines.files import BadRow, Listener
+from topup.lines.barring import ref_of
+from topup.lines.cards.imports import CardsReport, import_cards
+from topup.lines.cards.queries import Card, card_of_line
+from topup.lines.files import BadRow, Listener, check_file
 from topup.lines.files import Progress as Told
 from topup.lines.forecasts import LineForecast
 from topup.lines.imports import ImportReport, import_lines
 from topup.lines.ported import PortedReport, import_ported
 from topup.lines.wording import (
     block_words,
+    card_words,
     change_words,
     kind_words,
     moment_words,
@@ -36,7 +40,7 @@ from topup.orders.wording import name_in
 from topup.platform.i18n import format_money
 from topup.platform.settings import Settings
 
-Report = ImportReport | PortedReport
+Report = ImportReport | PortedReport | CardsReport
 _REPORT_COLUMNS: Final = ("line", "code", "reason")
 
 
@@ -63,12 +67,32 @@ async def import_ported_file(
     return await _take_in(runtime, settings, file, read, words="lines_ported.done", report=report, as_json=as_json)
 
 
+async def import_cards_file(
+    runtime: Runtime, settings: Settings, *, file: Path, report: Path | None, as_json: bool
+) -> Exit:
+    """Import SIM cards, likewise."""
+
+    async def read(store: Store, snapshot: Snapshot, progress: Told, listener: Listener | None) -> Report:
+        return await import_cards(
+            store.database,
+            file,
+            snapshot=snapshot,
+            lanes=store.installation.lanes,
+            keys=store.keyring,
+            progress=progress,
+            listener=listener,
+        )
+
+    return await _take_in(runtime, settings, file, read, words="lines_cards.done", report=report, as_json=as_json)
+
+
 _Read = Callable[[Store, Snapshot, Told, Listener | None], Awaitable[Report]]
 
 
 async def _take_in(
     runtime: Runtime, settings: Settings, file: Path, read: _Read, *, words: str, report: Path | None, as_json: bool
 ) -> Exit:
+    check_file(file)
     async with runtime.store(settings) as store:
         async with store.database.read() as transaction:
             snapshot = await Snapshot.load(transaction.connection)
@@ -134,14 +158,16 @@ async def show_line(runtime: Runtime, settings: Settings, *, number: str, as_jso
     """How a line stands. Raises NotFound `line_unknown`."""
     async with runtime.house(settings, outside=False) as house:
         found = await house.desk.line(number=number)
+        async with house.store.database.read() as transaction:
+            card = await card_of_line(transaction.connection, ref_of(found.line_id))
     if as_json:
-        print_json(_line_json(found))
+        print_json({**_line_json(found), "card": _card_json(card) if card else None})
     else:
-        show(_line(found))
+        show(_line(found, card))
     return Exit.DONE
 
 
-def _line(found: LineForecast) -> RenderableType:
+def _line(found: LineForecast, card: Card | None) -> RenderableType:
     heading = Text(" ").append(found.msisdn.grouped(), style="bold green")
     heading.append(f"  {name_in(found.carrier_names, locale=locale())} · {kind_words(found.kind, locale=locale())}")
     heading.append(f"  {status_words(found.status, locale=locale())}", style=_style(found))
@@ -160,6 +186,8 @@ def _line(found: LineForecast) -> RenderableType:
         if to_do.by is not None:
             words = say("line_show.before", what=words, date=_day(found, to_do.by))
         facts.add_row(say("line_show.to_do"), words)
+    if card is not None:
+        facts.add_row(say("line_show.card"), card_words(card, locale=locale()))
     for name, instant in (("fee", found.next_fee_at), ("released", found.released_on)):
         if instant is not None:
             facts.add_row(say(f"line_show.{name}"), _day(found, instant))
@@ -188,6 +216,17 @@ def _clocks(found: LineForecast) -> list[RenderableType]:
     for name, due in sorted(found.clocks.items()):
         table.add_row(name, _day(found, due))
     return [Text(f" {say('line_show.clocks')}", style="bold"), table]
+
+
+def _card_json(card: Card) -> dict[str, Any]:
+    """Masked, as on every page."""
+    return {
+        "kind": card.kind.value,
+        "state": card.state.value,
+        "since": card.state_since,
+        "iccid": card.iccid.masked(),
+        "imsi": card.imsi.masked() if card.imsi else None,
+    }
 
 
 def _day(found: LineForecast, instant: Any) -> str:

@@ -16,7 +16,8 @@ from topup.platform.settings import Settings
 async def show_balance(runtime: Runtime, settings: Settings, *, number: str, as_json: bool) -> Exit:
     """What a line has. Whoever may run this command may read the database: no further permission is asked.
 
-    Raises NotFound: `line_unknown`, `balance_elsewhere` for a number of a carrier that keeps its own balances.
+    Raises NotFound: `line_unknown`, `balance_elsewhere` for a number of a carrier that keeps its own balances,
+    `balance_not_opened` for one whose first top-up opens its line.
     """
     async with runtime.house(settings, outside=False) as house:
         try:
@@ -40,6 +41,9 @@ async def _refuse_elsewhere(store: Store, number: str) -> None:
     carrier = snapshot.carrier(way.carrier_id) if way.carrier_id else None
     if carrier is not None and not carrier.is_own_network:
         raise NotFound("balance_elsewhere", carrier=name_in(carrier.document.names, locale=locale()))
+    if carrier is not None and way.line is None and not way.barred and carrier.document.opens_lines_on_first_credit:
+        name = name_in(carrier.document.names, locale=locale())
+        raise NotFound("balance_not_opened", number=msisdn.grouped(), carrier=name)
 
 
 async def show_order(runtime: Runtime, settings: Settings, *, order_id: str, as_json: bool) -> Exit:

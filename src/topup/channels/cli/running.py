@@ -20,8 +20,13 @@ Command = Callable[[Settings], Coroutine[Any, Any, Exit]]
 
 def run(command: Command, **overrides: Path | int | bool | None) -> None:
     """Run a command with the settings of the environment and these before them, and leave with its exit code."""
-    with _sentences():
-        code = asyncio.run(_stoppable(command(_settings(overrides))))
+    with _sentences(), asyncio.Runner() as runner:
+        try:
+            code = runner.run(_stoppable(command(_settings(overrides))))
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            # Who presses Ctrl-C once presses it twice: what is being put away by now is put away whole, and quietly.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            raise
     leave(code)
 
 
@@ -50,7 +55,7 @@ def _sentences() -> Iterator[None]:
         # A reader of our output went away (`topup … | head`). What is still buffered has nowhere to go, and Python must
         # not find that out again at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        leave(Exit.DONE)
+        leave(Exit.NOBODY_READS)
     except OSError as error:
         complain_in_words(say("system_said_no", reason=error.strerror or type(error).__name__))
         leave(Exit.UNAVAILABLE)

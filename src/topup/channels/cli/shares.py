@@ -1,6 +1,6 @@
 """`topup shares`: what a line sent and was sent, or where one share stands."""
 
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -10,18 +10,20 @@ from rich.text import Text
 from topup.catalogue.queries import CatalogueCache
 from topup.channels.cli.exits import Exit
 from topup.channels.cli.ports import Runtime
-from topup.channels.cli.screen import err, print_json, show
+from topup.channels.cli.screen import ID_WIDTH, err, print_json, show
 from topup.channels.cli.sharing import share_json
 from topup.channels.cli.speech import locale, say, sentence_of
-from topup.charging.sharing import ShareView, Sharing
-from topup.charging.sharing_history import SharesView, shares_of
-from topup.charging.sharing_states import ShareState
+from topup.charging.sharing.desk import ShareView, Sharing
+from topup.charging.sharing.history import SharesView, shares_of
+from topup.charging.sharing.states import ShareState
 from topup.kernel.ids import PREFIXES
 from topup.kernel.msisdn import parse_msisdn
 from topup.lines.wording import moment_words
 from topup.orders.wording import until_words
 from topup.platform.i18n import format_money
 from topup.platform.settings import Settings
+
+_COLUMNS_BEFORE_ID: Final = 4
 
 
 async def show_shares(runtime: Runtime, settings: Settings, *, which: str, before: str | None, as_json: bool) -> Exit:
@@ -44,6 +46,7 @@ def _tell_one(view: ShareView, *, as_json: bool) -> None:
     heading = Text(" ").append(f"{sender} → {receiver}", style="bold").append(f"  {_state(share.state)}", style="bold")
     facts = Table(box=None, show_header=False, padding=(0, 2, 0, 2), pad_edge=True)
     facts.add_column(style="dim")
+    facts.add_column(min_width=ID_WIDTH)
     for name in ("amount", "fee", "total"):
         facts.add_row(say(f"share.{name}"), format_money(getattr(share, name), locale()))
     if share.usable_until:
@@ -69,6 +72,9 @@ def _table(page: SharesView) -> RenderableType:
     if not page.shares:
         return Text(f"  {say('shares.none')}", style="dim")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 2), pad_edge=True)
+    for _ in range(_COLUMNS_BEFORE_ID):
+        table.add_column()
+    table.add_column(min_width=ID_WIDTH, style="dim")
     for view in page.shares:
         share = view.share
         sent = share.sender_id == page.line.id
@@ -78,7 +84,7 @@ def _table(page: SharesView) -> RenderableType:
             f"→ {other}" if sent else f"← {other}",
             format_money(share.total if sent else share.amount, locale()),
             _state(share.state),
-            Text(share.id, style="dim"),
+            share.id,
         )
     return table
 

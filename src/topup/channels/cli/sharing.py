@@ -12,10 +12,10 @@ from topup.catalogue.queries import CatalogueCache
 from topup.channels.cli.exits import Exit
 from topup.channels.cli.ports import Runtime
 from topup.channels.cli.screen import ask, complain, complain_in_words, err, money_json, out, print_json, show
-from topup.channels.cli.speech import locale, say
-from topup.charging.sharing import SharePrice, ShareView, Sharing
-from topup.charging.sharing_rules import Wish
-from topup.charging.sharing_states import ShareState
+from topup.channels.cli.speech import locale, say, sentence_of
+from topup.charging.sharing.desk import SharePrice, ShareView, Sharing
+from topup.charging.sharing.rules import Wish
+from topup.charging.sharing.states import ShareState
 from topup.kernel.errors import Invalid, Unavailable
 from topup.kernel.ids import ShareId, new_id
 from topup.kernel.money import InvalidMoney, Money
@@ -100,9 +100,13 @@ def _conclude(view: ShareView, receiver: Msisdn, *, as_json: bool) -> Exit:
         print_json(share_json(view))
         return code
     amount, total = format_money(share.amount, locale()), format_money(share.total, locale())
+    reason = sentence_of(share.reason, {}) if share.reason else None
+    returned = (
+        say("share.returned_because", total=total, reason=reason) if reason else say("share.returned", total=total)
+    )
     words = {
         Exit.DONE: ("[bold green]✓[/]", say("share.done", amount=amount, number=receiver.grouped())),
-        Exit.REFUSED: ("[bold red]✗[/]", say("share.returned", total=total)),
+        Exit.REFUSED: ("[bold red]✗[/]", returned),
         Exit.UNRESOLVED: ("[bold yellow]…[/]", say("share.under_way")),
     }[code]
     out.print(f" {words[0]}  [bold]{escape(words[1])}[/]")

@@ -30,8 +30,18 @@ def say(message_id: str, /, **parameters: object) -> str:
 
 def say_problem(problem: Problem) -> tuple[str, str | None]:
     """What happened, and what to do about it where there is something to say."""
-    sentence = sentence_of(problem.code, problem.parameters) or say("problem_untold", code=problem.code)
-    return sentence, sentence_of(f"{problem.code}.do", problem.parameters)
+    parameters = _with_rule(problem.parameters)
+    sentence = sentence_of(problem.code, parameters) or say("problem_untold", code=problem.code)
+    return sentence, sentence_of(f"{problem.code}.do", parameters)
+
+
+def _with_rule(parameters: Mapping[str, object]) -> Mapping[str, object]:
+    """What a setting must be, where a problem says that by the id of a rule (`platform.setting_rules`)."""
+    if "rule" not in parameters:
+        return parameters
+    reason = translate(locale(), "platform", f"rule.{parameters['rule']}", **parameters)
+    place = parameters.get("place")
+    return {**parameters, "reason": f"{place}: {reason}" if place else reason}
 
 
 def sentence_of(code: str, parameters: Mapping[str, object]) -> str | None:

@@ -15,17 +15,18 @@ from topup.channels.cli.lines import bar, refusal_words, reported
 from topup.channels.cli.ports import Runtime
 from topup.channels.cli.screen import err, money_json, out, print_json, show
 from topup.channels.cli.speech import locale, say
-from topup.charging.usage_history import EventsView, HistoryView, LineOfHistory, UsageHistory
-from topup.charging.usage_history_wording import (
+from topup.charging.line_views import LineShown
+from topup.charging.usage.history import EventsView, HistoryView, UsageHistory
+from topup.charging.usage.imports import Reject, UsageReport, import_usage, rejects_of
+from topup.charging.usage.rows import UsageRow
+from topup.charging.usage.wording import (
     asset_words,
     event_words,
     quantity_words,
     reason_words,
 )
-from topup.charging.usage_import import Reject, UsageReport, import_usage, rejects_of
-from topup.charging.usage_records_rows import UsageRow
 from topup.kernel.money import Money
-from topup.lines.files import BadRow
+from topup.lines.files import BadRow, check_file
 from topup.orders.wording import name_in
 from topup.platform.i18n import format_datetime, format_money
 from topup.platform.settings import Settings
@@ -35,6 +36,7 @@ _REJECTS: Final = 1_000
 
 async def import_file(runtime: Runtime, settings: Settings, *, file: Path, report: Path | None, as_json: bool) -> Exit:
     """Charge for the records of a file; rows that could not be are named with their line numbers."""
+    check_file(file)
     async with runtime.store(settings) as store:
         size = file.stat().st_size if file.is_file() else None  # noqa: ASYNC240 - a command has nobody else to serve
         with bar(shown=not as_json) as shown, reported(report) as listener:
@@ -83,7 +85,7 @@ def _tell(found: UsageReport, file: Path, *, report: Path | None, as_json: bool)
 
 
 async def show_rejects(runtime: Runtime, settings: Settings, *, import_id: str, after: int, as_json: bool) -> Exit:
-    """The rows of an import that could not be charged, as they are kept."""
+    """The rows of an import that could not be charged, as they are kept. Raises NotFound usage_import_unknown."""
     async with runtime.store(settings) as store, store.database.read() as transaction:
         found = await rejects_of(
             transaction.connection,
@@ -101,6 +103,8 @@ async def show_rejects(runtime: Runtime, settings: Settings, *, import_id: str, 
         out.print(f"[dim]{say('usage_rejects.none')}[/]")
         return Exit.DONE
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 1))
+    table.add_column()
+    table.add_column(overflow="fold")  # an id, of whatever length its sender chose
     for one in page:
         words = refusal_words(BadRow(one.row, one.code, one.parameters))
         table.add_row(str(one.row), Text(one.record_id or "–"), Text(words))
@@ -156,7 +160,7 @@ def _tell_more(before: str | None) -> None:
         out.print(f"[dim]{say('usage_show.more', option=f'--before {before}')}[/]")
 
 
-def _heading(of: LineOfHistory) -> Text:
+def _heading(of: LineShown) -> Text:
     heading = Text(" ").append(of.msisdn.grouped(), style="bold green")
     return heading.append(f"  {name_in(of.carrier.document.names, locale=locale())} · {of.zone}")
 
@@ -180,7 +184,7 @@ def _usages(view: HistoryView) -> RenderableType:
     return table
 
 
-def _where(row: UsageRow, of: LineOfHistory) -> str:
+def _where(row: UsageRow, of: LineShown) -> str:
     abroad = () if row.country == of.carrier.document.country else (row.country,)
     return "".join(f"  {place}" for place in (*abroad, row.called) if place)
 
@@ -222,7 +226,7 @@ def _events_json(view: EventsView) -> dict[str, Any]:
     return {**_line_json(view.of), "events": events, "before": view.before}
 
 
-def _line_json(of: LineOfHistory) -> dict[str, Any]:
+def _line_json(of: LineShown) -> dict[str, Any]:
     return {"number": of.msisdn.e164, "line_id": of.line.ref.id, "time_zone": of.zone}
 
 

@@ -7,13 +7,19 @@ from uuid import uuid4
 from litestar import Response
 
 from topup.channels.web.forms import read_form
-from topup.channels.web.rendering import HEADERS, Page, WebRequest, go_to, page, reader_of
+from topup.channels.web.handing_over import handover_page
+from topup.channels.web.rendering import HEADERS, Page, WebRequest, go_to, page, reader_of, scene_of
 from topup.channels.web.review import pay, requoted
-from topup.channels.web.tracking import OrderPage, masked_page, open_payment, order_page, with_ways_to_pay
+from topup.channels.web.saved.pages import saved_of
+from topup.channels.web.saved.picking import Picking
+from topup.channels.web.tracking import OrderPage, masked_page, order_page, with_ways_to_pay
 from topup.channels.web.wording import Said, Wording
 from topup.kernel.errors import Conflict, NotFound, Problem
+from topup.orders.awaited import open_payment
+from topup.orders.declines import GENERAL, why_declined
 from topup.orders.desk import Desk
-from topup.orders.views import OrderView
+from topup.orders.views import OrderView, PaymentView
+from topup.payments.vouchers.pins import grouped
 from topup.platform.request_keys import RequestKeys, check_key
 from topup.platform.web import limit
 
@@ -31,17 +37,20 @@ _TROUBLES: Final = frozenset(
 class FollowingPages:
     """An order by its id, which is its payer's capability; and by its shared, masked token."""
 
-    def __init__(self, desk: Desk, keys: RequestKeys, public_url: str) -> None:
+    def __init__(self, desk: Desk, keys: RequestKeys, public_url: str, picking: Picking) -> None:
         self._desk = desk
         self._keys = keys
         self._public_url = public_url
+        self._picking = picking
 
     async def order(self, request: WebRequest, order_id: str) -> Page:
         """Where it is now."""
         limit(request, "read")
         order = await self._desk.get_order(order_id=order_id)
-        trouble = _trouble(request.query_params.get("trouble", ""), reader_of(request).wording)
-        return page(request, "order.html", order=replace(await self._shown(request, order), trouble=trouble))
+        trouble = trouble_of(request.query_params.get("trouble", ""), reader_of(request).wording)
+        shown = await self._shown(request, order)
+        saved = saved_of(request)
+        return page(request, "order.html", order=replace(shown, trouble=trouble or shown.trouble, saved=saved))
 
     async def live(self, request: WebRequest, order_id: str) -> Page:
         """The order once it differs from what the page has; 204 when nothing came in a while."""
@@ -67,29 +76,18 @@ class FollowingPages:
         form = await read_form(request)
         order = await self._desk.get_order(order_id=order_id)
         key = check_key(form.one("key"))
-        return await pay(request, self._desk, self._keys, order_id=order.id, method=form.one("method"), key=key)
+        method, code = form.one("method"), form.one("code")
+        return await pay(request, self._desk, self._keys, order_id=order.id, method=method, key=key, code=code)
 
     async def handover(self, request: WebRequest, order_id: str, payment_id: str) -> Page:
-        """The step from here to the payment page.
-
-        A page and not a redirect: browsers hold the answer to a form to `form-action`, whatever it redirects to, and
-        where a gateway leads next is not ours to know.
-        """
+        """The step from here to the payment page."""
         limit(request, "read")
         order = await self._desk.get_order(order_id=order_id)
         payment = open_payment(order)
         if payment is None or payment.id != payment_id or payment.action is None:
             return go_to(f"/orders/{order.id}")
-        wording = reader_of(request).wording
-        return page(
-            request,
-            "handover.html",
-            here=f"/orders/{order.id}",
-            url=payment.action[1],
-            sum=wording.money(payment.amount),
-            method=wording.method(payment.method),
-            order_id=order.id,
-        )
+        simulated = self._desk.is_simulated(method=payment.method)
+        return handover_page(request, order, payment, back=f"/orders/{order.id}", simulated=simulated)
 
     async def cancel(self, request: WebRequest, order_id: str) -> Page:
         """Call it off, as long as it is not paid."""
@@ -100,10 +98,27 @@ class FollowingPages:
             return go_to(f"/orders/{order_id}?trouble={problem.code}")
         return go_to(f"/orders/{order.id}")
 
+    async def slips(self, request: WebRequest, order_id: str) -> Page:
+        """What came back as vouchers, with their PINs for as long as those may be looked at."""
+        limit(request, "order")
+        order = await self._desk.get_order(order_id=order_id)
+        wording = reader_of(request).wording
+        found = [
+            {
+                "worth": wording.money(one.slip.amount),
+                "serial": one.slip.serial,
+                "until": wording.moment_in(one.slip.valid_until, order.zone),
+                "pin": grouped(one.pin) if one.pin else "",
+            }
+            for one in await self._desk.credit_slips(order_id=order_id)
+        ]
+        return page(request, "slips.html", slips=found, order_id=order.id)
+
     async def again(self, request: WebRequest, order_id: str) -> Page:
         """The same top-up once more, at today's price."""
         limit(request, "quote")
-        return go_to(await requoted(self._desk, await self._desk.get_order(order_id=order_id)))
+        fresh = await requoted(self._desk, request, await self._desk.get_order(order_id=order_id))
+        return go_to(f"/quotes/{fresh.id}")
 
     async def _shown(self, request: WebRequest, order: OrderView) -> OrderPage:
         wording = reader_of(request).wording
@@ -111,15 +126,37 @@ class FollowingPages:
         shown = replace(
             order_page(order, wording), share_path=f"/s/{token}", share_address=f"{self._public_url}/s/{token}"
         )
+        who = reader_of(request).subscriber
+        if who is not None and order.status == "delivered":
+            money = await self._desk.balance_around(order=order, subscriber_id=who.id)
+            shown = replace(
+                shown,
+                balance=(wording.money(money[0]), wording.money(money[1])) if money else None,
+                may_save=not order.hides_number and await self._picking.may_save(who, order.msisdn),
+            )
+        shown = replace(shown, slip=any(_came_as_slip(payment) for payment in order.payments))
         if not shown.payable:
             return shown
         try:
-            methods = await self._desk.methods(quote_id=order.quote_id)
+            methods = await self._desk.methods(quote_id=order.quote_id, scene=scene_of(request))
         except (Conflict, NotFound):
             # Its price holds no longer, so there is nothing to pay; the order will say so itself in a moment.
             methods = []
+        shown = replace(shown, trouble=why_declined_last(order, wording))
         return with_ways_to_pay(shown, order, methods, wording, key=str(uuid4()))
 
 
-def _trouble(code: str, wording: Wording) -> Said | None:
+def trouble_of(code: str, wording: Wording) -> Said | None:
+    """What the address of a page may have it say, in words."""
     return wording.problem(Problem(code)) if code in _TROUBLES else None
+
+
+def _came_as_slip(payment: PaymentView) -> bool:
+    return payment.method == "voucher" and payment.refunded.amount_minor > 0
+
+
+def why_declined_last(order: OrderView, wording: Wording) -> Said | None:
+    """Of the last payment, where it was declined: why, and what its payer can do."""
+    last = order.payments[-1] if order.payments else None
+    words = why_declined(last, locale=wording.locale) if last is not None and last.reason != GENERAL else None
+    return Said(*words) if words else None

@@ -8,8 +8,8 @@ from litestar import Response
 from topup.channels.web.assets import assets, by_path
 from topup.channels.web.rendering import HEADERS, Page, WebRequest, page, reader_of
 from topup.kernel.errors import NotFound
+from topup.platform.web.assets import FOR_EVER
 
-_FOR_EVER: Final = "public, max-age=31536000, immutable"
 _SHELL: Final = ("topup.css", "topup.js", "htmx.min.js", "icon.svg")
 
 
@@ -19,7 +19,7 @@ async def asset(request: WebRequest, name: str) -> Page:
     if found is None:
         raise NotFound("route_unknown")
     body, headers = found.encoded(request.headers.get("accept-encoding", ""))
-    return Response(body, media_type=found.media_type, headers={"Cache-Control": _FOR_EVER} | headers)
+    return Response(body, media_type=found.media_type, headers={"Cache-Control": FOR_EVER} | headers)
 
 
 async def favicon(_: WebRequest) -> Page:

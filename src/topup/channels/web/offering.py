@@ -35,12 +35,11 @@ class NumberRead:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """An amount: what arrives large, what it costs under it unless that is the same words, and what comes on top."""
+    """An amount, which is its price too, and what comes on top."""
 
     value: str
     key: str
     face: str
-    price: str
     label: str
     extras: list[str]
 
@@ -127,9 +126,8 @@ def _tile(offer: Offer, wording: Wording) -> Tile:
     label = wording.name(offer.label) if offer.label else ""
     amount = price.amount_minor
     face = wording.short_money(price)
-    costs = wording.text("tile_price", price=face)
     extras = wording.extras(offer.grants)
-    return Tile(f"credit:{amount}", f"credit-{amount}", face, costs if costs != face else "", label, extras)
+    return Tile(f"credit:{amount}", f"credit-{amount}", face, label, extras)
 
 
 def _pack(offer: Offer, wording: Wording) -> PackRow:

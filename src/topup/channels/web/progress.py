@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from topup.orders.states import BESIDE
+from topup.orders.states import BESIDE, Cause
 from topup.orders.views import OrderView, TimelineEntry
 
 Standing = Literal["done", "now", "doubt", "ahead", "stopped"]
@@ -33,7 +33,8 @@ def steps(order: OrderView) -> list[Step]:
     if status in {"expired", "cancelled"}:
         return [ordered, _stopped(f"step_{status}", entries.get(status))]
     paid = _done("step_paid", _first(order, ("paid",)))
-    return [ordered, paid, *_after_payment(status, entries)]
+    after = _after_payment(status, entries)
+    return [ordered, paid, *after, *(_given_back(order) if status == "delivered" else [])]
 
 
 def _after_payment(status: str, entries: Mapping[str, TimelineEntry]) -> list[Step]:
@@ -61,6 +62,21 @@ def _refund(status: str, entries: Mapping[str, TimelineEntry]) -> list[Step]:
         begun = [Step("step_refunding", "done", at, cause)] if began else []
         return [*tried, *credited, *begun, _done("step_refunded", entries.get("refunded"))]
     return [*tried, *credited, Step("step_refunding", "now", at, cause), *_ahead("step_refunded_ahead")]
+
+
+def _given_back(order: OrderView) -> list[Step]:
+    """What staff give back of a top-up that arrived, all of it as one: since when, and when the last was back."""
+    given = [money for payment in order.payments for money in payment.given_back]
+    if not given:
+        return []
+    began = min((money.came for money in given if money.came), default=None)
+    under_way = {money.standing for money in given} - {"went_back"}
+    cause = Cause.GIVEN_BACK.value
+    if under_way:
+        standing: Standing = "doubt" if "with_person" in under_way else "now"
+        return [Step("step_refunding", standing, began, cause), *_ahead("step_refunded_ahead")]
+    back = max((money.at for money in given if money.at), default=None)
+    return [Step("step_refunding", "done", began, cause), Step("step_refunded", "done", back)]
 
 
 def _first(order: OrderView, states: tuple[str, ...]) -> TimelineEntry | None:

@@ -45,11 +45,11 @@ class ReceiptPages:
         """Whether a receipt is ours, for anyone who holds it."""
         limit(request, "read")
         verified = await self._desk.verify_receipt(token=token)
-        facts = _facts(verified, reader_of(request).wording) if verified.genuine else []
+        facts = facts_of(verified, reader_of(request).wording) if verified.genuine else []
         return page(request, "verify.html", genuine=verified.genuine, facts=facts)
 
 
-def _facts(verified: VerifiedReceipt, wording: Wording) -> list[Row]:
+def facts_of(verified: VerifiedReceipt, wording: Wording) -> list[Row]:
     """What to compare with the receipt in hand."""
     zone = verified.zone or "UTC"
     rows = [
@@ -57,7 +57,7 @@ def _facts(verified: VerifiedReceipt, wording: Wording) -> list[Row]:
         (wording.text("number"), verified.masked_msisdn),
         (wording.text("carrier"), wording.name(verified.carrier_names) if verified.carrier_names else None),
         (wording.text("verify_sum"), wording.money(verified.total) if verified.total else None),
-        (wording.text("verify_issued"), wording.moment(verified.issued_at, zone) if verified.issued_at else None),
+        (wording.text("verify_issued"), wording.moment_in(verified.issued_at, zone) if verified.issued_at else None),
         (
             wording.text("verify_state"),
             wording.order_text(f"state.{verified.order_status}") if verified.order_status else None,

@@ -1,11 +1,12 @@
 """A price before it is paid, laid out: every line, what arrives, and each way to pay with its sum."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from topup.channels.web.wording import Said, Wording
 from topup.kernel.errors import Unavailable
 from topup.orders.views import MethodView, QuoteGrant, QuoteView
+from topup.payments.ports import Unfit
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,15 @@ class GrantRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeRow:
+    """A code that was entered, and why it counts or does not."""
+
+    code: str
+    said: str
+    applied: bool
+
+
+@dataclass(frozen=True, slots=True)
 class QuoteSheet:
     """The price of one top-up."""
 
@@ -36,11 +46,17 @@ class QuoteSheet:
     lines: list[LineRow]
     grants: list[GrantRow]
     holds_until: str
+    codes: list[CodeRow]
+    balance: tuple[str, str] | None = None
+    """For the line's owner: the credit it has, and would have."""
 
 
 @dataclass(frozen=True, slots=True)
 class MethodRow:
-    """A way to pay. `place` counts the open ones from 1: the stylesheet shows the sum of the one that is chosen."""
+    """A way to pay, in one currency. `place` counts the open ones from 1: the stylesheet shows the sum of the one that
+    is chosen. `exchange` says how the price became the total, where that is in another currency, `rate` at which rate,
+    and `source` who says so.
+    """
 
     id: str
     name: str
@@ -49,8 +65,13 @@ class MethodRow:
     total: str
     open: bool
     why_not: str
-    place: int
-    chosen: bool
+    place: int = 0
+    chosen: bool = False
+    exchange: str = ""
+    near: bool = False
+    """In the currency of where the reader is."""
+    rate: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +92,10 @@ class Answers:
     questions: Sequence[Question] = ()
     confirmed: Sequence[str] = ()
     """What was confirmed already and need not be asked again on this page."""
-    contact_wrong: Said | None = None
+    wrong: Mapping[str, Said] = field(default_factory=dict)
+    """What is wrong, by the field it is wrong in: `contact`, `code`."""
+    notice: Said | None = None
+    """What changed about the price since it was looked at."""
 
 
 def quote_sheet(quote: QuoteView, wording: Wording) -> QuoteSheet:
@@ -79,7 +103,7 @@ def quote_sheet(quote: QuoteView, wording: Wording) -> QuoteSheet:
     lines = [line for line in quote.lines if line.type != "payment_fee"]
     return QuoteSheet(
         id=quote.id,
-        number=quote.msisdn.grouped(),
+        number=quote.shown_number,
         carrier=wording.name(quote.carrier_names),
         lines=[
             LineRow(
@@ -90,7 +114,11 @@ def quote_sheet(quote: QuoteView, wording: Wording) -> QuoteSheet:
             for line in lines
         ],
         grants=grant_rows(quote.grants, quote.zone, wording),
-        holds_until=wording.clock(quote.expires_at, quote.zone, today=quote.created_at),
+        holds_until=wording.clock_in(quote.expires_at, quote.zone, today=quote.created_at),
+        codes=[CodeRow(one.shown, wording.name(one.said), one.applied) for one in quote.codes],
+        balance=(wording.money(quote.credit_before), wording.money(quote.credit_after))
+        if quote.credit_before and quote.credit_after
+        else None,
     )
 
 
@@ -107,21 +135,64 @@ def grant_rows(grants: Sequence[QuoteGrant], zone: str, wording: Wording) -> lis
     ]
 
 
-def method_rows(methods: Sequence[MethodView], wording: Wording, *, wish: str = "") -> list[MethodRow]:
-    """The ways to pay; the one wished for is chosen, else the first that is open."""
-    ways = [method.method for method in methods if method.unavailable is None]
+def method_rows(
+    methods: Sequence[MethodView], wording: Wording, *, zone: str, wish: str = "", near: str = ""
+) -> list[MethodRow]:
+    """The ways to pay; the one wished for is chosen, else the first that is open. Of other currencies, the one that is
+    paid with where the reader is, `near`, comes first.
+    """
+    rows = [
+        row
+        for method in methods
+        # What only a known payer has is no way for a guest, and no reason to tell one of it.
+        if method.unavailable != Unfit.PAYER
+        for row in _rows_of(method, wording, zone)
+    ]
+    rows.sort(key=lambda row: (bool(row.exchange), chosen_way(row.id)[1] != near))
+    ways = [row.id for row in rows if row.open]
     chosen = wish if wish in ways else next(iter(ways), "")
     return [
-        MethodRow(
-            id=method.method,
-            name=wording.method(method.method),
-            fee=wording.money(method.fee) if method.fee.amount_minor else "",
-            fee_label=wording.line("payment_fee", "", {"method": method.method}),
-            total=wording.money(method.total),
-            open=method.method in ways,
-            why_not=wording.problem(Unavailable(method.unavailable)).title if method.unavailable else "",
-            place=ways.index(method.method) + 1 if method.method in ways else 0,
-            chosen=method.method == chosen,
+        replace(
+            row,
+            place=ways.index(row.id) + 1 if row.open else 0,
+            chosen=row.open and row.id == chosen,
+            near=bool(row.exchange) and chosen_way(row.id)[1] == near,
         )
-        for method in methods
+        for row in rows
     ]
+
+
+def _rows_of(method: MethodView, wording: Wording, zone: str) -> list[MethodRow]:
+    """A row for each currency that a method takes; one with the reason where it takes none."""
+    name = wording.method(method.method)
+    plain = MethodRow(
+        id=method.method,
+        name=name,
+        fee=wording.money(method.fee) if method.fee.amount_minor else "",
+        fee_label=wording.line("payment_fee", "", {"method": method.method}),
+        total=wording.money(method.total),
+        open=method.unavailable is None,
+        why_not=wording.problem(Unavailable(method.unavailable)).title if method.unavailable else "",
+    )
+    if method.unavailable is not None:
+        return [plain]
+    return [
+        plain
+        if way.exchange is None
+        else replace(
+            plain,
+            id=f"{method.method}:{way.amount.currency}",
+            name=wording.text("method_in", method=name, currency=wording.currency(way.amount.currency)),
+            total=wording.money(way.amount),
+            exchange=wording.exchange(way.exchange),
+            rate=wording.rate(way.exchange),
+            source=wording.rate_source(way.exchange, zone),
+        )
+        for way in method.pay
+    ]
+
+
+def chosen_way(text: str) -> tuple[str, str | None]:
+    """The method of a row's id, and the currency where it is not the price's."""
+    method, _, currency = text.partition(":")
+    return method, currency or None

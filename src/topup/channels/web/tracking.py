@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from topup.channels.web.progress import Step, steps
 from topup.channels.web.reviewing import GrantRow, MethodRow, grant_rows, method_rows
 from topup.channels.web.wording import Said, Wording
+from topup.orders.awaited import next_words, open_payment, transfer_facts, unheard_of
 from topup.orders.states import Cause
 from topup.orders.views import MethodView, OrderView, PaymentView
-from topup.orders.wording import returned_words
+from topup.orders.wording import returned_words, second_payment, second_payment_words
 
 _LOOKS: Final = {
     "payment_declined": ("alarm", "alarm"),
+    "payment_closed": ("wait", "alarm"),
     "payment_mismatched": ("alarm", "alarm"),
     "delivered": ("", "tick"),
     "unresolved": ("wait", "clock"),
@@ -23,13 +26,12 @@ _LOOKS: Final = {
     "cancelled": ("wait", "cross"),
 }
 _USUAL_LOOK: Final = ("", "clock")
-_PAYER_SPECIFIC: Final = frozenset({"payment_declined", "payment_pending", "payment_mismatched"})
+_PAYER_SPECIFIC: Final = frozenset({"payment_closed", "payment_declined", "payment_pending", "payment_mismatched"})
 """Next steps that have a headline of their own: they say more than the order's state."""
 
 _PAID: Final = frozenset({"paid", "delivering", "delivered", "unresolved", "needs_person", "refunding", "refunded"})
 _NOTHING_TO_PAY: Final = frozenset({"expired", "cancelled"})
 _GOING_BACK: Final = frozenset({"refunding", "refunded"})
-_KEEPING: Final = _PAID - _GOING_BACK
 _REPEATABLE: Final = frozenset({"delivered", "expired", "cancelled", "refunded"})
 
 
@@ -59,9 +61,14 @@ class OrderPage:
     number: str
     carrier: str
     grants: list[GrantRow]
+    """Empty where nothing will come."""
     total: str
+    exchange: str
+    """How the price became the total, where that was paid in another currency."""
     is_paid: bool
     steps: list[StepRow]
+    times_in: str
+    """By whose clocks the times of the steps are told."""
     receipt: bool
     may_be_taken_back: bool
     """Another carrier credited it, and carriers sometimes reverse."""
@@ -70,100 +77,125 @@ class OrderPage:
     payable: bool
     continue_at: str = ""
     continue_sum: str = ""
+    continue_method: str = ""
+    transfer: Sequence[tuple[str, str]] = ()
+    """Of a bank transfer that is awaited: its reference, and until when it must arrive."""
     methods: Sequence[MethodRow] = ()
+    pay_at: str = ""
     pay_key: str = ""
     share_path: str = ""
     share_address: str = ""
     trouble: Said | None = None
+    unheard: str = ""
+    """The way to pay of an open payment of which nothing was heard though it was begun a while ago."""
+    voucher_failed: bool = False
+    """The last attempt was a voucher that was not taken: its PIN is asked for again."""
+    slip: bool = False
+    """Money came back as a voucher, which its owner may look at."""
     second_payment: str = ""
     goes_back: bool = False
-    """Nothing was credited for good: what was paid goes back, or did."""
+    """Nothing was credited for good: what was paid goes back, or did, or nothing was paid."""
     refunded: str = ""
     """The whole price, once it has gone back."""
+    balance: tuple[str, str] | None = None
+    """Of a line's owner: what it had before this was credited, and after."""
+    may_save: bool = False
+    """Whoever is signed in may keep its number among theirs."""
+    saved: bool = False
+    """They did, just now."""
     returned: Sequence[str] = ()
-    """Of money that came and could not pay the order: how much, why, and where it is."""
+    """Of money that came and could not pay the order, or is given back: how much, why, and where it is."""
 
 
 def order_page(order: OrderView, wording: Wording) -> OrderPage:
     """An order as whoever has its id may see it, without the ways to pay."""
     spoken = order.next_step if order.next_step in _PAYER_SPECIFIC else order.status
-    second = _second_payment(order)
+    second = second_payment(order)
     tone, icon = _LOOKS.get(spoken, _USUAL_LOOK)
     return OrderPage(
         id=order.id,
-        token=".".join([order.status, order.next_step, *([second] if second else []), *_standings(order)]),
+        token=".".join([order.status, order.next_step, *filter(None, [second]), *_standings(order), *_end(order)]),
         final=order.final,
         tone=tone,
         icon=icon,
         headline=wording.text(f"headline_{spoken}"),
-        next=wording.order_text(f"next.{order.next_step}"),
+        next=next_words(order, locale=wording.locale),
         who=wording.text(f"who_{order.who_must_act}") if order.who_must_act in {"us", "carrier"} else "",
-        number=order.msisdn.grouped(),
+        number=order.shown_number,
         carrier=wording.name(order.carrier_names),
-        grants=grant_rows(order.grants, order.zone, wording),
-        total=wording.money(order.total) if order.status not in _NOTHING_TO_PAY else "",
+        grants=[] if order.comes_to_nothing else grant_rows(order.grants, order.zone, wording),
+        total=wording.money(order.paid) if order.status not in _NOTHING_TO_PAY else "",
+        exchange=wording.exchange(order.exchange) if order.exchange else "",
         is_paid=order.status in _PAID,
         steps=[_step_row(step, order, wording) for step in steps(order)],
+        times_in=wording.text("times_in", place=wording.place(order.zone)),
         receipt=order.receipt_number is not None,
         may_be_taken_back=order.status == "delivered"
         and any(entry.cause == Cause.SENT_TO_CARRIER for entry in order.timeline),
         repeatable=order.status in _REPEATABLE,
         cancellable=order.status == "awaiting_payment",
         payable=order.status == "awaiting_payment",
-        second_payment=wording.order_text(f"second_payment.{second}") if second else "",
-        goes_back=order.status in _GOING_BACK,
-        refunded=wording.money(order.total) if order.status == "refunded" else "",
+        second_payment=second_payment_words(order, locale=wording.locale),
+        goes_back=order.status in _GOING_BACK or order.ended_unpaid,
+        refunded=wording.money(order.paid) if order.status == "refunded" else "",
         returned=returned_words(order, locale=wording.locale),
     )
 
 
+def _end(order: OrderView) -> list[str]:
+    """That it is the last page: the one before it must not ask on."""
+    return ["final"] if order.final else []
+
+
 def _standings(order: OrderView) -> list[str]:
-    return [money.standing for payment in order.payments for money in payment.returned]
-
-
-def _second_payment(order: OrderView) -> str:
-    """`going_back` or `went_back` when more was paid than the order keeps, else empty.
-
-    Where the order's own money goes back too, the view does not tell which payment was the second: only what is true
-    of every payment is said. Money that never could pay the order is no second payment: it is told in `returned`.
-    """
-    able = [p for p in order.payments if not p.returned]
-    back = [p for p in able if p.status in {"refunding", "refunded"} or p.refunded.amount_minor > 0]
-    seconds = 1 if order.status in _KEEPING else 2
-    own = order.status in _KEEPING or order.status in {"refunding", "refunded"}
-    if not own or len(back) < seconds:
-        return ""
-    going = [payment.status == "refunding" for payment in back]
-    if any(going):
-        return "going_back" if all(going) or order.status in _KEEPING else ""
-    return "" if any(payment.status == "needs_person" for payment in back) else "went_back"
-
-
-def open_payment(order: OrderView) -> PaymentView | None:
-    """The attempt to pay that can be gone on with: the last one, while the payer can still pay it."""
-    last = order.payments[-1] if order.payments else None
-    going_on = last is not None and last.status == "pending" and last.action is not None
-    return last if going_on and order.status == "awaiting_payment" else None
+    return [money.standing for payment in order.payments for money in (*payment.returned, *payment.given_back)]
 
 
 def with_ways_to_pay(
     shown: OrderPage, order: OrderView, methods: Sequence[MethodView], wording: Wording, *, key: str
 ) -> OrderPage:
-    """The page with the ways to pay: going on with a payment that is open, or another way."""
+    """The page with the ways to pay: going on with a payment that is open, whose own amount is then what is to be paid,
+    fee included; or another way.
+    """
     going_on = open_payment(order)
+    unheard = unheard_of(order)
     return replace(
         shown,
+        token=f"{shown.token}.unheard" if unheard else shown.token,
+        unheard=wording.method(unheard.method) if unheard else "",
+        total=wording.money(going_on.amount) if going_on else shown.total,
         continue_at=f"/orders/{order.id}/payments/{going_on.id}" if going_on else "",
         continue_sum=wording.money(going_on.amount) if going_on else "",
-        # The method of a payment that is open is gone on with, not begun anew.
-        methods=method_rows([way for way in methods if not going_on or way.method != going_on.method], wording),
+        continue_method=wording.method(going_on.method) if going_on else "",
+        methods=[row for row in method_rows(methods, wording, zone=order.zone) if row.id != _way_of(going_on, order)],
+        transfer=_transfer_rows(order, wording),
+        pay_at=f"/orders/{order.id}/payments",
         pay_key=key,
+        voucher_failed=bool(order.payments) and order.payments[-1].method == "voucher",
     )
+
+
+def _transfer_rows(order: OrderView, wording: Wording) -> list[tuple[str, str]]:
+    """What a payer needs most of a transfer that is awaited; the account stands on its own page."""
+    facts = transfer_facts(order)
+    if not facts:
+        return []
+    until = wording.moment_in(datetime.fromisoformat(facts["until"]), order.zone)
+    return [(wording.text("transfer_reference"), facts["reference"]), (wording.text("transfer_until"), until)]
+
+
+def _way_of(going_on: PaymentView | None, order: OrderView) -> str:
+    """The row of a payment that is open: it is gone on with, not begun anew."""
+    if going_on is None:
+        return ""
+    currency = going_on.amount.currency
+    return going_on.method if currency == order.total.currency else f"{going_on.method}:{currency}"
 
 
 def masked_page(order: OrderView, wording: Wording) -> OrderPage:
     """The order as a stranger may see it: progress and a masked number, no sum, and nothing to press."""
-    shown = order_page(replace(order, next_step=order.status), wording)
+    untold_back = tuple(replace(payment, given_back=()) for payment in order.payments)
+    shown = order_page(replace(order, next_step=order.status, payments=untold_back), wording)
     # That nothing was charged would be untrue, and that something was is not a stranger's to know.
     untold = order.status in _NOTHING_TO_PAY and order.next_step != order.status
     theirs = untold or order.who_must_act == "you" or order.status == "delivered"
@@ -174,6 +206,7 @@ def masked_page(order: OrderView, wording: Wording) -> OrderPage:
         number=order.msisdn.masked(),
         next="" if theirs else shown.next,
         total="",
+        exchange="",
         receipt=False,
         repeatable=False,
         cancellable=False,

@@ -11,17 +11,30 @@ from babel.numbers import get_currency_symbol
 from topup.catalogue.storefront import GrantText
 from topup.kernel.errors import Problem
 from topup.kernel.money import Money, exponent
-from topup.orders.views import QuoteGrant
+from topup.orders.views import Exchange, QuoteGrant
 from topup.orders.wording import (
     amount_words,
+    currency_name,
     end_words,
+    exchange_words,
     line_words,
     method_name,
     name_in,
     policy_words,
+    rate_words,
+    source_words,
     why_words,
 )
-from topup.platform.i18n import format_datetime, format_money, format_time, language_tag, translate
+from topup.platform.i18n import (
+    format_datetime,
+    format_moment,
+    format_money,
+    format_time,
+    in_zone,
+    language_tag,
+    translate,
+    zone_place,
+)
 from topup.platform.web.problems import words_of
 
 LANGUAGE_NAMES: Final = {"zh_Hans": "简体", "zh_Hant": "繁體", "en": "English"}
@@ -50,6 +63,10 @@ class Wording:
         """A text of the pages themselves."""
         return translate(self.locale, "web", message_id, **parameters)
 
+    def of(self, subject: str, message_id: str, /, **parameters: object) -> str:
+        """A text of the pages about one subject, whose texts have a file of their own."""
+        return translate(self.locale, subject, message_id, **parameters)
+
     def order_text(self, message_id: str, /, **parameters: object) -> str:
         """A text about orders."""
         return translate(self.locale, "orders", message_id, **parameters)
@@ -74,6 +91,22 @@ class Wording:
     def method(self, method: str) -> str:
         """The name of a way to pay."""
         return method_name(method, locale=self.locale)
+
+    def currency(self, currency: str) -> str:
+        """The name of a currency."""
+        return currency_name(currency, locale=self.locale)
+
+    def exchange(self, found: Exchange) -> str:
+        """How a price became what is paid in another currency."""
+        return exchange_words(found, locale=self.locale)
+
+    def rate(self, found: Exchange) -> str:
+        """What one unit of the currency that is paid costs."""
+        return rate_words(found)
+
+    def rate_source(self, found: Exchange, zone: str) -> str:
+        """Who says the rate, and since when."""
+        return source_words(found, zone=zone, locale=self.locale)
 
     def amount(self, asset: str, amount: int) -> str:
         """`话费 ¥50.00`, `流量 10 GB`."""
@@ -121,6 +154,18 @@ class Wording:
     def moment(self, instant: datetime, zone: str) -> str:
         """Date and time of day."""
         return format_datetime(instant, self.locale, zone=zone)
+
+    def moment_in(self, instant: datetime, zone: str) -> str:
+        """The same where it stands alone: with the zone's name."""
+        return format_moment(instant, self.locale, zone=zone)
+
+    def clock_in(self, instant: datetime, zone: str, *, today: datetime) -> str:
+        """As `clock`, with the zone's name."""
+        return in_zone(self.clock(instant, zone, today=today), self.locale, zone=zone)
+
+    def place(self, zone: str) -> str:
+        """The place whose time a zone is."""
+        return zone_place(zone, self.locale)
 
     def problem(self, problem: Problem) -> Said:
         """What went wrong, and what to do about it."""

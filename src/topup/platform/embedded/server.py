@@ -361,6 +361,7 @@ def _problem_of_system(path: Path, error: OSError) -> Unavailable:
 
 def _problem(path: Path, said: str) -> Unavailable:
     """What stderr or the log said, as one of our sentences."""
-    if "No space left on device" in said or "Disk quota exceeded" in said:
+    # The last: a page of which half could be written is told without the system's word for it.
+    if any(sign in said for sign in ("No space left on device", "Disk quota exceeded", "Check free disk space")):
         return Unavailable("database_disk_full", path=str(path))
     return Unavailable("database_broken", path=str(path), log=str(path / "server.log"))

@@ -69,7 +69,7 @@ def run_files(connection: Connection, names: Sequence[str]) -> None:
 def repeatable_files() -> list[Path]:
     """SQL of functions, which is run again whenever it changed, in the order it is run."""
     ledger = _ROOMS / "ledger"
-    after = ("crediting.sql", "plain.sql", "posting.sql")
+    after = ("crediting.sql", "plain.sql", "ordinary.sql", "posting.sql")
     files = [*sorted(_ROOMS.glob("*/functions.sql")), *(ledger / name for name in after)]
     return [file for file in files if file.exists()]
 

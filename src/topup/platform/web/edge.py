@@ -10,10 +10,10 @@ import structlog
 from litestar import Request
 from litestar.connection import ASGIConnection
 
+from topup.platform.addresses import FORWARDING, NOBODY, client_of, is_loopback
 from topup.platform.i18n import negotiate
 from topup.platform.metrics import request_answered
 from topup.platform.settings import Network
-from topup.platform.web.addresses import FORWARDING, NOBODY, client_of, is_loopback
 from topup.platform.web.answers import WHOLE, Answer, Header, Message, Receive, Scope, Send, Whole, lines
 from topup.platform.web.limits import Limits, neighbourhood
 from topup.platform.web.settings import WebSettings
@@ -232,7 +232,8 @@ def is_local(connection: AnyConnection) -> bool:
 
 
 def limit(connection: AnyConnection, kind: str) -> None:
-    """Count this request against the caller's address: `number`, `quote`, `order`, `read` or `key`.
+    """Count this request against the caller's address: `number`, `quote`, `order`, `read`, `key`, `sign_in`,
+    `console` or `display`.
 
     In a demonstration a caller on this machine is not counted: whoever builds against it may ask at any rate. Raises
     Throttled `too_many_requests`.

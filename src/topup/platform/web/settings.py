@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from topup.platform.setting_rules import rule_of
 from topup.platform.settings import WrongSetting
 
 
@@ -27,6 +28,12 @@ class WebSettings(BaseSettings):
     """Looking at quotes, orders and receipts."""
     keys_per_minute: int = Field(default=60, ge=0)
     """Calls with an API key that turns out to be wrong."""
+    sign_ins_per_minute: int = Field(default=20, ge=0)
+    """Attempts to sign in, of staff and of subscribers, and codes asked for; each account is limited besides."""
+    console_per_minute: int = Field(default=600, ge=0)
+    """Pages of the console, and decisions made there."""
+    displays_per_minute: int = Field(default=5, ge=0)
+    """Customers' displays that are given a code: of 200 at a time no address has many."""
     body_limit_bytes: int = Field(default=65_536, ge=1024)
     body_timeout_s: float = Field(default=20.0, gt=0)
     """How long a body may take to arrive."""
@@ -41,6 +48,9 @@ class WebSettings(BaseSettings):
             "order": self.orders_per_minute,
             "read": self.reads_per_minute,
             "key": self.keys_per_minute,
+            "sign_in": self.sign_ins_per_minute,
+            "console": self.console_per_minute,
+            "display": self.displays_per_minute,
         }
 
 
@@ -51,4 +61,4 @@ def load_web_settings(**overrides: Any) -> WebSettings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = "TOPUP_WEB_" + "_".join(str(part) for part in first["loc"][:1]).upper()
-        raise WrongSetting("setting_wrong", name=name, reason=first["msg"]) from None
+        raise WrongSetting("setting_wrong", name=name, who=None, **rule_of(first)) from None

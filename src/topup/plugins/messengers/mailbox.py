@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -51,15 +52,23 @@ class Mailbox:
     def latest(self) -> list[OutgoingMessage]:
         """The newest messages, newest first, at most LISTED. Ids sort by time, and so do the files."""
         files = sorted(self._directory.glob("msg_*.json"), reverse=True)[:LISTED]
-        return [OutgoingMessage(**json.loads(file.read_text("utf-8"))) for file in files]
+        return [_read(file) for file in files]
 
     def _write(self, message: OutgoingMessage) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         unfinished = self._directory / f".{message.message_id}.{os.getpid()}"
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(asdict(message), file, ensure_ascii=False, indent=1)
+            json.dump(asdict(message), file, ensure_ascii=False, indent=1, default=datetime.isoformat)
         unfinished.rename(self._directory / f"{message.message_id}.json")
 
 
-PLUG = Plug(name=Mailbox.name, settings=MailboxSettings, capabilities=frozenset(), make=Mailbox, simulator=True)
+def _read(file: Path) -> OutgoingMessage:
+    said = json.loads(file.read_text("utf-8"))
+    written_at = said.pop("written_at", None)
+    return OutgoingMessage(**said, written_at=datetime.fromisoformat(written_at) if written_at else None)
+
+
+PLUG = Plug(
+    name=Mailbox.name, settings=MailboxSettings, capabilities=frozenset({"mail", "sms"}), make=Mailbox, simulator=True
+)

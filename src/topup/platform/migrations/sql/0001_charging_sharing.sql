@@ -64,9 +64,11 @@ CREATE TABLE charging.adjustments (
     made_by           text COLLATE "C" NOT NULL, -- key:<id> of an API key, or cli
     state             text NOT NULL,
     refusal           text,                      -- the ledger's code
+    alone             boolean NOT NULL,          -- nobody else had to approve it: it counts against a day's limit
     created_at        timestamptz NOT NULL,
     state_since       timestamptz NOT NULL,
     PRIMARY KEY (lane, id)
 );
+CREATE INDEX adjustments_alone ON charging.adjustments (made_by, created_at) WHERE alone;
 CREATE INDEX adjustments_of_line ON charging.adjustments (lane, line_id, created_at);
 GRANT SELECT, INSERT, UPDATE ON charging.adjustments TO topup_app;

@@ -1,7 +1,7 @@
 -- Calls, data and messages that were used: what each cost a line and why, what could not be charged, what is to be told.
 
 -- A usage that was rated: one record, or one session that was closed. Never edited. `parts`, `free` and `paid` are what
--- rating and the ledger said (charging/usage_records_rows.py); `counted` is the quantity in whole steps.
+-- rating and the ledger said (charging/usage/rows.py); `counted` is the quantity in whole steps.
 CREATE TABLE charging.usage_records (
     lane              smallint NOT NULL,            -- the line's
     line_id           text COLLATE "C" NOT NULL,
@@ -40,6 +40,17 @@ CREATE TABLE charging.usage_claims (
 );
 GRANT SELECT, INSERT ON charging.usage_claims TO topup_app;
 
+-- Files that were imported. The same content is the same import, by whatever name.
+CREATE TABLE charging.usage_imports (
+    lane     smallint NOT NULL,
+    id       text COLLATE "C" NOT NULL,             -- of what the file says
+    file     text NOT NULL,                         -- its name, the last time
+    first_at timestamptz NOT NULL,
+    last_at  timestamptz NOT NULL,
+    PRIMARY KEY (lane, id)
+);
+GRANT SELECT, INSERT, UPDATE ON charging.usage_imports TO topup_app;
+
 -- Rows of imported files that could not be charged: when the file is imported again, they are judged anew.
 CREATE TABLE charging.usage_rejects (
     lane       smallint NOT NULL,                   -- of the import
@@ -76,11 +87,13 @@ CREATE TABLE charging.usage_events (
     occurred_at timestamptz NOT NULL,
     facts       jsonb NOT NULL,
     look_at     timestamptz,                        -- used up: when to see whether it is there again; null: no more
+    heard       boolean NOT NULL DEFAULT FALSE,     -- whoever has the line in their account was told
     PRIMARY KEY (lane, line_id, id)
 );
 CREATE UNIQUE INDEX usage_events_once ON charging.usage_events (lane, line_id, name, occasion);
 CREATE INDEX usage_events_due ON charging.usage_events (lane, look_at, id) WHERE look_at IS NOT NULL;
-GRANT SELECT, INSERT, UPDATE (look_at) ON charging.usage_events TO topup_app;
+CREATE INDEX usage_events_unheard ON charging.usage_events (lane, id) WHERE NOT heard;
+GRANT SELECT, INSERT, UPDATE (look_at, heard) ON charging.usage_events TO topup_app;
 
 -- How far ahead the ends of buckets were looked at: all that end up to there were told of, so many days before.
 CREATE TABLE charging.usage_horizons (

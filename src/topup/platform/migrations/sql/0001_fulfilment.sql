@@ -23,6 +23,11 @@ CREATE TABLE fulfilment.attempts (
     PRIMARY KEY (lane, id),
     UNIQUE (lane, order_id, number)
 );
+CREATE INDEX attempts_by_reference ON fulfilment.attempts (lane, reference) WHERE reference IS NOT NULL;
+-- What was submitted on a day is found by that; it is submitted in about the order it is written in.
+CREATE INDEX attempts_by_time ON fulfilment.attempts USING brin (submitted_at);
+-- What a carrier took back on a day: little of all.
+CREATE INDEX attempts_reversed ON fulfilment.attempts (state_since) WHERE state = 'reversed';
 CREATE INDEX attempts_due ON fulfilment.attempts (act_at) WHERE act_at IS NOT NULL;
 -- At most one attempt of an order is open: the database refuses a second one.
 CREATE UNIQUE INDEX attempts_open ON fulfilment.attempts (lane, order_id)
@@ -36,9 +41,22 @@ CREATE TABLE fulfilment.inbox (
     received_at timestamptz NOT NULL,
     raw         bytea NOT NULL,
     facts       jsonb NOT NULL,
+    due_at      timestamptz,                  -- when it is looked at next, where that is not at once
     settled_at  timestamptz,
     PRIMARY KEY (lane, source, event_id)
 );
 CREATE INDEX fulfilment_inbox_open ON fulfilment.inbox (received_at) WHERE settled_at IS NULL;
 GRANT SELECT, INSERT ON fulfilment.inbox TO topup_app;
-GRANT UPDATE (settled_at) ON fulfilment.inbox TO topup_app;
+GRANT UPDATE (due_at, settled_at) ON fulfilment.inbox TO topup_app;
+
+-- What is left of our prepaid floats at carriers, as they said it last.
+CREATE TABLE fulfilment.floats (
+    carrier      text COLLATE "C" PRIMARY KEY, -- the plugin
+    amount_minor bigint,
+    currency     text,
+    at           timestamptz,                  -- when it was said
+    asked_at     timestamptz NOT NULL,         -- when it was asked last, whether or not an answer came
+    alarm_minor  bigint,                       -- below that it is low
+    CHECK ((amount_minor IS NULL) = (currency IS NULL) AND (amount_minor IS NULL) = (at IS NULL))
+);
+GRANT SELECT, INSERT, UPDATE ON fulfilment.floats TO topup_app;

@@ -30,6 +30,7 @@ CREATE TABLE lines.lines (
     fee_at      timestamptz,                 -- when the next monthly fee comes due
     unfinished  jsonb,                       -- what entering a state does to its buckets and is not seen to be done
     number_free_at timestamptz,              -- closed, and its number waits until then for its next line
+    plan_blocks text[],                      -- what an unpaid plan blocks beside the state (lines/plans); null: nothing
     PRIMARY KEY (lane, id)
 ) WITH (fillfactor = 85);
 CREATE INDEX lines_next ON lines.lines (lane, next_at) WHERE next_at IS NOT NULL;

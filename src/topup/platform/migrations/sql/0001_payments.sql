@@ -7,11 +7,13 @@ CREATE TABLE payments.payments (
     id           text COLLATE "C" NOT NULL, -- the number the gateway knows it by
     order_id     text COLLATE "C" NOT NULL,
     method       text NOT NULL,
+    scene        text NOT NULL,             -- where the payer is
     amount_minor bigint NOT NULL CHECK (amount_minor > 0),
     currency     text NOT NULL,
-    fee_minor    bigint NOT NULL CHECK (fee_minor >= 0), -- the part of the amount that is the method's fee
+    fee_minor    bigint NOT NULL CHECK (fee_minor >= 0), -- the method's fee, in the currency of the price
     state        text NOT NULL,
     action       jsonb,                     -- what the payer was told to do
+    reason       text NOT NULL DEFAULT '',  -- why it was declined: the gateway's word
     created_at   timestamptz NOT NULL,
     state_since  timestamptz NOT NULL,
     expires_at   timestamptz NOT NULL,
@@ -34,11 +36,13 @@ CREATE TABLE payments.captures (
     recorded_at    timestamptz NOT NULL,
     disposition    text NOT NULL CHECK (disposition IN ('kept', 'surplus', 'late', 'mismatched')),
     refunded_minor bigint NOT NULL DEFAULT 0 CHECK (refunded_minor BETWEEN 0 AND amount_minor), -- promised back, unknown ones included
+    typed          text COLLATE "C",          -- where people recorded it: the reference as they typed it
+    confirmed      boolean NOT NULL DEFAULT true CHECK (confirmed OR typed IS NOT NULL), -- the gateway said it, or said so since
     PRIMARY KEY (lane, payment_id, reference),
     FOREIGN KEY (lane, payment_id) REFERENCES payments.payments
 );
 GRANT SELECT, INSERT ON payments.captures TO topup_app;
-GRANT UPDATE (refunded_minor) ON payments.captures TO topup_app;
+GRANT UPDATE (refunded_minor, reference, confirmed) ON payments.captures TO topup_app;
 
 CREATE TABLE payments.refunds (
     lane         smallint NOT NULL,
@@ -46,6 +50,7 @@ CREATE TABLE payments.refunds (
     payment_id   text COLLATE "C" NOT NULL,
     reference    text COLLATE "C" NOT NULL,   -- of the capture
     amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+    taken_minor  bigint NOT NULL DEFAULT 0 CHECK (taken_minor BETWEEN 0 AND amount_minor), -- given back by a bank
     currency     text NOT NULL,
     reason       text NOT NULL,
     state        text NOT NULL,
@@ -54,10 +59,12 @@ CREATE TABLE payments.refunds (
     act_at       timestamptz,                 -- when it is sent or asked about next
     tries        smallint NOT NULL DEFAULT 0,
     PRIMARY KEY (lane, id),
-    FOREIGN KEY (lane, payment_id, reference) REFERENCES payments.captures
+    FOREIGN KEY (lane, payment_id, reference) REFERENCES payments.captures ON UPDATE CASCADE
 );
 CREATE INDEX refunds_of_payment ON payments.refunds (lane, payment_id);
 CREATE INDEX refunds_due ON payments.refunds (act_at) WHERE act_at IS NOT NULL;
+-- What is not back with the payers yet, by `topup.payments.states.BACK`.
+CREATE INDEX refunds_open ON payments.refunds (currency) WHERE state NOT IN ('refunded', 'taken_back');
 GRANT SELECT, INSERT, UPDATE ON payments.refunds TO topup_app;
 
 -- How far the bill of each gateway has been read: all days up to and with this one.
@@ -75,12 +82,16 @@ CREATE TABLE payments.inbox (
     received_at timestamptz NOT NULL,
     raw         bytea NOT NULL,               -- sealed
     facts       jsonb NOT NULL,
+    due_at      timestamptz,                  -- when it is looked at next, where that is not at once
     settled_at  timestamptz,
     PRIMARY KEY (lane, source, event_id)
 );
 CREATE INDEX inbox_open ON payments.inbox (received_at) WHERE settled_at IS NULL;
+-- What events are about: an inbox is never emptied, and whoever looks for evidence must not read a whole lane.
+CREATE INDEX inbox_about ON payments.inbox USING gin
+    ((jsonb_path_query_array(facts, '$[*].about') || jsonb_path_query_array(facts, '$[*].reference')));
 GRANT SELECT, INSERT ON payments.inbox TO topup_app;
-GRANT UPDATE (settled_at) ON payments.inbox TO topup_app;
+GRANT UPDATE (due_at, settled_at) ON payments.inbox TO topup_app;
 
 -- Events that did not verify: a small bounded look at who knocks.
 CREATE TABLE payments.quarantine (

@@ -14,5 +14,10 @@ CREATE TABLE work.items (
     PRIMARY KEY (lane, id),
     UNIQUE (lane, kind, subject)          -- one thing to decide is listed once
 );
+CREATE INDEX items_about ON work.items (lane, subject);
 CREATE INDEX items_open ON work.items (created_at, id) WHERE state = 'open';
+CREATE INDEX items_decided ON work.items (created_at, id) WHERE state = 'decided';
+-- What somebody looks for: the beginning of what it is about, or anything that the evidence names.
+CREATE INDEX items_named ON work.items (subject);
+CREATE INDEX items_naming ON work.items USING gin (evidence);
 GRANT SELECT, INSERT, UPDATE ON work.items TO topup_app;

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from topup.fulfilment.ports import (
+    Billed,
     CarrierBillLine,
     CarrierBillUnavailable,
     CarrierCapability,
@@ -37,6 +38,7 @@ _REFUSALS: Final = {
     "INSUFFICIENT_FLOAT": Reason.CONFIGURATION,
     "PRODUCT_UNKNOWN": Reason.CONFIGURATION,
 }
+_BILLED: Final = {"COMPLETED": Billed.DELIVERED, "REVERSED": Billed.REVERSED}
 # The call itself was turned away: nothing was done for its sake, and nothing is said about what it asks of.
 _CALL_TURNED_AWAY: Final = frozenset({"BAD_MAC", "STALE_CALL", "NONCE_USED", "BAD_CALL"})
 
@@ -108,7 +110,7 @@ class ExternalDemo:
         return CarrierEvent(callback.event_id, facts)
 
     async def bill(self, day: date) -> list[CarrierBillLine]:
-        """Every delivery of that day, which this carrier counts in UTC. Raises CarrierBillUnavailable."""
+        """Every line of that day, which this carrier counts in UTC. Raises CarrierBillUnavailable."""
         lines: list[CarrierBillLine] = []
         after = ""
         for _ in range(_BILL_PAGES):
@@ -183,7 +185,11 @@ def _bill_lines(reply: Reply) -> list[CarrierBillLine]:
     try:
         return [
             CarrierBillLine(
-                item.external_id, item.reference, Money(item.amount_minor, item.currency), item.code, item.at
+                item.external_id,
+                item.reference,
+                Money(item.amount_minor, item.currency),
+                _BILLED.get(item.code, Billed.NOT_DELIVERED),
+                item.at,
             )
             for item in reply.deliveries
         ]

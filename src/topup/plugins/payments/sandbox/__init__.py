@@ -7,7 +7,6 @@ for a long time, so there is no freshness window: `event_id` tells a repetition.
 
 from pathlib import Path
 
-from topup.payments.ports import Capability
 from topup.platform.plugs import Plug
 from topup.plugins.payments.sandbox.gateway import Sandbox
 from topup.plugins.payments.sandbox.keys import ensure_merchant_keys
@@ -29,7 +28,7 @@ def _example(directory: Path, base_url: str) -> SandboxSettings:
 PLUG = Plug(
     name=Sandbox.name,
     settings=SandboxSettings,
-    capabilities=frozenset(Capability),
+    capabilities=Sandbox.capabilities,
     make=Sandbox,
     vectors=VECTORS,
     simulator=True,

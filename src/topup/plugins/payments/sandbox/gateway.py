@@ -57,7 +57,7 @@ class Sandbox:
     """
 
     name = "sandbox"
-    capabilities = frozenset(Capability)
+    capabilities = frozenset(Capability) - {Capability.KEEP, Capability.AGREEMENT}
 
     def __init__(self, settings: SandboxSettings, client: Client) -> None:
         client.check_address(settings.base_url)

@@ -1,0 +1,1 @@
+"""Credit shared between lines."""

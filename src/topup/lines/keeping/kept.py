@@ -1,0 +1,180 @@
+"""A line that is to be kept: how long it lives without a top-up, the least one that keeps it until a day, and which of
+its carrier's plans do.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from topup.catalogue.crediting import topped_up
+from topup.catalogue.life_cycle import FARTHEST, left_alone, step
+from topup.catalogue.life_cycle_rules import Exit, LineRules, State
+from topup.catalogue.line_facts import Change, Event, LineFacts
+from topup.catalogue.plan_cycles import beginning, renewal
+from topup.catalogue.plan_rules import Plan
+from topup.catalogue.terms import end_of_day, local_of, months_on
+from topup.catalogue.versions import CarrierVersion
+from topup.kernel.errors import Conflict, Invalid
+from topup.kernel.money import Money
+from topup.lines.keeping.amounts import Amounts
+
+LONGEST_DAYS: Final = 2 * 366
+"""Nobody plans farther ahead."""
+_JUST_BEFORE: Final = timedelta(seconds=1)
+
+
+class TooFar(Invalid):
+    """`keeping_until`: the day lies behind today, or more than LONGEST_DAYS ahead (with `days`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runway:
+    """How long a line lives if nobody uses it or tops it up.
+
+    `serves_until`: when something stops working that works now; `kept_until`: when the number is lost, for the reason
+    `lost_by`; `released_at`: when its line gives it back. None: not foreseen. `months`: whole months until it is lost.
+    """
+
+    serves_until: datetime | None
+    kept_until: datetime | None
+    lost_by: Exit | None
+    released_at: datetime | None
+    months: int | None
+    to_come: tuple[Change, ...]
+    is_lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlanKeeps:
+    """A plan that keeps a number by its renewals alone: what its cycles cost until then, and how many those are."""
+
+    plan: Plan
+    cost: Money
+    cycles: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A line that is to be kept: what is true of it at `now`, by its carrier's file, in its own `zone`."""
+
+    carrier: CarrierVersion
+    facts: LineFacts
+    now: datetime
+    zone: ZoneInfo
+
+    @property
+    def rules(self) -> LineRules:
+        """What its life goes by."""
+        return self.carrier.line_rules
+
+    def until(self, day: date) -> datetime:
+        """The end of a day of the line's: a number that is lost then was kept through it. Raises TooFar."""
+        days = (day - local_of(self.now, self.zone).date()).days
+        if not 0 <= days <= LONGEST_DAYS:
+            raise TooFar("keeping_until", days=LONGEST_DAYS)
+        return end_of_day(day, self.zone)
+
+    def runway(self) -> Runway:
+        """How long it lives by itself. Raises StateUnknown."""
+        changes = self.changes(self.now + FARTHEST)
+        here = self.rules.state(self.facts.state)
+        lost = self.loss_among(changes)
+        stops = (one.at for one in changes if set(self.rules.state(one.entered).blocks) - set(here.blocks))
+        is_lost = _is_lost(here)
+        return Runway(
+            serves_until=next(stops, None),
+            kept_until=None if is_lost or lost is None else lost.at,
+            lost_by=lost.exit if lost and not is_lost else None,
+            released_at=next((one.at for one in changes if one.releases_number), None),
+            months=0 if is_lost else months_between(self.now, lost.at, self.zone) if lost else None,
+            to_come=changes,
+            is_lost=is_lost,
+        )
+
+    def least(self, end: datetime) -> Money | None:
+        """The smallest top-up now that keeps the number until `end`: nothing where it is kept so, None where no single
+        one does.
+        """
+        if self.is_kept(end):
+            return Money(0, self.carrier.currency)
+        found = [amount for amount in self.amounts(end) if self._keeps(amount, end)]
+        return Money(min(found), self.carrier.currency) if found else None
+
+    def plans(self, end: datetime) -> tuple[PlanKeeps, ...]:
+        """The plans that would keep the number until `end` by their renewals alone, the cheapest first.
+
+        Each cycle is paid of money that is topped up for it.
+        """
+        found = [self._by_plan(plan, end) for plan in self.carrier.plans.values() if plan.on_sale]
+        return tuple(sorted((one for one in found if one is not None), key=lambda one: one.cost.amount_minor))
+
+    def is_kept(self, end: datetime) -> bool:
+        """Whether the number is kept until `end` without anything."""
+        loss = self.loss_among(self.changes(end))
+        return not _is_lost(self.rules.state(self.facts.state)) and (loss is None or loss.at >= end)
+
+    def at(self, instant: datetime) -> "Kept":
+        """The line as it is later, if nothing is done meanwhile."""
+        facts, _ = left_alone(self.rules, self.facts, now=self.now, until=instant, zone=self.zone)
+        return Kept(self.carrier, facts, instant, self.zone)
+
+    def topped_up(self, amount_minor: int) -> "Kept | None":
+        """The line after a top-up now; None where it takes none of that amount."""
+        try:
+            after = topped_up(self.carrier, self.facts, amount_minor, now=self.now, zone=self.zone)
+        except (Invalid, Conflict):
+            return None
+        return Kept(self.carrier, after, self.now, self.zone)
+
+    def leads_to(self, amount_minor: int) -> datetime | None:
+        """When the number is lost after a top-up now and nothing more; None: not foreseen, or it takes none of that."""
+        after = self.topped_up(amount_minor)
+        return after.runway().kept_until if after is not None else None
+
+    def _keeps(self, amount_minor: int, end: datetime) -> bool:
+        after = self.topped_up(amount_minor)
+        return after is not None and after.is_kept(end)
+
+    def amounts(self, end: datetime) -> Sequence[int]:
+        """The amounts that are worth a thought, ascending: what another does, a smaller one of them does."""
+        return Amounts(self.carrier, self.facts).worth_it(lambda amount: self._keeps(amount, end))
+
+    def changes(self, end: datetime) -> tuple[Change, ...]:
+        """What becomes of it until `end` if nothing is done."""
+        return left_alone(self.rules, self.facts, now=self.now, until=end, zone=self.zone)[1]
+
+    def loss_among(self, changes: Sequence[Change]) -> Change | None:
+        """The one by which the number is lost."""
+        return next((one for one in changes if _is_lost(self.rules.state(one.entered))), None)
+
+    def _by_plan(self, plan: Plan, end: datetime) -> PlanKeeps | None:
+        terms, line = beginning(plan, self.zone, self.now), self
+        cost, cycles = terms.price_minor, 1
+        while True:
+            if plan.is_activity:
+                found = step(self.rules, line.facts, now=line.now, zone=self.zone, event=Event("activity"))
+                line = Kept(self.carrier, found.facts, line.now, self.zone)
+            due = terms.ends_at
+            if not line.is_kept(min(due, end)):
+                return None
+            if due >= end:
+                return PlanKeeps(plan, Money(cost, self.carrier.currency), cycles)
+            if plan.cycle == "once":
+                return PlanKeeps(plan, Money(cost, self.carrier.currency), cycles) if line.is_kept(end) else None
+            line = line.at(due)
+            terms = renewal(plan, self.zone, anchor=self.now, due=due, now=due)
+            cost, cycles = cost + terms.price_minor, cycles + 1
+
+
+def months_between(since: datetime, until: datetime, zone: ZoneInfo) -> int:
+    """The whole months of the calendar from one to the other, in `zone`."""
+    first, last = local_of(since, zone).date(), (local_of(until, zone) - _JUST_BEFORE).date()
+    months = (last.year - first.year) * 12 + last.month - first.month
+    return max(months if months_on(first, months) <= last else months - 1, 0)
+
+
+def _is_lost(state: State) -> bool:
+    """Whether nothing brings a line back that is in this state."""
+    return state.closes or state.releases_number or "topup" in state.blocks

@@ -1,0 +1,59 @@
+"""What a customer would get who is supposed: the price without offers, what is best, and why not the others.
+
+The same choice that prices are made by, for who plans offers or answers for them: nothing is held.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from topup.catalogue.campaigns import CHANNELS
+from topup.catalogue.pricing import Priced, price
+from topup.catalogue.versions import CarrierVersion
+from topup.kernel.errors import Invalid
+from topup.kernel.money import Money
+from topup.offers.answers import Offer
+from topup.offers.book import Book
+from topup.offers.choosing import choose
+from topup.offers.facts import Asking, Code, Uses
+
+
+@dataclass(frozen=True, slots=True)
+class Supposed:
+    """Who would top up, where and when: `points` are there, and all to be spent; `uses` is what is taken already."""
+
+    channel: str
+    now: datetime
+    is_first: bool = False
+    codes: tuple[Code, ...] = ()
+    points: int = 0
+    uses: Mapping[str, Uses] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """The price without offers, and the offer with a verdict on every campaign of the file."""
+
+    carrier: CarrierVersion
+    priced: Priced
+    offer: Offer
+    now: datetime
+
+
+def explain(book: Book, supposed: Supposed, *, product: str | None, amount: Money | None) -> Explained:
+    """Explain. Raises Invalid `offer_channel_unknown`, and the problems of the price."""
+    if supposed.channel not in CHANNELS:
+        raise Invalid("offer_channel_unknown", channel=supposed.channel, known=list(CHANNELS))
+    priced = price(book.carrier, product=product, amount=amount, now=supposed.now)
+    asking = Asking(
+        price=priced.total_before_fee,
+        product=product,
+        channel=supposed.channel,
+        now=supposed.now,
+        top_ups_before=0 if supposed.is_first else 1,
+        codes=supposed.codes,
+        points=supposed.points,
+        spend=supposed.points,
+        uses=supposed.uses,
+    )
+    return Explained(book.carrier, priced, choose(book, asking, thorough=True), supposed.now)

@@ -1,0 +1,67 @@
+"""What the choice of offers goes by: values that somebody else found out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Literal
+
+from topup.kernel.money import Money
+
+Given = Literal["grants", "points"]
+"""What a campaign may give besides money off and gifts."""
+
+MOST_CODES: Final = 5
+"""A payer may enter so many codes for one top-up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """What is taken of a campaign's limits, held or used: in all, today, by the payer, and minor units taken off.
+
+    Of the payer's pseudonyms the one that used it most counts. `stopped`: somebody stopped it.
+    """
+
+    total: int = 0
+    today: int = 0
+    person: int = 0
+    off_minor: int = 0
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code the payer entered, as `normalised`, and how often it was used.
+
+    `made`: one of its campaign's own codes that exists; of a code that is a word for all it says nothing.
+    """
+
+    text: str
+    uses: int = 0
+    made: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A price asked for: what (`product` None: plain credit) at which price, where, when and by whom.
+
+    `top_ups_before` None: not known, so neither a first nor a returning customer. `uses` by campaign id; what is not
+    there has none. `gifts`: pieces there are by SKU, or None where nobody looked. `spend`: points the payer wants to
+    pay with, of the `points` there are. `without`: what a campaign may give that cannot be given there.
+    """
+
+    price: Money
+    product: str | None
+    channel: str
+    now: datetime
+    top_ups_before: int | None = None
+    codes: tuple[Code, ...] = ()
+    points: int = 0
+    spend: int = 0
+    uses: Mapping[str, Uses] = field(default_factory=dict)
+    gifts: Mapping[str, int] | None = None
+    without: frozenset[Given] = frozenset()
+
+
+def normalised(text: str) -> str:
+    """A code as people type it, as it is compared: capital letters, without spaces."""
+    return "".join(text.split()).upper()

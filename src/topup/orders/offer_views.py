@@ -1,0 +1,47 @@
+"""What channels are shown of offers in a price: frozen facts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from topup.kernel.money import Money
+from topup.offers.answers import Reason
+from topup.offers.facts import normalised
+
+LONGEST_CODE: Final = 64
+"""Characters of a code that are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiscountView:
+    """A campaign that counts in a price, its name per language, and what it takes off: nothing, where it only gives."""
+
+    campaign: str
+    names: Mapping[str, str]
+    off: Money
+
+
+@dataclass(frozen=True, slots=True)
+class CodeView:
+    """A code that was entered, as far as it is shown again; what became of it (`offers.answers.Reason`), as a sentence
+    per language; and the name of its campaign, if it leads to one.
+    """
+
+    shown: str
+    reason: str
+    said: Mapping[str, str]
+    names: Mapping[str, str] | None
+
+    @property
+    def applied(self) -> bool:
+        """Whether it counts in the price."""
+        return self.reason == Reason.APPLIED
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a code."""
+        return self.reason != Reason.CODE_UNKNOWN
+
+    def was_typed_as(self, text: str) -> bool:
+        """Whether it is that text, of a code that is shown whole."""
+        return normalised(text)[:LONGEST_CODE] == self.shown

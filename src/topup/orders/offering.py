@@ -1,0 +1,260 @@
+"""What offers make of prices: the facts their choice goes by, as far as they are honestly known here, and the choice.
+
+A payer is who tops up this number, and who is signed in: neither costs nothing to be. Whether they topped up before is
+known of both by the orders there are. Gifts and points are promised by nobody here, so campaigns that give them do not
+apply; what is given besides, only to lines of our own network, which the ledger can give it to.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from topup.catalogue.pricing import Priced, with_offers
+from topup.catalogue.versions import CarrierVersion
+from topup.kernel.errors import Problem, Throttled
+from topup.offers import guesses, queries
+from topup.offers.answers import CodeVerdict, Offer, Reason
+from topup.offers.book import Entry
+from topup.offers.choosing import choose
+from topup.offers.contending import RankedBooks, Ranks
+from topup.offers.counting import CampaignKey
+from topup.offers.facts import Asking, Code, Given, normalised
+from topup.offers.queries import Look
+from topup.offers.wording import reason_words
+from topup.orders.offer_views import LONGEST_CODE
+from topup.orders.quotes import StoredCode, StoredOffer
+from topup.platform.arrays import columns
+from topup.platform.database import Connection
+from topup.platform.guesses import NOBODY, Guesser
+from topup.platform.i18n import LOCALES
+from topup.platform.keys import KeyRing
+
+MOST_ENTERED: Final = 10
+"""Codes that are looked at of those that are sent; how many of them count says `offers.facts.MOST_CODES`."""
+_SHOWN_OF_OWN: Final = 4
+
+_BY_NUMBER: Final = """
+SELECT w.lane, w.msisdn FROM unnest(%b::smallint[], %b::text[]) AS w (lane, msisdn) WHERE EXISTS (
+    SELECT FROM orders.orders o WHERE o.lane = w.lane AND o.msisdn = w.msisdn
+        AND o.kept_payment_id IS NOT NULL AND o.state NOT IN ('refunding', 'refunded'))
+"""
+_BY_PERSON: Final = """
+SELECT w.id FROM unnest(%b::text[]) AS w (id) WHERE EXISTS (
+    SELECT FROM orders.orders o WHERE o.payer_id = w.id
+        AND o.kept_payment_id IS NOT NULL AND o.state NOT IN ('refunding', 'refunded'))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A price that offers may change: for which number, in whose lane, where and by whom it is asked for, with codes as
+    they were typed.
+    """
+
+    carrier: CarrierVersion
+    priced: Priced
+    e164: str
+    lane: int
+    product: str | None
+    channel: str
+    coupons: tuple[str, ...] = ()
+    payer_id: str | None = None
+    guesser: Guesser = NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """The price with its offers, what is to be held of them for an order, for whom, and what became of the codes."""
+
+    priced: Priced
+    offers: tuple[StoredOffer, ...] = ()
+    persons: tuple[str, ...] = ()
+    codes: tuple[StoredCode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Entered:
+    fact: Code
+    entry: Entry | None
+    scope: str | None
+
+
+def persons_of(keys: KeyRing, *, e164: str, payer_id: str | None) -> tuple[str, ...]:
+    """Pseudonyms of who gets offers, by each key there was: of the number, and of who is signed in."""
+    who = [f"offers:number:{e164}"] + ([f"offers:subscriber:{payer_id}"] if payer_id else [])
+    return tuple(mark.hex() for text in who for mark in keys.marks(text))
+
+
+class Offering:
+    """The choice among offers for the prices of this installation."""
+
+    def __init__(self, *, keys: KeyRing, lanes: int) -> None:
+        self._keys = keys
+        self._lanes = lanes
+        self._books = RankedBooks()
+
+    async def choose(
+        self, connection: Connection, wishes: Mapping[int, Wish], now: datetime
+    ) -> dict[int, Offered | Problem]:
+        """The best that is to be had for each; not there: neither campaigns nor codes concern it. Throttled
+        `coupons_guessed` for who entered too many codes that do not exist: then none is looked at.
+        """
+        wished = {name: wish for name, wish in wishes.items() if wish.coupons or wish.carrier.document.campaigns}
+        entered, found = await self._all_entered(connection, wished, now)
+        concerned = {name: wish for name, wish in wished.items() if name not in found}
+        if not concerned:
+            return found
+        known = await self._customers(connection, list(concerned.values()))
+        persons = {
+            name: persons_of(self._keys, e164=wish.e164, payer_id=wish.payer_id) for name, wish in concerned.items()
+        }
+        askings = {
+            name: _asking(wish, entered[name], now, before=_top_ups_before(wish, known))
+            for name, wish in concerned.items()
+        }
+        askings = await self._with_uses(connection, concerned, askings, persons)
+        for name, wish in concerned.items():
+            ranks, asking = self._ranks_of(wish), askings[name]
+            offer = choose(ranks.book, asking, among=ranks.contenders(asking))
+            found[name] = self._offered(wish, offer, entered[name], persons[name], now)
+        return found
+
+    async def _with_uses(
+        self,
+        connection: Connection,
+        wishes: Mapping[int, Wish],
+        askings: Mapping[int, Asking],
+        persons: Mapping[int, tuple[str, ...]],
+    ) -> dict[int, Asking]:
+        """Each with what is taken of the campaigns its choice hangs on: a few rounds of two statements for all."""
+        told, ahead = dict(askings), 1
+        while True:
+            unknown = {name: self._ranks_of(wish).unknown(told[name], ahead=ahead) for name, wish in wishes.items()}
+            looks = {
+                name: Look(
+                    [CampaignKey(wishes[name].carrier.carrier_id, campaign) for campaign in ids],
+                    told[name].now.astimezone(wishes[name].carrier.zone).date(),
+                    persons[name],
+                )
+                for name, ids in unknown.items()
+                if ids
+            }
+            if not looks:
+                return told
+            used = await queries.uses_for(connection, list(looks.values()), lanes=self._lanes)
+            for name, uses in zip(looks, used, strict=True):
+                more = {key.campaign_id: taken for key, taken in uses.items()}
+                told[name] = replace(told[name], uses={**told[name].uses, **more})
+            ahead *= 2
+
+    async def _all_entered(
+        self, connection: Connection, wishes: Mapping[int, Wish], now: datetime
+    ) -> tuple[dict[int, list[_Entered]], dict[int, Offered | Problem]]:
+        """The codes of each, looked up one after another, as the wrong ones count; and who is answered no more."""
+        entered: dict[int, list[_Entered]] = {name: [] for name in wishes}
+        refused: dict[int, Offered | Problem] = {}
+        coded = {name: wish for name, wish in wishes.items() if wish.coupons}
+        # All are locked first, in one order for all who ask.
+        await guesses.shut_out(connection, [wish.guesser for wish in coded.values()], now)
+        for name, wish in coded.items():
+            if await guesses.shut_out(connection, [wish.guesser], now):
+                refused[name] = Throttled("coupons_guessed", retry_after_s=guesses.RETRY_AFTER_S)
+                continue
+            entered[name] = [await self._entered(connection, wish, text) for text in wish.coupons]
+            for one in entered[name]:
+                if one.scope is None:
+                    await guesses.count(connection, wish.guesser, now)
+        return entered, refused
+
+    def _ranks_of(self, wish: Wish) -> Ranks:
+        return self._books.of(wish.carrier)
+
+    async def _entered(self, connection: Connection, wish: Wish, text: str) -> _Entered:
+        code = normalised(text)
+        entry = self._ranks_of(wish).book.of_code(code)
+        fact, scope = await queries.code(
+            connection, code, entry, carrier_id=wish.carrier.carrier_id, keys=self._keys, lanes=self._lanes
+        )
+        return _Entered(fact, entry, scope)
+
+    async def _customers(self, connection: Connection, wishes: Sequence[Wish]) -> set[object]:
+        """The places and subscribers among these that have a top-up that was paid and did not go back."""
+        asked = [wish for wish in wishes if any(one.customers != "all" for one in wish.carrier.document.campaigns)]
+        if not asked:
+            return set()
+        numbers = sorted({(wish.lane, wish.e164) for wish in asked})
+        cursor = await connection.execute(_BY_NUMBER, columns(numbers))
+        known: set[object] = {(lane, e164) for lane, e164 in await cursor.fetchall()}
+        people = sorted({wish.payer_id for wish in asked if wish.payer_id})
+        if people:
+            cursor = await connection.execute(_BY_PERSON, (people,))
+            known |= {identifier for (identifier,) in await cursor.fetchall()}
+        return known
+
+    def _offered(
+        self, wish: Wish, offer: Offer, entered: Sequence[_Entered], persons: tuple[str, ...], now: datetime
+    ) -> Offered:
+        scopes = {one.fact.text: one.scope for one in entered}
+        return Offered(
+            priced=with_offers(wish.carrier, wish.priced, lines=offer.lines, grants=offer.grants, now=now),
+            offers=tuple(
+                StoredOffer(
+                    one.campaign.id, one.off_minor, dict(one.campaign.names), scopes[one.code] if one.code else None
+                )
+                for one in offer.applied
+            ),
+            persons=persons,
+            codes=tuple(self._stored(verdict, one) for verdict, one in zip(offer.codes, entered, strict=True)),
+        )
+
+    def _stored(self, verdict: CodeVerdict, entered: _Entered) -> StoredCode:
+        return StoredCode(
+            _shown(verdict.code, entered),
+            verdict.reason.value,
+            {locale: reason_words(verdict, locale=locale) for locale in LOCALES},
+            dict(verdict.names) if verdict.names else None,
+            self._keys.seal(verdict.code.encode(), SEALED),
+        )
+
+
+SEALED: Final = "coupon"
+"""What a code in a quote is bound to."""
+
+
+def _shown(code: str, entered: _Entered) -> str:
+    """A code as it is shown again: only its end where it was made for somebody. What is none is shown as it was typed,
+    so that the mistake is seen.
+    """
+    return f"…{code[-_SHOWN_OF_OWN:]}" if entered.fact.made else code
+
+
+def _asking(wish: Wish, entered: Sequence[_Entered], now: datetime, *, before: int | None) -> Asking:
+    """With nothing known yet of what is taken."""
+    without: frozenset[Given] = frozenset({"points"} if wish.carrier.is_own_network else {"points", "grants"})
+    return Asking(
+        price=wish.priced.total_before_fee,
+        product=wish.product,
+        channel=wish.channel,
+        now=now,
+        top_ups_before=before,
+        codes=tuple(one.fact for one in entered),
+        gifts={},
+        without=without,
+    )
+
+
+def _top_ups_before(wish: Wish, known: set[object]) -> int:
+    return int((wish.lane, wish.e164) in known or wish.payer_id in known)
+
+
+def coupons_of(codes: Sequence[StoredCode], keys: KeyRing) -> tuple[str, ...]:
+    """The codes that were entered for a price and exist, to ask for it anew: wrong ones would count once more."""
+    known = (one for one in codes if one.reason != Reason.CODE_UNKNOWN)
+    return tuple(keys.unseal(one.sealed, SEALED).decode() for one in known)
+
+
+def entered(texts: Sequence[str]) -> tuple[str, ...]:
+    """The codes that were typed, without empty ones and repetitions, as many and as long as are looked at."""
+    found = dict.fromkeys(normalised(text)[:LONGEST_CODE] for text in texts)
+    return tuple(code for code in found if code)[:MOST_ENTERED]

@@ -1,0 +1,233 @@
+"""What is held of offers for orders, in the campaigns' own lanes: a saga, and no transaction over lanes (ADR 18).
+
+Held before the order is made. From then on the order's row says that it holds something, each change of its state that
+decides about that marks it as due, and a sweep brings the campaigns to where the order is. Whatever dies in between,
+the mark stays until that is done; and what was held for an order that was never made lapses by itself.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from topup.catalogue.campaigns import Campaign
+from topup.catalogue.queries import CatalogueCache, Snapshot
+from topup.kernel.errors import Conflict, Problem
+from topup.offers import operations as offers
+from topup.offers.answers import Reason
+from topup.offers.counting import CampaignKey, Wanted
+from topup.offers.judging import limits_of
+from topup.offers.records import ReservationKey, locked, reserved
+from topup.orders import queries
+from topup.orders.offering import persons_of
+from topup.orders.queries import Order, Place, place_of
+from topup.orders.quotes import PAYABLE_FOR, StoredOffer, StoredQuote, decoded
+from topup.orders.states import OrderState
+from topup.platform.arrays import columns
+from topup.platform.batching import Batcher
+from topup.platform.crash import crash_label, crash_point
+from topup.platform.database import Connection, Database
+from topup.platform.keys import KeyRing
+from topup.work.operations import Decision, list_for_person
+
+BEYOND: Final = "offer_beyond_limit"
+"""The kind of what a person hears of: a promised price was kept after its campaign had run out."""
+AT_ONCE: Final = 200
+_SLACK: Final = timedelta(minutes=15)
+"""So much longer than the order may be paid it is held: the sweep that lets orders expire may be late."""
+
+_BEFORE_MOVE = crash_label("offers.follow.before_commit")
+_AFTER_MOVE = crash_label("offers.follow.after_commit")
+_BEFORE_NOTE = crash_label("offers.follow.before_note")
+_AFTER_NOTE = crash_label("offers.follow.after_note")
+
+_DUE: Final = """
+SELECT lane, id FROM orders.orders WHERE offers_due ORDER BY state_since LIMIT %s
+"""
+_DONE: Final = """
+UPDATE orders.orders o SET offers_due = false
+FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::timestamptz[]) AS d (lane, id, state, expires_at)
+WHERE o.lane = d.lane AND o.id = d.id AND o.state = d.state AND o.expires_at = d.expires_at
+"""
+_USED: Final = frozenset(
+    {
+        OrderState.PAID,
+        OrderState.DELIVERING,
+        OrderState.DELIVERED,
+        OrderState.UNRESOLVED,
+        OrderState.REFUNDING,
+        OrderState.NEEDS_PERSON,
+    }
+)
+"""The order is paid for. While its money is on its way back it may yet be delivered: a person can say so."""
+_LET_GO: Final = frozenset({OrderState.EXPIRED, OrderState.CANCELLED})
+
+
+class NotHeld(Problem):
+    """`offers_not_held`: nothing is against this order, but its offers are not held for it yet. For the desk alone."""
+
+    category = "conflict"
+
+    def __init__(self, order_id: str, quote: StoredQuote, payer_id: str | None) -> None:
+        super().__init__("offers_not_held")
+        self.order_id = order_id
+        self.quote = quote
+        self.payer_id = payer_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    order: Order
+    quote: StoredQuote
+
+    @property
+    def keys(self) -> list[ReservationKey]:
+        return [key_of(self.order.id, self.quote, one) for one in self.quote.offers]
+
+
+def key_of(order_id: str, quote: StoredQuote, offer: StoredOffer) -> ReservationKey:
+    """What is held of an offer for an order."""
+    return ReservationKey(CampaignKey(quote.carrier_id, offer.campaign), order_id)
+
+
+class Promising:
+    """Holds, uses, lets go of and gives back the offers of orders."""
+
+    def __init__(self, *, database: Database, catalogue: CatalogueCache, keys: KeyRing, lanes: int) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._keys = keys
+        self._lanes = lanes
+        self._reserve = Batcher(database, "offers.reserve", self._reserved)
+        self._release = Batcher(database, "offers.release", self._released)
+
+    async def aclose(self) -> None:
+        """Finish what was taken in."""
+        await self._reserve.aclose()
+        await self._release.aclose()
+
+    async def hold(self, asked: NotHeld) -> None:
+        """Hold all offers of a price for an order, or none. Raises Conflict `offer_gone`, with the `campaign` and the
+        `reason` why there is none of it left.
+        """
+        for place, one in enumerate(asked.quote.offers):
+            refusal = await self._reserve.submit((asked, one))
+            if refusal is not None:
+                await self._let_go(asked, asked.quote.offers[:place])
+                raise Conflict("offer_gone", campaign=one.campaign, reason=refusal.value)
+
+    async def let_go(self, asked: NotHeld) -> None:
+        """The order was not made after all."""
+        await self._let_go(asked, asked.quote.offers)
+
+    async def let_go_of_price(self, *, order_id: str, quote_id: str) -> None:
+        """The order will not be made of this price, but may be of another, which may take off another amount."""
+        async with self._database.read() as transaction:
+            found = await queries.quotes(transaction.connection, [place_of("quote", quote_id)])
+            prices = [decoded(row.body) for row in found.values()]
+            keys = [key_of(order_id, price, one) for price in prices for one in price.offers]
+            held = await reserved(transaction.connection, keys, lanes=self._lanes)
+        for key in held:
+            await self._release.submit(key)
+
+    async def _let_go(self, asked: NotHeld, held: Sequence[StoredOffer]) -> None:
+        for one in held:
+            await self._release.submit(key_of(asked.order_id, asked.quote, one))
+
+    async def _reserved(
+        self, connection: Connection, asked: Sequence[tuple[NotHeld, StoredOffer]], now: datetime
+    ) -> list[Reason | None]:
+        snapshot = await self._catalogue.current(connection)
+        wanted = [self._wanted(item, one, snapshot, now) for item, one in asked]
+        return await offers.reserve(connection, wanted, now, lanes=self._lanes)
+
+    async def _released(self, connection: Connection, keys: Sequence[ReservationKey], now: datetime) -> list[None]:
+        await offers.release(connection, keys, now, lanes=self._lanes)
+        return [None] * len(keys)
+
+    def _wanted(self, asked: NotHeld, one: StoredOffer, snapshot: Snapshot, now: datetime) -> Wanted:
+        quote = asked.quote
+        campaign = _campaign(quote, one, snapshot)
+        persons = persons_of(self._keys, e164=quote.msisdn, payer_id=asked.payer_id)
+        return Wanted(
+            campaign=CampaignKey(quote.carrier_id, one.campaign),
+            order_id=asked.order_id,
+            off_minor=one.off_minor,
+            limits=limits_of(campaign),
+            day=quote.created_at.astimezone(ZoneInfo(quote.zone)).date(),
+            expires_at=now + PAYABLE_FOR + _SLACK,
+            # Who is signed in may be another than who asked for the price: neither has it beyond their limit.
+            persons=tuple(dict.fromkeys((*quote.persons, *persons))),
+            code=one.code,
+            code_uses=campaign.coupon.most_uses if campaign.coupon else None,
+        )
+
+    async def follow(self, limit: int = AT_ONCE) -> int:
+        """Bring what is held to where its orders are; how many orders that were."""
+        async with self._database.read() as transaction:
+            connection = transaction.connection
+            cursor = await connection.execute(_DUE, (limit,))
+            due = await _due(connection, [(lane, identifier) for lane, identifier in await cursor.fetchall()])
+        if not due:
+            return 0
+        async with self._database.transaction() as transaction:
+            await self._move(transaction.connection, due, transaction.now)
+            crash_point(_BEFORE_MOVE)
+        crash_point(_AFTER_MOVE)
+        async with self._database.transaction() as transaction:
+            rows = [(one.order.lane, one.order.id, one.order.state.value, one.order.expires_at) for one in due]
+            # An order that has moved on meanwhile stays due.
+            await transaction.connection.execute(_DONE, columns(rows))
+            crash_point(_BEFORE_NOTE)
+        crash_point(_AFTER_NOTE)
+        return len(due)
+
+    async def _move(self, connection: Connection, due: Sequence[_Due], now: datetime) -> None:
+        of: defaultdict[OrderState, list[_Due]] = defaultdict(list)
+        for one in due:
+            of[one.order.state].append(one)
+        # All at once, for each step below would lock its own in an order that others do not keep.
+        await locked(connection, [key.campaign for one in due for key in one.keys], lanes=self._lanes)
+        used = [one for state in _USED for one in of[state]]
+        back = of[OrderState.REFUNDED]
+        # What goes back was used before, whoever had not noted that yet: so nobody can use it afterwards.
+        settled = [key for one in (*used, *back) for key in one.keys]
+        beyond = set(await offers.settle(connection, settled, now, lanes=self._lanes))
+        gone = [key for one in back for key in one.keys]
+        await offers.give_back(connection, gone, now, lanes=self._lanes)
+        free = [key for state in _LET_GO for one in of[state] for key in one.keys]
+        await offers.release(connection, free, now, lanes=self._lanes)
+        waiting = of[OrderState.AWAITING_PAYMENT]
+        longer = {key: one.order.expires_at + _SLACK for one in waiting for key in one.keys}
+        await offers.prolong(connection, longer, now, lanes=self._lanes)
+        # In the campaign's lane, with what it tells of.
+        told = [(one, key) for one in used for key in one.keys if key in beyond]
+        await list_for_person(connection, [_decision(one, key, lanes=self._lanes) for one, key in told], now)
+
+
+async def _due(connection: Connection, places: Sequence[Place]) -> list[_Due]:
+    orders = await queries.orders(connection, places)
+    quotes = await queries.quotes(connection, [(order.lane, order.quote_id) for order in orders.values()])
+    return [_Due(order, decoded(quotes[order.quote_id].body)) for order in orders.values()]
+
+
+def _campaign(quote: StoredQuote, one: StoredOffer, snapshot: Snapshot) -> Campaign:
+    """The campaign as it was when it was quoted."""
+    version = snapshot.version(quote.carrier_id, quote.catalogue_version)
+    if version is None:
+        raise LookupError(f"version {quote.catalogue_version} of {quote.carrier_id} was quoted")
+    return next(campaign for campaign in version.document.campaigns if campaign.id == one.campaign)
+
+
+def _decision(due: _Due, key: ReservationKey, *, lanes: int) -> Decision:
+    offer = next(one for one in due.quote.offers if one.campaign == key.campaign.campaign_id)
+    evidence = {
+        "order": due.order.id,
+        "campaign": offer.campaign,
+        "carrier": due.quote.carrier_id,
+        "off_minor": offer.off_minor,
+        "currency": due.quote.currency,
+    }
+    return Decision(key.campaign.lane(lanes), BEYOND, f"{due.order.id}:{offer.campaign}", evidence)

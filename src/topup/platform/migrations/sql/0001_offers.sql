@@ -1,0 +1,79 @@
+-- Offers: what is taken of campaigns' limits, for which order it is held or used, and the codes that were made one by one.
+CREATE SCHEMA offers;
+GRANT USAGE ON SCHEMA offers TO topup_app;
+
+-- A campaign, in a lane of its own. Its row is locked before anything of it is decided: one after another.
+CREATE TABLE offers.campaigns (
+    lane        smallint NOT NULL,
+    carrier_id  text COLLATE "C" NOT NULL,
+    campaign_id text COLLATE "C" NOT NULL, -- never given to another campaign
+    stopped_at  timestamptz,               -- null: it is not stopped
+    stop_id     text COLLATE "C",          -- of this stop, stopped_by whoever did it at the console, and why
+    stopped_by  text,
+    stop_reason text,
+    PRIMARY KEY (lane, carrier_id, campaign_id)
+);
+GRANT SELECT, INSERT ON offers.campaigns TO topup_app;
+GRANT UPDATE (stopped_at, stop_id, stopped_by, stop_reason) ON offers.campaigns TO topup_app;
+
+-- How much of it is held and used: by everybody, on a day, by a person, with a code.
+CREATE TABLE offers.counters (
+    lane        smallint NOT NULL,
+    carrier_id  text COLLATE "C" NOT NULL,
+    campaign_id text COLLATE "C" NOT NULL,
+    scope       text COLLATE "C" NOT NULL, -- all, day:2026-03-15, person:…, code:…
+    held        bigint NOT NULL CHECK (held >= 0),
+    used        bigint NOT NULL CHECK (used >= 0),
+    held_minor  bigint NOT NULL CHECK (held_minor >= 0),
+    used_minor  bigint NOT NULL CHECK (used_minor >= 0),
+    most        bigint NOT NULL,           -- the highest limit under which something was ever taken
+    most_minor  bigint NOT NULL,
+    PRIMARY KEY (lane, carrier_id, campaign_id, scope),
+    FOREIGN KEY (lane, carrier_id, campaign_id) REFERENCES offers.campaigns,
+    CHECK (held + used <= most),           -- nothing is promised twice, whatever the program thinks
+    CHECK (held_minor + used_minor <= most_minor)
+);
+GRANT SELECT, INSERT ON offers.counters TO topup_app;
+GRANT UPDATE (held, used, held_minor, used_minor, most, most_minor) ON offers.counters TO topup_app;
+
+-- One campaign for one order: held until it is paid, released if it never is, given back with the money.
+CREATE TABLE offers.reservations (
+    lane        smallint NOT NULL,         -- the campaign's
+    carrier_id  text COLLATE "C" NOT NULL,
+    campaign_id text COLLATE "C" NOT NULL,
+    order_id    text COLLATE "C" NOT NULL,
+    off_minor   bigint NOT NULL CHECK (off_minor >= 0),
+    scopes      text[] NOT NULL,           -- the counters it is counted in
+    state       text NOT NULL CHECK (state IN ('held', 'settled', 'released', 'given_back')),
+    state_since timestamptz NOT NULL,
+    expires_at  timestamptz NOT NULL,      -- held: when it lapses by itself
+    PRIMARY KEY (lane, carrier_id, campaign_id, order_id),
+    FOREIGN KEY (lane, carrier_id, campaign_id) REFERENCES offers.campaigns
+);
+CREATE INDEX reservations_lapsing ON offers.reservations (lane, expires_at) WHERE state = 'held';
+GRANT SELECT, INSERT ON offers.reservations TO topup_app;
+GRANT UPDATE (off_minor, scopes, state, state_since, expires_at) ON offers.reservations TO topup_app;
+
+-- A code that was made one by one, in its campaign's lane. How often it was used is a counter.
+CREATE TABLE offers.codes (
+    lane        smallint NOT NULL,
+    carrier_id  text COLLATE "C" NOT NULL,
+    campaign_id text COLLATE "C" NOT NULL,
+    mark        bytea NOT NULL CHECK (length(mark) = 32), -- HMAC of the code under a key that is not in the database
+    made_at     timestamptz NOT NULL,
+    made_by     text NOT NULL,
+    PRIMARY KEY (lane, carrier_id, campaign_id, mark),
+    FOREIGN KEY (lane, carrier_id, campaign_id) REFERENCES offers.campaigns
+);
+GRANT SELECT, INSERT ON offers.codes TO topup_app;
+
+-- Codes that do not exist, counted in windows: by payer, by address, and in total.
+CREATE TABLE offers.code_guesses (
+    scope text NOT NULL CHECK (scope IN ('payer', 'address', 'total')),
+    who   bytea NOT NULL,                  -- a pseudonym; of the total: nothing
+    since timestamptz NOT NULL,
+    wrong integer NOT NULL,
+    PRIMARY KEY (scope, who)
+);
+CREATE INDEX code_guesses_old ON offers.code_guesses (since);
+GRANT SELECT, INSERT, UPDATE, DELETE ON offers.code_guesses TO topup_app;

@@ -1,0 +1,53 @@
+-- What shops have in stock. A movement takes a number of pieces from one place to one other, and is never edited.
+CREATE TABLE shops.stock_items (
+    sku        text COLLATE "C" PRIMARY KEY,
+    kind       text NOT NULL CHECK (kind IN ('card', 'gift', 'sim')),
+    names      jsonb NOT NULL,                  -- by language
+    created_at timestamptz NOT NULL
+);
+GRANT SELECT, INSERT ON shops.stock_items TO topup_app;
+
+CREATE TABLE shops.stock_movements (
+    id        text COLLATE "C" PRIMARY KEY,
+    key       text COLLATE "C" NOT NULL UNIQUE, -- the caller's: the same again moves nothing
+    act       text NOT NULL CHECK (act IN
+                  ('received', 'moved', 'sold', 'given', 'returned', 'damaged', 'found', 'missing')),
+    sku       text COLLATE "C" NOT NULL REFERENCES shops.stock_items,
+    source    text COLLATE "C" NOT NULL,        -- a shop's id, or a place outside: supplier, customers, damaged, counting
+    target    text COLLATE "C" NOT NULL,
+    quantity  integer NOT NULL CHECK (quantity > 0),
+    reference text COLLATE "C" NOT NULL,        -- of a card its serial number; of a gift its order
+    reason    text NOT NULL,
+    moved_by  text NOT NULL,
+    at        timestamptz NOT NULL,
+    CHECK (source <> target)
+);
+CREATE UNIQUE INDEX stock_cards_sold ON shops.stock_movements (reference)
+    WHERE act = 'sold' AND reference <> '';    -- a card is handed over once
+CREATE UNIQUE INDEX stock_gifts_given ON shops.stock_movements (reference, sku)
+    WHERE act = 'given' AND reference <> '';   -- one piece of each goes with an order
+CREATE INDEX stock_movements_from ON shops.stock_movements (source, sku, at);
+CREATE INDEX stock_movements_to ON shops.stock_movements (target, sku, at);
+GRANT SELECT, INSERT ON shops.stock_movements TO topup_app;
+
+-- What is in each shop: what came less what went, kept beside the movements so that it never falls below zero.
+CREATE TABLE shops.stock_levels (
+    place    text COLLATE "C" NOT NULL,
+    sku      text COLLATE "C" NOT NULL REFERENCES shops.stock_items,
+    quantity bigint NOT NULL CHECK (quantity >= 0),
+    PRIMARY KEY (place, sku)
+);
+GRANT SELECT, INSERT, UPDATE ON shops.stock_levels TO topup_app;
+
+-- What was counted: again under the same key it is the same count.
+CREATE TABLE shops.stock_counts (
+    key        text COLLATE "C" PRIMARY KEY,
+    place      text COLLATE "C" NOT NULL,
+    sku        text COLLATE "C" NOT NULL REFERENCES shops.stock_items,
+    expected   bigint NOT NULL,
+    counted    bigint NOT NULL CHECK (counted >= 0),
+    counted_by text NOT NULL,
+    at         timestamptz NOT NULL
+);
+CREATE INDEX stock_counts_of_place ON shops.stock_counts (place, sku, at);
+GRANT SELECT, INSERT ON shops.stock_counts TO topup_app;

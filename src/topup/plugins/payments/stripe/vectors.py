@@ -1,0 +1,298 @@
+"""Test vectors of Stripe's events, signed once by its own library with a secret that is used for nothing else."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from topup.platform.plugs import Vector
+
+SECRET: Final = "whsec_8bXq27RfKd40uWzTn6vPjL1cGhY5sEa9"  # noqa: S105 - of these vectors only
+_SIGNED: Final = datetime.fromtimestamp(1795161330, UTC)
+
+# Name, whether it must verify, how many seconds after its signing it is received, its header, its body.
+_ROWS: Final = (
+    (
+        "a page that was paid",
+        True,
+        0,
+        "t=1795161330,v1=869782e13e7c5547209dedd58682922991573ff4ba295423b272506dd3205e71",
+        '{"id":"evt_1Vector01","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"checkout.session.completed","data":{"object":{"id":"cs_test_a1","object":"checkout.session","livemode":false,"created":1795161240,"status":"complete","payment_status":"paid","amount_total":5000,"currency":"usd","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","url":null}}}',
+    ),
+    (
+        "a page that was left with the money on its way",
+        True,
+        0,
+        "t=1795161330,v1=c1b771ee4e5fa0378e9bda6b633de9ff2f4087f993faa754ad44e4c484b50e33",
+        '{"id":"evt_1Vector02","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"checkout.session.completed","data":{"object":{"id":"cs_test_a1","object":"checkout.session","livemode":false,"created":1795161240,"status":"complete","payment_status":"unpaid","amount_total":5000,"currency":"usd","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","url":null}}}',
+    ),
+    (
+        "money that came later, in a currency without decimals",
+        True,
+        0,
+        "t=1795161330,v1=73f46e1a308e64308c8f06ad828e4b4600ec3bd9c68d02a6727313b5ae763a4d",
+        '{"id":"evt_1Vector03","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"checkout.session.async_payment_succeeded","data":{"object":{"id":"cs_test_a1","object":"checkout.session","livemode":false,"created":1795161240,"status":"complete","payment_status":"paid","amount_total":500,"currency":"jpy","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","url":null}}}',
+    ),
+    (
+        "a page that expired",
+        True,
+        0,
+        "t=1795161330,v1=da94ec6ebd3c91abbf2770afbebfa2ea5d480707656746354d19bad034498a6e",
+        '{"id":"evt_1Vector04","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"checkout.session.expired","data":{"object":{"id":"cs_test_a1","object":"checkout.session","livemode":false,"created":1795161240,"status":"expired","payment_status":"unpaid","amount_total":5000,"currency":"usd","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":null,"url":null}}}',
+    ),
+    (
+        "an intent that was paid, in a currency written with decimals it has not",
+        True,
+        0,
+        "t=1795161330,v1=5e7cf6c3859bbaa16bd39a93eee6342634d2485b08ab9ddd29bb5457046a745a",
+        '{"id":"evt_1Vector05","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"payment_intent.succeeded","data":{"object":{"id":"pi_3A1","object":"payment_intent","livemode":false,"created":1795161300,"status":"succeeded","amount":50000,"amount_received":50000,"currency":"isk","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"latest_charge":"ch_3A1"}}}',
+    ),
+    (
+        "a kept card whose bank wants to see the payer",
+        True,
+        0,
+        "t=1795161330,v1=634e7c4782ed3166f616c58ddea055578a6db4ed5cfbd56f076d19a0b1e04785",
+        '{"id":"evt_1Vector06","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"payment_intent.payment_failed","data":{"object":{"id":"pi_3A1","object":"payment_intent","livemode":false,"created":1795161300,"status":"requires_payment_method","amount":5000,"amount_received":0,"currency":"usd","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","scene":"unattended"},"latest_charge":"ch_3A1","last_payment_error":{"type":"card_error","code":"authentication_required","decline_code":"authentication_required"}}}}',
+    ),
+    (
+        "a card refused on a page, where another may be tried",
+        True,
+        0,
+        "t=1795161330,v1=43e3fd12519321fedd5d95399980c13cf1e744aec539be8b9e9c390a428cd19f",
+        '{"id":"evt_1Vector07","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"payment_intent.payment_failed","data":{"object":{"id":"pi_3A1","object":"payment_intent","livemode":false,"created":1795161300,"status":"requires_payment_method","amount":5000,"amount_received":0,"currency":"usd","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"latest_charge":"ch_3A1","last_payment_error":{"type":"card_error","code":"card_declined","decline_code":"insufficient_funds"}}}}',
+    ),
+    (
+        "a charge whose card was kept",
+        True,
+        0,
+        "t=1795161330,v1=7b41d5abe61e6896a1f2f97f91f24e04cfed04f4b5634cf02317dfe72f14ac69",
+        '{"id":"evt_1Vector08","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"charge.succeeded","data":{"object":{"id":"ch_3A1","object":"charge","livemode":false,"created":1795161327,"status":"succeeded","amount":5000,"amount_captured":5000,"amount_refunded":0,"currency":"usd","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","keep":"1"},"payment_intent":"pi_3A1","customer":"cus_A1","payment_method":"pm_1A1","payment_method_details":{"type":"card","card":{"brand":"visa","last4":"4242"}}}}}',
+    ),
+    (
+        "a refund",
+        True,
+        0,
+        "t=1795161330,v1=b7896793b608ee4d3180335f83a37f149f72e6bb29176a088a0c022a9fc9654c",
+        '{"id":"evt_1Vector09","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"refund.updated","data":{"object":{"id":"re_3A1","object":"refund","amount":5000,"currency":"usd","created":1795161327,"status":"succeeded","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","refund_id":"ref_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","charge":"ch_3A1"}}}',
+    ),
+    (
+        "a refund that came back",
+        True,
+        0,
+        "t=1795161330,v1=96f67583d3be3e9f20630df13e6b15f4d0c1bb59ebbd9248e1d31b2f0cba9e0f",
+        '{"id":"evt_1Vector10","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"refund.failed","data":{"object":{"id":"re_3A1","object":"refund","amount":5000,"currency":"usd","created":1795161327,"status":"failed","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","refund_id":"ref_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","charge":"ch_3A1","failure_reason":"expired_or_canceled_card"}}}',
+    ),
+    (
+        "a refunded charge, of an old version of the interface",
+        True,
+        0,
+        "t=1795161330,v1=f779fa4df4304a5531e9500ca8ddcca2244205189cceb49d1eb11a8963b4bb03",
+        '{"id":"evt_1Vector11","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"charge.refunded","data":{"object":{"id":"ch_3A1","object":"charge","livemode":false,"created":1795161327,"status":"succeeded","amount":5000,"amount_captured":5000,"amount_refunded":5000,"currency":"usd","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","keep":"1"},"payment_intent":"pi_3A1","customer":"cus_A1","payment_method":"pm_1A1","payment_method_details":{"type":"card","card":{"brand":"visa","last4":"4242"}},"refunds":{"object":"list","data":[{"id":"re_3A1","object":"refund","amount":5000,"currency":"usd","created":1795161327,"status":"succeeded","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","refund_id":"ref_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","charge":"ch_3A1"}],"has_more":false}}}}',
+    ),
+    (
+        "a dispute",
+        True,
+        0,
+        "t=1795161330,v1=04aeb6e1ce675e5eebed5058fbc89cfc6ce42d978cba511eeaa25d4ba43f1645",
+        '{"id":"evt_1Vector12","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"charge.dispute.created","data":{"object":{"id":"dp_1A1","object":"dispute","livemode":false,"amount":5000,"currency":"usd","status":"needs_response","charge":"ch_3A1","payment_intent":"pi_3A1","reason":"fraudulent","evidence_details":{"due_by":1795766130},"metadata":{}}}}',
+    ),
+    (
+        "a dispute that was lost",
+        True,
+        0,
+        "t=1795161330,v1=e711f12df6cf532f9d96a57f6c7325f653064535ce2650cb5ad86e8ddfc8c36b",
+        '{"id":"evt_1Vector13","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"charge.dispute.closed","data":{"object":{"id":"dp_1A1","object":"dispute","livemode":false,"amount":5000,"currency":"usd","status":"lost","charge":"ch_3A1","payment_intent":"pi_3A1","reason":"fraudulent","evidence_details":{"due_by":1795766130},"metadata":{}}}}',
+    ),
+    (
+        "a type we do not know, with words of many languages",
+        True,
+        0,
+        "t=1795161330,v1=b66ceae0e0e914626e984cf7f25a646d83f0c47db276b8b108076c5ab22cf8c2",
+        '{"id":"evt_1Vector14","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"customer.created","data":{"object":{"id":"cus_A1","object":"customer","name":"话费充值☎"}}}',
+    ),
+    (
+        "a payment of another application",
+        True,
+        0,
+        "t=1795161330,v1=25d56fd23d84088bf2a6f120d85bc341fa1d7852fb7e792d204542a33acdc1ed",
+        '{"id":"evt_1Vector15","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"payment_intent.succeeded","data":{"object":{"id":"pi_3A1","object":"payment_intent","livemode":false,"created":1795161300,"status":"succeeded","amount":5000,"amount_received":5000,"currency":"usd","metadata":{"order":"6735"},"latest_charge":"ch_3A1"}}}',
+    ),
+    (
+        "two signatures, while a secret is being rolled",
+        True,
+        0,
+        "t=1795161330,v1=b89442f8e2a1057ad6ccb4c714b331926c1823d21a859a5636938ffc66a7cdfe,v1=bcf3a7f77525b9ccc5ed59f5a696ba6d8e7c817572512103b1ef957ee0120b9b",
+        '{"id":"evt_1Vector16","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"payment_intent.succeeded","data":{"object":{"id":"pi_3A2","object":"payment_intent","livemode":false,"created":1795161300,"status":"succeeded","amount":5000,"amount_received":5000,"currency":"usd","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"latest_charge":"ch_3A1"}}}',
+    ),
+    (
+        "five minutes on the way",
+        True,
+        300,
+        "t=1795161330,v1=b2a91aa71443c3e3796d43463c6ff247ff63b2206fac40f9b6bc818c31a6b433",
+        '{"id":"evt_1Vector17","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"payment_intent.succeeded","data":{"object":{"id":"pi_3A3","object":"payment_intent","livemode":false,"created":1795161300,"status":"succeeded","amount":5000,"amount_received":5000,"currency":"usd","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"latest_charge":"ch_3A1"}}}',
+    ),
+    (
+        "our clock is five minutes behind",
+        True,
+        -300,
+        "t=1795161330,v1=e74a7f5e5fba1a1341116b9d851a0c6975d010aeaa5051c600433ff38d2afcdd",
+        '{"id":"evt_1Vector18","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"payment_intent.succeeded","data":{"object":{"id":"pi_3A4","object":"payment_intent","livemode":false,"created":1795161300,"status":"succeeded","amount":5000,"amount_received":5000,"currency":"usd","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"latest_charge":"ch_3A1"}}}',
+    ),
+    (
+        "signed with another secret",
+        False,
+        0,
+        "t=1795161330,v1=a1fb00349eaca225b179cdcfde20266513096b1eb0c47572a4c83f27b37dbca2",
+        '{"id":"evt_1Vector19","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"checkout.session.completed","data":{"object":{"id":"cs_test_a1","object":"checkout.session","livemode":false,"created":1795161240,"status":"complete","payment_status":"paid","amount_total":5000,"currency":"usd","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","url":null}}}',
+    ),
+    (
+        "a second more than five minutes on the way",
+        False,
+        301,
+        "t=1795161330,v1=6bc1be0dc27645dc6e186cce84966997a80b919fb11360366d1e57bf7a0fff0d",
+        '{"id":"evt_1Vector19","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"checkout.session.completed","data":{"object":{"id":"cs_test_a1","object":"checkout.session","livemode":false,"created":1795161240,"status":"complete","payment_status":"paid","amount_total":5000,"currency":"usd","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","url":null}}}',
+    ),
+    (
+        "from the future",
+        False,
+        -301,
+        "t=1795161330,v1=6bc1be0dc27645dc6e186cce84966997a80b919fb11360366d1e57bf7a0fff0d",
+        '{"id":"evt_1Vector19","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"checkout.session.completed","data":{"object":{"id":"cs_test_a1","object":"checkout.session","livemode":false,"created":1795161240,"status":"complete","payment_status":"paid","amount_total":5000,"currency":"usd","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","url":null}}}',
+    ),
+    (
+        "another time than was signed",
+        False,
+        0,
+        "t=1795161329,v1=6bc1be0dc27645dc6e186cce84966997a80b919fb11360366d1e57bf7a0fff0d",
+        '{"id":"evt_1Vector19","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"checkout.session.completed","data":{"object":{"id":"cs_test_a1","object":"checkout.session","livemode":false,"created":1795161240,"status":"complete","payment_status":"paid","amount_total":5000,"currency":"usd","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","url":null}}}',
+    ),
+    (
+        "two times",
+        False,
+        0,
+        "t=1795161329,t=1795161330,v1=6bc1be0dc27645dc6e186cce84966997a80b919fb11360366d1e57bf7a0fff0d",
+        '{"id":"evt_1Vector19","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"checkout.session.completed","data":{"object":{"id":"cs_test_a1","object":"checkout.session","livemode":false,"created":1795161240,"status":"complete","payment_status":"paid","amount_total":5000,"currency":"usd","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","url":null}}}',
+    ),
+    (
+        "only the signature of the test scheme",
+        False,
+        0,
+        "t=1795161330,v0=6bc1be0dc27645dc6e186cce84966997a80b919fb11360366d1e57bf7a0fff0d",
+        '{"id":"evt_1Vector19","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"checkout.session.completed","data":{"object":{"id":"cs_test_a1","object":"checkout.session","livemode":false,"created":1795161240,"status":"complete","payment_status":"paid","amount_total":5000,"currency":"usd","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","url":null}}}',
+    ),
+    (
+        "no signature",
+        False,
+        0,
+        "",
+        '{"id":"evt_1Vector19","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"checkout.session.completed","data":{"object":{"id":"cs_test_a1","object":"checkout.session","livemode":false,"created":1795161240,"status":"complete","payment_status":"paid","amount_total":5000,"currency":"usd","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","url":null}}}',
+    ),
+    (
+        "a time and no signature",
+        False,
+        0,
+        "t=1795161330",
+        '{"id":"evt_1Vector19","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"checkout.session.completed","data":{"object":{"id":"cs_test_a1","object":"checkout.session","livemode":false,"created":1795161240,"status":"complete","payment_status":"paid","amount_total":5000,"currency":"usd","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","url":null}}}',
+    ),
+    (
+        "of the live mode",
+        False,
+        0,
+        "t=1795161330,v1=968fc39a8b916d45112b9e89477a696fb34fa31f0e89b8afb1f8757a09c38de0",
+        '{"id":"evt_1Vector20","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":true,"type":"checkout.session.completed","data":{"object":{"id":"cs_test_a1","object":"checkout.session","livemode":true,"created":1795161240,"status":"complete","payment_status":"paid","amount_total":5000,"currency":"usd","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","url":null}}}',
+    ),
+    (
+        "an object of the live mode",
+        False,
+        0,
+        "t=1795161330,v1=df6cc12ae005df967685d3249cc783ffe7e082c86707606900ea356533efef3a",
+        '{"id":"evt_1Vector21","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"checkout.session.completed","data":{"object":{"id":"cs_test_a1","object":"checkout.session","livemode":true,"created":1795161240,"status":"complete","payment_status":"paid","amount_total":5000,"currency":"usd","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","url":null}}}',
+    ),
+    (
+        "for another account",
+        False,
+        0,
+        "t=1795161330,v1=198e6597452092e988542b9168c42caeaff3338860bbe499a9833583196165ed",
+        '{"id":"evt_1Vector22","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"checkout.session.completed","data":{"object":{"id":"cs_test_a1","object":"checkout.session","livemode":false,"created":1795161240,"status":"complete","payment_status":"paid","amount_total":5000,"currency":"usd","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","url":null}},"account":"acct_1Somebody"}',
+    ),
+    (
+        "an amount that is no integer",
+        False,
+        0,
+        "t=1795161330,v1=c65cb005555ebb152c1eec69f87d36964488f8280718164650734b6fd1a3880d",
+        '{"id":"evt_1Vector23","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"checkout.session.completed","data":{"object":{"id":"cs_test_a1","object":"checkout.session","livemode":false,"created":1795161240,"status":"complete","payment_status":"paid","amount_total":50.5,"currency":"usd","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","url":null}}}',
+    ),
+    (
+        "a negative amount",
+        False,
+        0,
+        "t=1795161330,v1=bdada02165f9bc00d69019f11e83e7582d42f7d679cc4b14e2dd75099630acc5",
+        '{"id":"evt_1Vector24","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"checkout.session.completed","data":{"object":{"id":"cs_test_a1","object":"checkout.session","livemode":false,"created":1795161240,"status":"complete","payment_status":"paid","amount_total":-5000,"currency":"usd","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","url":null}}}',
+    ),
+    (
+        "a currency in capitals",
+        False,
+        0,
+        "t=1795161330,v1=0bf11a5b37f5ed2796a649694850be83c7f47b15479e7b2f3404a8d84317adbf",
+        '{"id":"evt_1Vector25","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"checkout.session.completed","data":{"object":{"id":"cs_test_a1","object":"checkout.session","livemode":false,"created":1795161240,"status":"complete","payment_status":"paid","amount_total":5000,"currency":"USD","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","url":null}}}',
+    ),
+    (
+        "a currency that is none",
+        False,
+        0,
+        "t=1795161330,v1=179ef7fa820c7403b2a466a8a17a4eab69f77702824ef506503c05d42ab6b244",
+        '{"id":"evt_1Vector26","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"checkout.session.completed","data":{"object":{"id":"cs_test_a1","object":"checkout.session","livemode":false,"created":1795161240,"status":"complete","payment_status":"paid","amount_total":5000,"currency":"dollar","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","url":null}}}',
+    ),
+    (
+        "a fraction of a currency that has none",
+        False,
+        0,
+        "t=1795161330,v1=8a3506896ba312cd74b49d8ab45ae42328197be7a1e87e6ba8ebdaf879f5f922",
+        '{"id":"evt_1Vector27","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"payment_intent.succeeded","data":{"object":{"id":"pi_3A1","object":"payment_intent","livemode":false,"created":1795161300,"status":"succeeded","amount":50050,"amount_received":50050,"currency":"isk","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"latest_charge":"ch_3A1"}}}',
+    ),
+    (
+        "paid, without an amount",
+        False,
+        0,
+        "t=1795161330,v1=730c91b0dce0e8904dd34c0c6a0854023c6e3b91da1da35062fc76cc78ceb0c3",
+        '{"id":"evt_1Vector28","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"checkout.session.completed","data":{"object":{"id":"cs_test_a1","object":"checkout.session","livemode":false,"created":1795161240,"status":"complete","payment_status":"paid","amount_total":null,"currency":"usd","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","url":null}}}',
+    ),
+    (
+        "paid, without saying by which payment",
+        False,
+        0,
+        "t=1795161330,v1=4c8463980fbe7fb98998dec2655775aaeddaff82b1c3a8dc89e29a684f5102a8",
+        '{"id":"evt_1Vector29","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"checkout.session.completed","data":{"object":{"id":"cs_test_a1","object":"checkout.session","livemode":false,"created":1795161240,"status":"complete","payment_status":"paid","amount_total":5000,"currency":"usd","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":null,"url":null}}}',
+    ),
+    (
+        "something else than the type says",
+        False,
+        0,
+        "t=1795161330,v1=6d63a1c1792d4e7a76f489fecdea07b055ae91346642be549c3833280ef4689c",
+        '{"id":"evt_1Vector30","object":"event","api_version":"2024-06-20","created":1795161328,"livemode":false,"type":"checkout.session.completed","data":{"object":{"id":"pi_3A1","object":"payment_intent","livemode":false,"created":1795161300,"status":"succeeded","amount":5000,"amount_received":5000,"currency":"usd","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"latest_charge":"ch_3A1"}}}',
+    ),
+    (
+        "without an object",
+        False,
+        0,
+        "t=1795161330,v1=f2b7784a7faf7278ccb8a284d36600f554f3c9c0b3feed314bf218186b8ff608",
+        '{"id":"evt_1","object":"event","created":1795161330,"livemode":false,"type":"checkout.session.completed","data":{}}',
+    ),
+    (
+        "an object that is no event",
+        False,
+        0,
+        "t=1795161330,v1=26d9b9c51920683893de587ea7551ca4b2f41ac9f49fa8c75a5d37e971c690b0",
+        '{"id":"cs_test_a1","object":"checkout.session","livemode":false,"created":1795161240,"status":"complete","payment_status":"paid","amount_total":5000,"currency":"usd","client_reference_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs","metadata":{"payment_id":"pay_06b2c3d4e5f6g7h8j9kamnpqrs"},"payment_intent":"pi_3A1","url":null}',
+    ),
+    (
+        "not JSON",
+        False,
+        0,
+        "t=1795161330,v1=86b7bceceb1436993addb09e19d05905d26bba7dabfcd0e8b3bf575542c5010f",
+        "checkout.session.completed",
+    ),
+)
+
+VECTORS: Final = tuple(
+    Vector(name, {"stripe-signature": header}, body.encode(), accepted, _SIGNED + timedelta(seconds=after_s))
+    for name, accepted, after_s, header, body in _ROWS
+)

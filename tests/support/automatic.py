@@ -1,0 +1,95 @@
+"""Somebody who left a card at a shop and agreed to top-ups that run by themselves; and whoever runs those."""
+
+from datetime import UTC, datetime, timedelta
+
+from tests.support.desk import LANES, OWN_NUMBER, Shop
+from tests.support.keeping import Cards
+from tests.support.subscribers import letters
+from topup.catalogue.queries import CatalogueCache
+from topup.kernel.msisdn import parse_msisdn
+from topup.lines import owners
+from topup.lines.operations import open_lines
+from topup.orders.schedules.desk import Schedules, ScheduleWanted
+from topup.orders.schedules.looking import Looking
+from topup.orders.schedules.rules import Agreement
+from topup.orders.schedules.running import Runner
+from topup.payments.instruments.records import FIRST_LOOK
+
+
+class Automatic:
+    """`who` has the line of `number`; cards are left as at a browser, by a top-up that keeps one."""
+
+    def __init__(self, shop: Shop, number: str = OWN_NUMBER) -> None:
+        self.shop = shop
+        self.number = number
+        self.cards = Cards(shop)
+        parts = {"database": shop.database, "catalogue": CatalogueCache(), "lanes": LANES}
+        self.schedules = Schedules(**parts)
+        self.looking = Looking(**parts, keys=shop.keys)
+        self.runner = Runner(database=shop.database, desk=shop.desk, keys=shop.keys, looking=self.looking)
+        shop.gateway.clock = self.now
+        self.who = ""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.shop.database.clock_offset
+
+    def at(self, moment: datetime) -> None:
+        self.shop.database.clock_offset = moment - datetime.now(UTC)
+
+    async def moves_in(self) -> None:
+        """Somebody with a line of their own."""
+        self.who = await self.cards.person()
+        number = parse_msisdn(self.number)
+        async with self.shop.database.transaction() as transaction:
+            connection, now = transaction.connection, transaction.now
+            [line] = (await open_lines(connection, [(number, "qingfeng", "Asia/Shanghai")], now, lanes=LANES)).values()
+            await owners.bind(connection, subscriber_id=self.who, line=line, now=now)
+
+    async def card(self, token: str = "cus_1:pm_1", label: str = "Visa 4242") -> str:
+        await self.cards.left(self.who, token, label)
+        self.shop.database.clock_offset += 2 * FIRST_LOOK
+        await self.cards.swept()
+        kept = await self.shop.desk.instruments.of(subscriber_id=self.who)
+        return next(one.id for one in kept if one.label == label)
+
+    async def agrees(self, agreement: Agreement, *, card: str | None = None, who: str | None = None) -> str:
+        return await self.schedules.make(
+            ScheduleWanted(who or self.who, self.number, agreement, card or await self.card(), "en")
+        )
+
+    async def passes(self, **delta: int) -> None:
+        """Time goes on, in steps that a process would sweep in."""
+        until = self.shop.database.clock_offset + timedelta(**delta)
+        step = min(timedelta(hours=6), timedelta(**delta))
+        while self.shop.database.clock_offset < until:
+            self.shop.database.clock_offset = min(until, self.shop.database.clock_offset + step)
+            await self.sweeps()
+
+    async def sweeps(self) -> None:
+        for _ in range(6):
+            await self.looking.look(100)
+            await self.runner.run_due(100)
+            await self.shop.run()
+            self.shop.database.clock_offset += timedelta(seconds=30)
+
+    async def runs(self, schedule_id: str) -> list[tuple[str, str, str]]:
+        view = await self.schedules.one(subscriber_id=self.who, schedule_id=schedule_id)
+        return [(run.cause, run.state.value, run.reason) for run in reversed(view.runs)]
+
+    async def state(self, schedule_id: str) -> tuple[str, str]:
+        view = await self.schedules.one(subscriber_id=self.who, schedule_id=schedule_id)
+        return view.schedule.state.value, view.schedule.reason
+
+    async def ordered(self) -> int:
+        """Orders that were made by themselves for the number, and paid."""
+        sql = """
+        SELECT count(*) FROM orders.orders
+        WHERE channel = 'automatic' AND kept_payment_id IS NOT NULL AND msisdn = %s
+        """
+        async with self.shop.database.read() as transaction:
+            row = await (await transaction.connection.execute(sql, [parse_msisdn(self.number).e164])).fetchone()
+        return row[0]
+
+    async def told(self) -> list[str]:
+        written = await letters(self.shop.database, self.shop.keys)
+        return [one.template for one in written if one.template.startswith("automatic")]
