@@ -63,16 +63,19 @@ def postmaster(data_dir):
 
 
 def postmasters(data_dir):
-    """All that live in the cluster, whatever its lock file says; their children name no directory."""
+    """All that live in the cluster, whatever its lock file says. Their children name no directory; one just forked
+    looks like its parent until it has set its title.
+    """
     cluster = str((data_dir / "database" / "cluster").resolve())
-    found = []
+    found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
                 program, *words = (entry / "cmdline").read_text().split("\0")
                 if Path(program).name == "postgres" and cluster in words:
-                    found.append(int(entry.name))
-    return found
+                    parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+                    found[int(entry.name)] = int(parent)
+    return [process for process, parent in found.items() if parent not in found]
 
 
 def lives(process):

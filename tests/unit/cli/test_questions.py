@@ -5,6 +5,7 @@ import pty
 import select
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 QUESTIONS = 400
@@ -24,8 +25,18 @@ os._exit(0 if heard == {QUESTIONS} else 1)
 """
 
 
+def _keep_what_is_shown(terminal: int) -> None:
+    """After a Ctrl-C a terminal throws away what was not read yet, a moment after its signal: by then that can be the
+    next question, which nobody would see to answer.
+    """
+    modes = termios.tcgetattr(terminal)
+    modes[3] |= termios.NOFLSH
+    termios.tcsetattr(terminal, termios.TCSANOW, modes)
+
+
 def test_every_ctrl_c_is_heard(tmp_path: Path) -> None:
     ours, its = pty.openpty()
+    _keep_what_is_shown(its)
     with subprocess.Popen(
         ["env", "--default-signal=INT", "setsid", "--ctty", sys.executable, "-c", ASKING],
         env={**os.environ, "TERM": "dumb", "COLUMNS": "80", "TOPUP_LANG": "en"},
