@@ -11,8 +11,10 @@ from topup.catalogue.grant_rules import GrantRule, Names, Rounding
 
 CREDIT: Final = "credit"
 """The product that is plain credit, of whatever amount; a pack is called by its id."""
-CHANNELS: Final = ("web", "link", "counter", "api", "agent", "cli", "kiosk", "voice", "sms", "ussd", "chat")
-"""Where a top-up may begin, as orders note it."""
+CHANNELS: Final = ("web", "link", "counter", "api", "cli", "kiosk", "voice", "sms", "ussd", "chat")
+"""Where a top-up may begin that offers may change, as orders note it. Not `agent`: an agent pays the price of the file
+from its float, and its discount is its commission.
+"""
 
 Customers = Literal["all", "first", "returning"]
 Take = Literal["one", "all"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 from topup.catalogue.campaigns import Campaign, Gift
@@ -10,7 +10,17 @@ from topup.catalogue.grant_rules import GrantRule, Names
 from topup.catalogue.pricing import LineType, QuoteLine, granted_on
 from topup.kernel.money import Money
 
-Parameter = str | int | date | Money | Names | tuple[Names, ...]
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An instant that is told by the clocks of an IANA `zone`, to who reads it on the day of `today`."""
+
+    at: datetime
+    zone: str
+    today: datetime
+
+
+Parameter = str | int | date | Money | Names | tuple[Names, ...] | Moment
 
 
 class Reason(StrEnum):
@@ -37,12 +47,16 @@ class Reason(StrEnum):
     """It is for who has a code."""
     CODE_USED_UP = "code_used_up"
     """The code was used as often as it may be."""
+    CODE_HELD = "code_held"
+    """An order that is not paid yet holds it: it is free again at `until`, where that is known."""
     USED_UP = "used_up"
     """The campaign was used as often as it may be."""
     USED_UP_TODAY = "used_up_today"
     """It was used today as often as it may be in a day."""
     PERSON_LIMIT = "person_limit"
     """This payer used it as often as one may (`times`)."""
+    PERSON_HELD = "person_held"
+    """The same, but for what orders hold that are not paid yet: there is more at `until`, where that is known."""
     BUDGET_USED_UP = "budget_used_up"
     """What is left of its budget is less than it would take off."""
     NO_GIFT = "no_gift"

@@ -11,6 +11,8 @@ from topup.offers.answers import Reason
 
 UNLIMITED: Final = 2**53
 ALL: Final = "all"
+_WHILE_HELD: Final = {Reason.CODE_USED_UP: Reason.CODE_HELD, Reason.PERSON_LIMIT: Reason.PERSON_HELD}
+"""What is said where it is orders that are not paid yet which leave nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,9 @@ class Tally:
     def refusal(self, wanted: Wanted) -> Reason | None:
         """Why there is none left for it."""
         for scope, most, reason in wanted.bounds:
-            if most is not None and self.of(scope).taken >= most:
-                return reason
+            counter = self.of(scope)
+            if most is not None and counter.taken >= most:
+                return reason if counter.used >= most else _WHILE_HELD.get(reason, reason)
         budget = wanted.limits.budget_minor
         if budget is not None and self.of(ALL).taken_minor + wanted.off_minor > budget:
             return Reason.BUDGET_USED_UP

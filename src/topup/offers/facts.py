@@ -18,7 +18,8 @@ MOST_CODES: Final = 5
 class Uses:
     """What is taken of a campaign's limits, held or used: in all, today, by the payer, and minor units taken off.
 
-    Of the payer's pseudonyms the one that used it most counts. `stopped`: somebody stopped it.
+    Of the payer's pseudonyms the one that used it most counts; `person_held`: how much of that orders hold that are not
+    paid yet. `stopped`: somebody stopped it.
     """
 
     total: int = 0
@@ -26,11 +27,12 @@ class Uses:
     person: int = 0
     off_minor: int = 0
     stopped: bool = False
+    person_held: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A code the payer entered, as `normalised`, and how often it was used.
+    """A code the payer entered, as `normalised`, and how often it was used, or is `held` by orders not paid yet.
 
     `made`: one of its campaign's own codes that exists; of a code that is a word for all it says nothing.
     """
@@ -38,6 +40,8 @@ class Code:
     text: str
     uses: int = 0
     made: bool = False
+    held: int = 0
+    """How much of `uses` that is."""
 
 
 @dataclass(frozen=True, slots=True)

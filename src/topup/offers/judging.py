@@ -57,8 +57,16 @@ def _not_coded(campaign: Campaign, code: Code | None) -> Why | None:
         return None
     if code is None:
         return Reason.CODE_NEEDED, {}
-    used_up = coupon.most_uses is not None and code.uses >= coupon.most_uses
-    return (Reason.CODE_USED_UP, {}) if used_up else None
+    spent = code_spent(campaign, code)
+    return (spent, {}) if spent else None
+
+
+def code_spent(campaign: Campaign, code: Code) -> Reason | None:
+    """Whether a code was used as often as it may be, or would be by the orders that hold it."""
+    most = campaign.coupon.most_uses if campaign.coupon else None
+    if most is None or code.uses < most:
+        return None
+    return Reason.CODE_USED_UP if code.uses - code.held >= most else Reason.CODE_HELD
 
 
 def _not_left(campaign: Campaign, asking: Asking, used: Uses) -> Why | None:
@@ -83,7 +91,8 @@ def _used_up(limits: Limits, used: Uses) -> Why | None:
     if limits.per_day is not None and used.today >= limits.per_day:
         return Reason.USED_UP_TODAY, {}
     if limits.per_person is not None and used.person >= limits.per_person:
-        return Reason.PERSON_LIMIT, {"times": limits.per_person}
+        is_used = used.person - used.person_held >= limits.per_person
+        return Reason.PERSON_LIMIT if is_used else Reason.PERSON_HELD, {"times": limits.per_person}
     if limits.budget_minor is not None and used.off_minor >= limits.budget_minor:
         return Reason.BUDGET_USED_UP, {}
     return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 from psycopg.rows import tuple_row
@@ -20,11 +20,26 @@ SELECT c.carrier_id, c.campaign_id
 FROM unnest(%b::smallint[], %b::text[], %b::text[]) AS k (lane, carrier_id, campaign_id)
 JOIN offers.campaigns AS c USING (lane, carrier_id, campaign_id) WHERE c.stopped_at IS NOT NULL
 """
-_MADE: Final = """
-SELECT c.mark
-FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::bytea[]) AS k (lane, carrier_id, campaign_id, mark)
-JOIN offers.codes AS c USING (lane, carrier_id, campaign_id, mark)
+_CODES: Final = """
+SELECT k.place, k.scope, c.mark IS NOT NULL, coalesce(n.held, 0), coalesce(n.used, 0)
+FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::bytea[], %b::text[], %b::integer[])
+    AS k (lane, carrier_id, campaign_id, mark, scope, place)
+LEFT JOIN offers.codes AS c USING (lane, carrier_id, campaign_id, mark)
+LEFT JOIN offers.counters AS n USING (lane, carrier_id, campaign_id, scope)
+WHERE k.mark = '' OR c.mark IS NOT NULL
 """
+_HOLDERS: Final = """
+SELECT k.carrier_id, k.campaign_id, k.scope, h.order_id, h.expires_at
+FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::text[]) AS k (lane, carrier_id, campaign_id, scope)
+CROSS JOIN LATERAL (
+    SELECT r.order_id, r.expires_at FROM offers.reservations AS r
+    WHERE r.lane = k.lane AND r.carrier_id = k.carrier_id AND r.campaign_id = k.campaign_id
+        AND r.state = 'held' AND r.scopes @> ARRAY[k.scope] LIMIT %b
+) AS h
+"""
+_MOST_HOLDERS: Final = 8
+_WORD: Final = b""
+"""In the place of a mark: a word that is the same for all has none."""
 
 
 async def uses(
@@ -71,13 +86,15 @@ def _uses(tally: Tally, today: str, who: Sequence[str], *, is_stopped: bool) -> 
     def counter(scope: str) -> Counter:
         return tally.counters.get(scope) or Counter()
 
-    everything = counter(ALL)
+    everything, mine = counter(ALL), [counter(scope) for scope in who]
+    person = max((one.taken for one in mine), default=0)
     return Uses(
         total=everything.taken,
         today=counter(today).taken,
-        person=max((counter(scope).taken for scope in who), default=0),
+        person=person,
         off_minor=everything.taken_minor,
         stopped=is_stopped,
+        person_held=person - max((one.used for one in mine), default=0),
     )
 
 
@@ -88,32 +105,68 @@ async def _stopped(connection: Connection, keys: Sequence[CampaignKey], *, lanes
     return {CampaignKey(carrier, campaign) for carrier, campaign in await cursor.fetchall()}
 
 
-async def code(
-    connection: Connection, text: str, entry: Entry | None, *, carrier_id: str, keys: KeyRing, lanes: int
-) -> tuple[Code, str | None]:
-    """A code that was entered (as `facts.normalised`) and leads to `entry`: the fact, and the scope it is counted in.
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A code as `facts.normalised`, and the campaign of that carrier it leads to, by its shape."""
 
-    The scope is None where there is no such code.
+    text: str
+    carrier_id: str
+    entry: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a code that was typed, and the scope it is counted in: None where there is no such code."""
+
+    fact: Code
+    scope: str | None
+
+
+async def codes(connection: Connection, typed: Sequence[Typed], *, keys: KeyRing, lanes: int) -> list[Known]:
+    """What is known of each; one statement, however many they are."""
+    rows = [row for place, one in enumerate(typed) for row in _sought(place, one, keys, lanes)]
+    found: dict[int, Known] = {}
+    if rows:
+        cursor = connection.cursor(row_factory=tuple_row)
+        await cursor.execute(_CODES, columns(rows), binary=True)
+        for place, scope, is_made, held, used in await cursor.fetchall():
+            found[place] = Known(Code(typed[place].text, held + used, made=is_made, held=held), scope)
+    return [found.get(place) or Known(Code(one.text), None) for place, one in enumerate(typed)]
+
+
+def _sought(place: int, typed: Typed, keys: KeyRing, lanes: int) -> list[tuple[int, str, str, bytes, str, int]]:
+    """The rows to look for it by: one of a word, one for each key there was of a code that was made by itself."""
+    coupon = typed.entry.campaign.coupon if typed.entry else None
+    if typed.entry is None or coupon is None:
+        return []
+    campaign = CampaignKey(typed.carrier_id, typed.entry.campaign.id)
+    if coupon.code is not None:
+        by = [(_WORD, word_scope(typed.text))]
+    else:
+        by = [(mark, mark_scope(mark)) for mark in keys.marks(typed.text)]
+    lane = campaign.lane(lanes)
+    return [(lane, campaign.carrier_id, campaign.campaign_id, mark, scope, place) for mark, scope in by]
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """An order that is not paid yet and holds something, until when if nothing comes of it."""
+
+    order_id: str
+    until: datetime
+
+
+async def holders(
+    connection: Connection, sought: Iterable[tuple[CampaignKey, str]], *, lanes: int
+) -> dict[tuple[CampaignKey, str], list[Holder]]:
+    """Who holds what is counted within these scopes of campaigns, whose time is over soonest first; of each scope some,
+    where many do.
     """
-    coupon = entry.campaign.coupon if entry else None
-    if entry is None or coupon is None:
-        return Code(text), None
-    campaign = CampaignKey(carrier_id, entry.campaign.id)
-    scope: str | None = word_scope(text)
-    if coupon.code is None:
-        mark = await _made(connection, campaign, keys.marks(text), lanes=lanes)
-        scope = mark_scope(mark) if mark else None
-    if scope is None:
-        return Code(text), None
-    tallies = await records.tallies(connection, [(campaign, scope)], lanes=lanes)
-    counter = tallies[campaign].counters.get(scope)
-    return Code(text, counter.taken if counter else 0, made=coupon.code is None), scope
-
-
-async def _made(connection: Connection, campaign: CampaignKey, marks: Sequence[bytes], *, lanes: int) -> bytes | None:
-    """The mark under which a code was made, by whichever key there was then."""
-    rows = [(campaign.lane(lanes), campaign.carrier_id, campaign.campaign_id, mark) for mark in marks]
-    cursor = connection.cursor(row_factory=tuple_row)
-    await cursor.execute(_MADE, columns(rows), binary=True)
-    row = await cursor.fetchone()
-    return bytes(row[0]) if row else None
+    found: dict[tuple[CampaignKey, str], list[Holder]] = {one: [] for one in sought}
+    rows = [(key.lane(lanes), key.carrier_id, key.campaign_id, scope) for key, scope in found]
+    if rows:
+        cursor = connection.cursor(row_factory=tuple_row)
+        await cursor.execute(_HOLDERS, (*columns(rows), _MOST_HOLDERS), binary=True)
+        for carrier, campaign, scope, order_id, until in await cursor.fetchall():
+            found[CampaignKey(carrier, campaign), scope].append(Holder(order_id, until))
+    return {place: sorted(some, key=lambda one: (one.until, one.order_id)) for place, some in found.items()}

@@ -24,13 +24,15 @@ class DiscountView:
 @dataclass(frozen=True, slots=True)
 class CodeView:
     """A code that was entered, as far as it is shown again; what became of it (`offers.answers.Reason`), as a sentence
-    per language; and the name of its campaign, if it leads to one.
+    per language; and the name of its campaign, if it leads to one. `held_by` is an order of the reader's own that is
+    not paid yet and holds it.
     """
 
     shown: str
     reason: str
     said: Mapping[str, str]
     names: Mapping[str, str] | None
+    held_by: str | None = None
 
     @property
     def applied(self) -> bool:
@@ -45,3 +47,16 @@ class CodeView:
     def was_typed_as(self, text: str) -> bool:
         """Whether it is that text, of a code that is shown whole."""
         return normalised(text)[:LONGEST_CODE] == self.shown
+
+
+@dataclass(frozen=True, slots=True)
+class HeldView:
+    """A campaign that would count in a price, did an order that is not paid yet not hold it; that as a sentence per
+    language, and its name. `held_by` is that order, where it is the reader's own.
+    """
+
+    campaign: str
+    reason: str
+    said: Mapping[str, str]
+    names: Mapping[str, str]
+    held_by: str | None = None

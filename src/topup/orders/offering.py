@@ -8,22 +8,23 @@ apply; what is given besides, only to lines of our own network, which the ledger
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from topup.catalogue.pricing import Priced, with_offers
 from topup.catalogue.versions import CarrierVersion
 from topup.kernel.errors import Problem, Throttled
 from topup.offers import guesses, queries
-from topup.offers.answers import CodeVerdict, Offer, Reason
-from topup.offers.book import Entry
+from topup.offers.answers import CodeVerdict, Offer, Reason, Verdict
 from topup.offers.choosing import choose
 from topup.offers.contending import RankedBooks, Ranks
 from topup.offers.counting import CampaignKey
-from topup.offers.facts import Asking, Code, Given, normalised
-from topup.offers.queries import Look
+from topup.offers.facts import Asking, Given, normalised
+from topup.offers.queries import Known, Look, Typed
 from topup.offers.wording import reason_words
+from topup.orders.holding import Scope, Told, holders, missed, scopes_of, told
 from topup.orders.offer_views import LONGEST_CODE
-from topup.orders.quotes import StoredCode, StoredOffer
+from topup.orders.quotes import StoredCode, StoredHeld, StoredOffer
 from topup.platform.arrays import columns
 from topup.platform.database import Connection
 from topup.platform.guesses import NOBODY, Guesser
@@ -65,19 +66,24 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """The price with its offers, what is to be held of them for an order, for whom, and what became of the codes."""
+    """The price with its offers, what is to be held of them for an order, for whom, what became of the codes, and what
+    would count did an order that is not paid yet not hold it.
+    """
 
     priced: Priced
     offers: tuple[StoredOffer, ...] = ()
     persons: tuple[str, ...] = ()
     codes: tuple[StoredCode, ...] = ()
+    held: tuple[StoredHeld, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Entered:
-    fact: Code
-    entry: Entry | None
-    scope: str | None
+class _Chosen:
+    """An offer, with what is told of its codes and of what it lacks."""
+
+    offer: Offer
+    codes: list[Told[CodeVerdict]]
+    missed: list[Told[Verdict]]
 
 
 def persons_of(keys: KeyRing, *, e164: str, payer_id: str | None) -> tuple[str, ...]:
@@ -114,11 +120,41 @@ class Offering:
             for name, wish in concerned.items()
         }
         askings = await self._with_uses(connection, concerned, askings, persons)
+        chosen = await self._chosen(connection, concerned, askings, entered, persons)
         for name, wish in concerned.items():
-            ranks, asking = self._ranks_of(wish), askings[name]
-            offer = choose(ranks.book, asking, among=ranks.contenders(asking))
-            found[name] = self._offered(wish, offer, entered[name], persons[name], now)
+            found[name] = self._offered(wish, chosen[name], entered[name], persons[name], now)
         return found
+
+    async def _chosen(
+        self,
+        connection: Connection,
+        wishes: Mapping[int, Wish],
+        askings: Mapping[int, Asking],
+        entered: Mapping[int, Sequence[Known]],
+        persons: Mapping[int, tuple[str, ...]],
+    ) -> dict[int, _Chosen]:
+        """The best for each, and until when what it lacks is held by others: a statement for all, where that is so."""
+        offers = {name: self._best(wish, askings[name]) for name, wish in wishes.items()}
+        lacks = {name: missed(self._ranks_of(wish), askings[name]) for name, wish in wishes.items()}
+        scopes = {
+            name: _lacking(wish, offers[name], lacks[name], entered[name], persons[name])
+            for name, wish in wishes.items()
+        }
+        wanted = [one for of_one in scopes.values() for some in of_one for one in some]
+        held = await holders(connection, wanted, lanes=self._lanes)
+        chosen = {}
+        for name, wish in wishes.items():
+            offer, zone, now = offers[name], wish.carrier.document.time_zone, askings[name].now
+            known = iter(scopes[name])
+            codes = [told(one, next(known), held, zone=zone, now=now) for one in offer.codes]
+            chosen[name] = _Chosen(
+                offer, codes, [told(one, next(known), held, zone=zone, now=now) for one in lacks[name]]
+            )
+        return chosen
+
+    def _best(self, wish: Wish, asking: Asking) -> Offer:
+        ranks = self._ranks_of(wish)
+        return choose(ranks.book, asking, among=ranks.contenders(asking))
 
     async def _with_uses(
         self,
@@ -150,18 +186,21 @@ class Offering:
 
     async def _all_entered(
         self, connection: Connection, wishes: Mapping[int, Wish], now: datetime
-    ) -> tuple[dict[int, list[_Entered]], dict[int, Offered | Problem]]:
-        """The codes of each, looked up one after another, as the wrong ones count; and who is answered no more."""
-        entered: dict[int, list[_Entered]] = {name: [] for name in wishes}
+    ) -> tuple[dict[int, list[Known]], dict[int, Offered | Problem]]:
+        """The codes of each, told one after another, as the wrong ones count; and who is answered no more. All that are
+        entered are looked up in one statement.
+        """
+        entered: dict[int, list[Known]] = {name: [] for name in wishes}
         refused: dict[int, Offered | Problem] = {}
         coded = {name: wish for name, wish in wishes.items() if wish.coupons}
         # All are locked first, in one order for all who ask.
-        await guesses.shut_out(connection, [wish.guesser for wish in coded.values()], now)
+        out = await guesses.shut_out(connection, [wish.guesser for wish in coded.values()], now)
+        known = await self._known(connection, {name: wish for name, wish in coded.items() if wish.guesser not in out})
         for name, wish in coded.items():
             if await guesses.shut_out(connection, [wish.guesser], now):
                 refused[name] = Throttled("coupons_guessed", retry_after_s=guesses.RETRY_AFTER_S)
                 continue
-            entered[name] = [await self._entered(connection, wish, text) for text in wish.coupons]
+            entered[name] = known[name]
             for one in entered[name]:
                 if one.scope is None:
                     await guesses.count(connection, wish.guesser, now)
@@ -170,13 +209,15 @@ class Offering:
     def _ranks_of(self, wish: Wish) -> Ranks:
         return self._books.of(wish.carrier)
 
-    async def _entered(self, connection: Connection, wish: Wish, text: str) -> _Entered:
-        code = normalised(text)
-        entry = self._ranks_of(wish).book.of_code(code)
-        fact, scope = await queries.code(
-            connection, code, entry, carrier_id=wish.carrier.carrier_id, keys=self._keys, lanes=self._lanes
-        )
-        return _Entered(fact, entry, scope)
+    async def _known(self, connection: Connection, wishes: Mapping[int, Wish]) -> dict[int, list[Known]]:
+        """What is known of the codes of each."""
+        typed = [
+            Typed(code, wish.carrier.carrier_id, self._ranks_of(wish).book.of_code(code))
+            for wish in wishes.values()
+            for code in map(normalised, wish.coupons)
+        ]
+        known = iter(await queries.codes(connection, typed, keys=self._keys, lanes=self._lanes))
+        return {name: [next(known) for _ in wish.coupons] for name, wish in wishes.items()}
 
     async def _customers(self, connection: Connection, wishes: Sequence[Wish]) -> set[object]:
         """The places and subscribers among these that have a top-up that was paid and did not go back."""
@@ -193,9 +234,9 @@ class Offering:
         return known
 
     def _offered(
-        self, wish: Wish, offer: Offer, entered: Sequence[_Entered], persons: tuple[str, ...], now: datetime
+        self, wish: Wish, chosen: _Chosen, entered: Sequence[Known], persons: tuple[str, ...], now: datetime
     ) -> Offered:
-        scopes = {one.fact.text: one.scope for one in entered}
+        scopes, offer = {one.fact.text: one.scope for one in entered}, chosen.offer
         return Offered(
             priced=with_offers(wish.carrier, wish.priced, lines=offer.lines, grants=offer.grants, now=now),
             offers=tuple(
@@ -205,16 +246,19 @@ class Offering:
                 for one in offer.applied
             ),
             persons=persons,
-            codes=tuple(self._stored(verdict, one) for verdict, one in zip(offer.codes, entered, strict=True)),
+            codes=tuple(self._stored(verdict, one) for verdict, one in zip(chosen.codes, entered, strict=True)),
+            held=tuple(_stored_held(one) for one in chosen.missed if one.verdict.reason is Reason.PERSON_HELD),
         )
 
-    def _stored(self, verdict: CodeVerdict, entered: _Entered) -> StoredCode:
+    def _stored(self, told: Told[CodeVerdict], entered: Known) -> StoredCode:
+        verdict = told.verdict
         return StoredCode(
             _shown(verdict.code, entered),
             verdict.reason.value,
-            {locale: reason_words(verdict, locale=locale) for locale in LOCALES},
+            _said(verdict),
             dict(verdict.names) if verdict.names else None,
             self._keys.seal(verdict.code.encode(), SEALED),
+            list(told.holders),
         )
 
 
@@ -222,14 +266,34 @@ SEALED: Final = "coupon"
 """What a code in a quote is bound to."""
 
 
-def _shown(code: str, entered: _Entered) -> str:
+def _lacking(
+    wish: Wish, offer: Offer, missing: Sequence[Verdict], entered: Sequence[Known], persons: Sequence[str]
+) -> list[list[Scope]]:
+    """Where that is counted which the codes lack, each in turn, and then the campaigns that are missing."""
+    find = partial(scopes_of, carrier_id=wish.carrier.carrier_id, persons=persons)
+    coded = [find(one, code=known.scope) for one, known in zip(offer.codes, entered, strict=True)]
+    return [*coded, *(find(one, code=None) for one in missing)]
+
+
+def _stored_held(told: Told[Verdict]) -> StoredHeld:
+    verdict = told.verdict
+    return StoredHeld(
+        verdict.campaign_id, verdict.reason.value, _said(verdict), dict(verdict.names), list(told.holders)
+    )
+
+
+def _said(verdict: Verdict | CodeVerdict) -> dict[str, str]:
+    return {locale: reason_words(verdict, locale=locale) for locale in LOCALES}
+
+
+def _shown(code: str, entered: Known) -> str:
     """A code as it is shown again: only its end where it was made for somebody. What is none is shown as it was typed,
     so that the mistake is seen.
     """
     return f"…{code[-_SHOWN_OF_OWN:]}" if entered.fact.made else code
 
 
-def _asking(wish: Wish, entered: Sequence[_Entered], now: datetime, *, before: int | None) -> Asking:
+def _asking(wish: Wish, entered: Sequence[Known], now: datetime, *, before: int | None) -> Asking:
     """With nothing known yet of what is taken."""
     without: frozenset[Given] = frozenset({"points"} if wish.carrier.is_own_network else {"points", "grants"})
     return Asking(

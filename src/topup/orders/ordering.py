@@ -198,6 +198,7 @@ class Ordering:
             offers=offered.offers,
             persons=offered.persons,
             codes=offered.codes,
+            held=offered.held,
         )
 
     def carrier_at(self, way: Route, snapshot: Snapshot) -> CarrierVersion:

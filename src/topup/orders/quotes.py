@@ -1,6 +1,6 @@
 """A signed price: what is stored, and checked again when it is used."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,7 +15,7 @@ from topup.kernel.ids import QuoteId
 from topup.kernel.money import InvalidMoney, Money
 from topup.kernel.msisdn import Msisdn
 from topup.orders.granting import beside, promised
-from topup.orders.offer_views import CodeView, DiscountView
+from topup.orders.offer_views import CodeView, DiscountView, HeldView
 from topup.orders.queries import QuoteRow
 from topup.orders.views import Exchange, QuoteGrant, QuoteLine, QuoteView
 from topup.platform.keys import CannotOpen, KeyRing
@@ -61,7 +61,8 @@ class StoredOffer(msgspec.Struct, frozen=True, array_like=True):
 
 class StoredCode(msgspec.Struct, frozen=True, array_like=True):
     """A code that was entered: what is shown of it, what became of it (`offers.answers.Reason`), and that as a
-    sentence per language; `sealed` is the code itself, for who asks for the price anew.
+    sentence per language; `sealed` is the code itself, for who asks for the price anew. `holders` are the unpaid orders
+    that hold it.
     """
 
     shown: str
@@ -69,6 +70,17 @@ class StoredCode(msgspec.Struct, frozen=True, array_like=True):
     said: dict[str, str]
     names: dict[str, str] | None
     sealed: bytes
+    holders: list[str] = []
+
+
+class StoredHeld(msgspec.Struct, frozen=True, array_like=True):
+    """A campaign that would count, did unpaid orders, `holders`, not hold it: why, in words, and its name."""
+
+    campaign: str
+    reason: str
+    said: dict[str, str]
+    names: dict[str, str]
+    holders: list[str] = []
 
 
 class StoredQuote(msgspec.Struct, frozen=True):
@@ -110,6 +122,13 @@ class StoredQuote(msgspec.Struct, frozen=True):
     persons: list[str] = []
     """Pseudonyms of who gets the offers, each counted by itself."""
     codes: list[StoredCode] = []
+    held: list[StoredHeld] = []
+
+    @property
+    def holders(self) -> list[str]:
+        """The orders that hold what this price lacks."""
+        held = [*(one.holders for one in self.codes), *(one.holders for one in self.held)]
+        return list(dict.fromkeys(one for some in held for one in some))
 
     @property
     def delivered_minor(self) -> int:
@@ -177,8 +196,8 @@ class StoredQuote(msgspec.Struct, frozen=True):
         """What the line will get; `given` in view of what it has, where its reader may know that."""
         return promised(self.grants, own=self.is_own_network) if given is None else beside(self.grants, given)
 
-    def view(self, *, now: datetime, given: Sequence[Given] | None = None) -> QuoteView:
-        """The quote as channels show it at `now`."""
+    def view(self, *, now: datetime, given: Sequence[Given] | None = None, own: Collection[str] = ()) -> QuoteView:
+        """The quote as channels show it at `now`; `own` are the reader's own unpaid orders of its `holders`."""
         return QuoteView(
             id=QuoteId(self.id),
             msisdn=Msisdn(self.msisdn, self.country),
@@ -200,8 +219,17 @@ class StoredQuote(msgspec.Struct, frozen=True):
             discounts=tuple(
                 DiscountView(one.campaign, one.names, Money(one.off_minor, self.currency)) for one in self.offers
             ),
-            codes=tuple(CodeView(one.shown, one.reason, one.said, one.names) for one in self.codes),
+            codes=tuple(
+                CodeView(one.shown, one.reason, one.said, one.names, _first(one.holders, own)) for one in self.codes
+            ),
+            held=tuple(
+                HeldView(one.campaign, one.reason, one.said, one.names, _first(one.holders, own)) for one in self.held
+            ),
         )
+
+
+def _first(holders: Sequence[str], own: Collection[str]) -> str | None:
+    return next((one for one in holders if one in own), None)
 
 
 _encoder: Final = msgspec.json.Encoder()
@@ -224,6 +252,7 @@ def compose(
     offers: Sequence[StoredOffer] = (),
     persons: Sequence[str] = (),
     codes: Sequence[StoredCode] = (),
+    held: Sequence[StoredHeld] = (),
 ) -> StoredQuote:
     """The quote of a price that was just worked out; `rates` are those of each method that converts."""
     document = carrier.document
@@ -265,6 +294,7 @@ def compose(
         offers=list(offers),
         persons=list(persons) if offers else [],
         codes=list(codes),
+        held=list(held),
     )
 
 

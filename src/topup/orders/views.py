@@ -13,7 +13,7 @@ from topup.catalogue.storefront import Offer
 from topup.kernel.ids import OrderId, PaymentId, QuoteId
 from topup.kernel.money import Money
 from topup.kernel.msisdn import Msisdn
-from topup.orders.offer_views import CodeView, DiscountView
+from topup.orders.offer_views import CodeView, DiscountView, HeldView
 from topup.payments.ports import Action
 
 
@@ -134,6 +134,7 @@ class QuoteView:
     """The number is the link's, and not for its opener to read."""
     discounts: tuple[DiscountView, ...] = ()
     codes: tuple[CodeView, ...] = ()
+    held: tuple[HeldView, ...] = ()
 
     @property
     def shown_number(self) -> str:

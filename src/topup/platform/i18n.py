@@ -203,6 +203,15 @@ def format_time(value: datetime, locale: str, *, zone: str) -> str:
     return babel_time(value.astimezone(ZoneInfo(zone)), "medium", locale=_babel(locale))
 
 
+def format_clock(value: datetime, locale: str, *, zone: str, today: datetime) -> str:
+    """Hours and minutes in an IANA zone, with its name; with the day too where that is not the day of `today`."""
+    where = ZoneInfo(zone)
+    moved = value.astimezone(where)
+    if moved.date() == today.astimezone(where).date():
+        return in_zone(babel_time(moved, "short", locale=_babel(locale)), locale, zone=zone)
+    return format_moment(value, locale, zone=zone)
+
+
 def format_datetime(value: datetime, locale: str, *, zone: str) -> str:
     """Day and time of day, medium length, in an IANA zone."""
     return babel_datetime(value.astimezone(ZoneInfo(zone)), "medium", locale=_babel(locale))

@@ -41,7 +41,7 @@ async def test_an_offer_that_is_gone_makes_no_order_and_says_why(offering):
     problem = refused.json()
     assert problem["code"] == "offer_gone"
     again = await offering.quote(amount=HUNDRED, coupons=["ONCE"])
-    assert (again["total"]["amount_minor"], again["codes"][0]["reason"]) == (8800, "code_used_up")
+    assert (again["total"]["amount_minor"], again["codes"][0]["reason"]) == (8800, "code_held")
 
 
 async def test_the_same_key_gives_the_same_order_though_its_offers_are_used_up(offering):

@@ -37,7 +37,9 @@ async def test_whatever_is_promised_names_its_lane_or_carries_it_per_item(databa
         await standing.by_day(connection, SPRING, first=day - timedelta(days=2), last=day, lanes=LANES)
         assert (await standing.codes_made(connection, SPRING, lanes=LANES)).count == 1
         await queries.uses(connection, [SPRING], day=date(2026, 3, 15), persons=("anna",), lanes=LANES)
-        await queries.code(connection, code, entry, carrier_id="acme", keys=keys, lanes=LANES)
+        typed = [queries.Typed(text, "acme", entry) for text in (code, "MEMBER-NONE")]
+        [known, _] = await queries.codes(connection, typed, keys=keys, lanes=LANES)
+        await queries.holders(connection, [(SPRING, known.scope)], lanes=LANES)
     database.clock_offset += timedelta(days=1)
     assert await lapse(database, lanes=LANES) == 1
     found = recorded.over_all_lanes(hot)

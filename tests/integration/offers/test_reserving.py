@@ -17,6 +17,7 @@ from topup.offers.answers import Reason
 from topup.offers.counting import word_scope
 from topup.offers.facts import Code, Uses
 from topup.offers.operations import NeverReserved, ReservationDiffers, key_of
+from topup.offers.queries import Holder, Known, Typed
 from topup.platform import crash
 from topup.platform.database import Database
 from topup.platform.keys import KeyRing
@@ -57,9 +58,9 @@ async def test_each_step_is_taken_once_however_often_it_is_asked(promises):
     [
         (Limits(total=1), {}, Reason.USED_UP),
         (Limits(per_day=1), {}, Reason.USED_UP_TODAY),
-        (Limits(per_person=1), {"persons": ("anna",)}, Reason.PERSON_LIMIT),
+        (Limits(per_person=1), {"persons": ("anna",)}, Reason.PERSON_HELD),
         (Limits(budget_minor=999), {}, Reason.BUDGET_USED_UP),
-        (Limits(), {"code": word_scope("AB12"), "code_uses": 1}, Reason.CODE_USED_UP),
+        (Limits(), {"code": word_scope("AB12"), "code_uses": 1}, Reason.CODE_HELD),
     ],
 )
 async def test_past_a_limit_there_is_none_and_what_is_let_go_is_there_again(promises, limits, facts, reason):
@@ -76,7 +77,7 @@ async def test_a_limit_of_a_day_or_a_person_is_not_anothers(promises):
     assert await promises.reserve(wanted("a", limits=limits, persons=("anna", "line-1"))) == [None]
     tomorrow = TODAY + timedelta(days=1)
     assert await promises.reserve(wanted("b", limits=limits, persons=("bo", "line-1"), day=tomorrow)) == [
-        Reason.PERSON_LIMIT
+        Reason.PERSON_HELD
     ]
     assert await promises.reserve(wanted("c", limits=limits, persons=("bo", "line-2"), day=tomorrow)) == [None]
     assert (await promises.uses(day=tomorrow, persons=("anna", "nobody"))).person == 1
@@ -196,20 +197,34 @@ async def test_codes_made_one_by_one_are_known_by_their_marks_and_used_once(prom
     assert len(set(made)) == 3
     assert all(text.startswith("MEMBER-") for text in made)
 
-    async def looked_up(text: str) -> tuple[Code, str | None]:
+    async def looked_up(*texts: str) -> list[Known]:
         async with database.read() as transaction:
-            return await queries.code(transaction.connection, text, entry, carrier_id="acme", keys=keys, lanes=LANES)
+            typed = [Typed(text, "acme", entry) for text in texts]
+            return await queries.codes(transaction.connection, typed, keys=keys, lanes=LANES)
 
-    fact, scope = await looked_up(made[0])
-    assert (fact, await looked_up("MEMBER-NONE")) == (Code(made[0], 0, made=True), (Code("MEMBER-NONE"), None))
+    first, never = await looked_up(made[0], "MEMBER-NONE")
+    assert (first.fact, never) == (Code(made[0], 0, made=True), Known(Code("MEMBER-NONE"), None))
+    scope = first.scope
     assert scope is not None
     assert made[0] not in scope
     one = wanted(code=scope, code_uses=1)
-    assert await promises.reserve(one, replace(one, order_id="other")) == [None, Reason.CODE_USED_UP]
-    assert (await looked_up(made[0]))[0].uses == 1
+    assert await promises.reserve(one, replace(one, order_id="other")) == [None, Reason.CODE_HELD]
+    assert [(one.fact.uses, one.fact.held) for one in await looked_up(*made)] == [(1, 1), (0, 0), (0, 0)]
+    [holder] = await held_by(database, scope)
+    assert (holder.order_id, holder.until) == (one.order_id, one.expires_at)
+    await promises.settle(one)
+    assert await promises.reserve(replace(one, order_id="other")) == [Reason.CODE_USED_UP]
+    assert [(one.fact.uses, one.fact.held) for one in await looked_up(made[0])] == [(1, 0)]
+    assert await held_by(database, scope) == []
     async with database.read() as transaction:
         cursor = await transaction.connection.execute("SELECT * FROM offers.codes, offers.counters")
         assert made[0] not in str(await cursor.fetchall())
+
+
+async def held_by(database: Database, scope: str) -> list[Holder]:
+    async with database.read() as transaction:
+        found = await queries.holders(transaction.connection, [(SPRING, scope)], lanes=LANES)
+    return found[SPRING, scope]
 
 
 PLACES = 50

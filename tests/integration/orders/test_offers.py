@@ -100,8 +100,11 @@ async def test_nobody_tops_up_for_the_first_time_twice_at_once(shop):
     await ordered(shop, one)
     with pytest.raises(Conflict, match="offer_gone") as refused:
         await ordered(shop, other)
-    assert refused.value.parameters == {"campaign": "welcome", "reason": "person_limit"}
-    assert (await quoted(shop)).total == Money(10000, "CNY"), "the new price does not promise it again"
+    assert refused.value.parameters == {"campaign": "welcome", "reason": "person_held"}
+    again = await quoted(shop)
+    assert again.total == Money(10000, "CNY"), "the new price does not promise it again"
+    assert [(told.campaign, told.reason, told.held_by) for told in again.held] == [("welcome", "person_held", None)]
+    assert "not paid yet" in again.held[0].said["en"]
 
 
 async def test_a_price_promises_nothing_and_an_order_that_comes_too_late_is_not_made(shop):
@@ -111,12 +114,11 @@ async def test_a_price_promises_nothing_and_an_order_that_comes_too_late_is_not_
     order = await ordered(shop, one)
     with pytest.raises(Conflict, match="offer_gone") as refused:
         await ordered(shop, other)
-    assert refused.value.parameters == {"campaign": "once", "reason": "code_used_up"}
+    assert refused.value.parameters == {"campaign": "once", "reason": "code_held"}
     assert await states(shop.database) == {"once": ["held"], "tiers": ["held", "released"]}
     again = await quoted(shop, *(await shop.desk.coupons(quote_id=other.id)))
-    assert [(one.reason, one.applied) for one in again.codes] == [("code_used_up", False)]
+    assert [(one.reason, one.applied) for one in again.codes] == [("code_held", False)]
     assert again.total.amount_minor == 8800
-    assert again.codes[0].said["en"] == "This code is used up, or held by an order that waits for payment."
     await shop.desk.cancel(order_id=order.id)
     await shop.run()
     assert await states(shop.database) == {"once": ["released"], "tiers": ["released", "released"]}

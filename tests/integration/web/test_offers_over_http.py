@@ -114,6 +114,6 @@ async def test_an_offer_that_is_gone_when_it_is_ordered_is_said_beside_the_new_p
     assert answers[0].headers["location"].startswith("/orders/")
     said = (await visitor.get(answers[1].headers["location"])).text
     assert "An offer in this price is no longer to be had" in said
-    assert "This code is used up, or held by an order that waits for payment." in said
+    assert "An order that is not paid yet holds this code. It is free again by" in said
     assert "88.00" in said
     assert "84.00" not in said

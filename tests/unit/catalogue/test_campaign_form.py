@@ -139,6 +139,10 @@ def test_a_day_may_stand_bare():
     ("text", "reason"),
     [
         ("", " gives nothing: it needs discount, grants, gift or points"),
+        (
+            'points = 1\nchannels = ["web", "agent"]',
+            '.channels[2] must be one of web, link, counter, api, cli, kiosk, voice, sms, ussd, chat, not "agent"',
+        ),
         ('points = 1\nfrom = "2026-02-30"', '.from must be a day such as 2026-03-01, not "2026-02-30"'),
         ("points = 1\nfrom = 2026-03-01T10:00:00", ".from must be a day such as 2026-03-01, not 2026-03-01 10:00:00"),
         ('points = 1\nfrom = "2026-03-02"\nuntil = "2026-03-01"', ".until is before from"),

@@ -1,5 +1,6 @@
-"""What the REST API gives of receipts."""
+"""What the REST API gives of receipts, and of money that came back as vouchers."""
 
+from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -47,3 +48,18 @@ class Receipt(Struct, frozen=True):
     refunded: Annotated[Money, Meta(description="What has gone back since: 0, a part, or all that was paid.")]
     refunded_at: Annotated[Time | None, Meta(description="When the last of it was back; null while nothing went back.")]
     exchange: Annotated[Exchange | None, Meta(description="How it was paid in another currency, where it was.")]
+
+
+class CreditSlip(Struct, frozen=True):
+    """Money that came back as a voucher. `pin` is shown for ten minutes from the first look on, then it is null."""
+
+    serial: str
+    amount: Money
+    valid_until: datetime
+    pin: str | None
+
+
+class CreditSlips(Struct, frozen=True):
+    """What came back of an order as vouchers."""
+
+    credit_slips: list[CreditSlip]

@@ -66,6 +66,12 @@ def quote(view: views.QuoteView, locale: str) -> shapes.Quote:
         codes=[
             shapes.Coupon(one.shown, one.applied, one.reason, name_in(one.said, locale=locale)) for one in view.codes
         ],
+        held=[
+            shapes.HeldOffer(
+                one.campaign, name_in(one.names, locale=locale), one.reason, name_in(one.said, locale=locale)
+            )
+            for one in view.held
+        ],
     )
 
 
@@ -133,11 +139,11 @@ def payment(view: views.PaymentView, locale: str) -> shapes.Payment:
     )
 
 
-def credit_slips(found: Sequence[ShownSlip]) -> shapes.CreditSlips:
+def credit_slips(found: Sequence[ShownSlip]) -> receipt_shapes.CreditSlips:
     """What came back as vouchers."""
-    return shapes.CreditSlips(
+    return receipt_shapes.CreditSlips(
         [
-            shapes.CreditSlip(one.slip.serial, _money(one.slip.amount), _utc(one.slip.valid_until), one.pin)
+            receipt_shapes.CreditSlip(one.slip.serial, _money(one.slip.amount), _utc(one.slip.valid_until), one.pin)
             for one in found
         ]
     )

@@ -205,7 +205,16 @@ class Coupon(Struct, frozen=True):
 
     code: Annotated[str, Meta(examples=["SPRING26", "…9QXT"])]
     applied: bool
-    reason: Annotated[str, Meta(examples=["applied", "code_unknown", "code_used_up", "below_minimum"])]
+    reason: Annotated[str, Meta(examples=["applied", "code_unknown", "code_used_up", "code_held", "below_minimum"])]
+    text: SaidText
+
+
+class HeldOffer(Struct, frozen=True):
+    """An offer that would count, did an order that is not paid yet not hold it."""
+
+    campaign: str
+    name: Annotated[str, Meta(examples=["First top-up"])]
+    reason: Annotated[str, Meta(examples=["person_held"])]
     text: SaidText
 
 
@@ -228,6 +237,7 @@ class Quote(Struct, frozen=True):
     expires_at: Time
     discounts: list[Discount]
     codes: list[Coupon]
+    held: list[HeldOffer]
 
 
 class Exchange(Struct, frozen=True):
@@ -257,21 +267,6 @@ class Action(Struct, frozen=True):
     ]
     url: str
     parameters: dict[str, str]
-
-
-class CreditSlip(Struct, frozen=True):
-    """Money that came back as a voucher. `pin` is shown for ten minutes from the first look on, then it is null."""
-
-    serial: str
-    amount: Money
-    valid_until: datetime
-    pin: str | None
-
-
-class CreditSlips(Struct, frozen=True):
-    """What came back of an order as vouchers."""
-
-    credit_slips: list[CreditSlip]
 
 
 class Returned(Struct, frozen=True):

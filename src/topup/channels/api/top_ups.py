@@ -236,7 +236,7 @@ class TopUps(Handlers):
                      "Call an order off before it is delivered", "Top-up", shapes.Order, parameters=(order,),
                      problems=("order_unknown", "too_late_to_cancel")),
             Endpoint("POST", f"{_ROOT}/orders/{{order_id}}/credit-slips", self.credit_slips, "showCreditSlips",
-                     "Show what came back as vouchers", "Top-up", shapes.CreditSlips, parameters=(order,),
+                     "Show what came back as vouchers", "Top-up", receipt_shapes.CreditSlips, parameters=(order,),
                      problems=("order_unknown",)),
             Endpoint("GET", f"{_ROOT}/orders/{{order_id}}/receipt", self.receipt, "getReceipt", "Get the receipt",
                      "Top-up", receipt_shapes.Receipt, parameters=(order,),

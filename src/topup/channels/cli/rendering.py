@@ -46,6 +46,9 @@ def price(quote: QuoteView) -> RenderableType:
         table.add_row(f"  {words}", format_money(line.amount, locale()))
     table.add_row(f"  [bold]{say('price.total')}[/]", f"[bold]{format_money(quote.total, locale())}[/]")
     parts: list[RenderableType] = [_heading(quote), Text(""), table, Text("")]
+    for held in quote.held:
+        said = f"{name_in(held.names, locale=locale())}: {name_in(held.said, locale=locale())}"
+        parts.append(Text(f"  {said}", style="yellow"))
     for grant in quote.grants:
         what = amount_words(grant.asset, grant.amount, locale=locale())
         until = end_words(grant, zone=quote.zone, locale=locale())

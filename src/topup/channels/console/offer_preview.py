@@ -1,7 +1,7 @@
 """What a customer would get, tried before anybody asks: by a version in force, or by a draft of one."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from functools import partial
@@ -149,7 +149,7 @@ class OfferPreview:
         if day := day_in(typed["on"]):
             at = datetime.combine(day, _NOON, carrier.zone)
         texts = list(dict.fromkeys(normalised(text) for text in typed["codes"].split(",") if text.strip()))
-        codes = [await self._code(connection, book, text) for text in texts[: MOST_CODES + 1]]
+        codes = await self._codes(connection, book, texts[: MOST_CODES + 1])
         keys = [CampaignKey(carrier.carrier_id, entry.campaign.id) for entry in book.entries]
         day_of = at.astimezone(carrier.zone).date()
         taken = await queries.uses(connection, keys, day=day_of, persons=(), lanes=self._lanes)
@@ -164,10 +164,9 @@ class OfferPreview:
         product, amount = _bought(typed, carrier)
         return explain(book, supposed, product=product, amount=amount)
 
-    async def _code(self, connection: Connection, book: Book, text: str) -> Code:
-        entry, carrier = book.of_code(text), book.carrier.carrier_id
-        code, _ = await queries.code(connection, text, entry, carrier_id=carrier, keys=self._keyring, lanes=self._lanes)
-        return code
+    async def _codes(self, connection: Connection, book: Book, texts: Sequence[str]) -> list[Code]:
+        typed = [queries.Typed(text, book.carrier.carrier_id, book.of_code(text)) for text in texts]
+        return [one.fact for one in await queries.codes(connection, typed, keys=self._keyring, lanes=self._lanes)]
 
 
 def _bought(typed: dict[str, str], carrier: CarrierVersion) -> tuple[str | None, Money | None]:

@@ -248,17 +248,21 @@ class OfferPages:
         entry, coupon = book.of_code(text), campaign.coupon
         if entry is not found.entry or coupon is None:
             return say("code_not_here", code=text)
-        code, scope = await queries.code(
-            connection, text, entry, carrier_id=found.carrier.carrier_id, keys=self._keyring, lanes=self._lanes
-        )
-        if scope is None:
+        typed_code = queries.Typed(text, found.carrier.carrier_id, entry)
+        [known] = await queries.codes(connection, [typed_code], keys=self._keyring, lanes=self._lanes)
+        code = known.fact
+        if known.scope is None:
             return say("code_never_made", code=text)
         uses = format_number(code.uses, wording.locale)
         most = coupon.most_uses
         if most is None:
             return say("code_used", code=text, uses=uses)
-        said = say("code_used_of", code=text, uses=uses, most=format_number(most, wording.locale))
-        return said if code.uses < most else f"{said} {say('code_spent')}"
+        said = [say("code_used_of", code=text, uses=uses, most=format_number(most, wording.locale))]
+        if code.held:
+            said.append(say("code_of_them_held", held=format_number(code.held, wording.locale)))
+        elif code.uses >= most:
+            said.append(say("code_spent"))
+        return " ".join(said)
 
     def _page(
         self,

@@ -104,6 +104,7 @@ class SalePages:
             carrier=words.name(sale.quote.carrier_names),
             price=words.lines(sale.quote),
             coupons=sale.quote.codes,
+            held=sale.quote.held,
             grants=[] if sale.hides_number else words.grants(sale.quote.grants, sale.quote.zone),
             total=words.money(order.paid if order else sale.quote.total),
             order=order_words(sale, words),

@@ -29,11 +29,14 @@ class GrantRow:
 
 @dataclass(frozen=True, slots=True)
 class CodeRow:
-    """A code that was entered, and why it counts or does not."""
+    """A code that was entered, or an offer that an unpaid order holds, and why it counts or does not; `order` is the
+    reader's own that holds it.
+    """
 
     code: str
     said: str
     applied: bool
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class QuoteSheet:
     grants: list[GrantRow]
     holds_until: str
     codes: list[CodeRow]
+    held: list[CodeRow]
     balance: tuple[str, str] | None = None
     """For the line's owner: the credit it has, and would have."""
 
@@ -115,7 +119,11 @@ def quote_sheet(quote: QuoteView, wording: Wording) -> QuoteSheet:
         ],
         grants=grant_rows(quote.grants, quote.zone, wording),
         holds_until=wording.clock_in(quote.expires_at, quote.zone, today=quote.created_at),
-        codes=[CodeRow(one.shown, wording.name(one.said), one.applied) for one in quote.codes],
+        codes=[CodeRow(one.shown, wording.name(one.said), one.applied, one.held_by or "") for one in quote.codes],
+        held=[
+            CodeRow(wording.name(one.names), wording.name(one.said), applied=False, order=one.held_by or "")
+            for one in quote.held
+        ],
         balance=(wording.money(quote.credit_before), wording.money(quote.credit_after))
         if quote.credit_before and quote.credit_after
         else None,

@@ -51,6 +51,7 @@ CREATE TABLE offers.reservations (
     FOREIGN KEY (lane, carrier_id, campaign_id) REFERENCES offers.campaigns
 );
 CREATE INDEX reservations_lapsing ON offers.reservations (lane, expires_at) WHERE state = 'held';
+CREATE INDEX reservations_holding ON offers.reservations USING gin (scopes) WHERE state = 'held'; -- who holds this?
 GRANT SELECT, INSERT ON offers.reservations TO topup_app;
 GRANT UPDATE (off_minor, scopes, state, state_since, expires_at) ON offers.reservations TO topup_app;
 
