@@ -1,6 +1,6 @@
 """What is counted of a campaign, and whether there is any left: pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
@@ -139,9 +139,6 @@ class Tally:
             [counter] = self.change([scope])
             counter.allow(most, wanted.limits.budget_minor if scope == ALL else None)
             counter.hold(wanted.off_minor)
-
-
-Tallies = Mapping[CampaignKey, Tally]
 
 
 def day_scope(day: date) -> str:

@@ -4,7 +4,6 @@ Promise: only the id of what is sold is kept here, nothing of the customer; a di
 nothing of anybody after a quarter of an hour; what a customer confirmed was confirmed for that very price.
 """
 
-import asyncio
 import hashlib
 import re
 import secrets
@@ -21,12 +20,10 @@ from topup.work import trail
 CODE_LASTS: Final = timedelta(minutes=10)
 SHOWN_FOR: Final = timedelta(minutes=15)
 """After that a display is idle again, whatever it showed."""
-LONGEST_WAIT_S: Final = 60.0
 _MOST_UNBOUND: Final = 200
 """Browsers that wait for their code to be typed: more at once are none of ours."""
 _DIGITS: Final = 6
 _DRAWS: Final = 20
-_LOOK_S: Final = 0.3
 _TILL: Final = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
 
 
@@ -217,16 +214,6 @@ class Displays:
                 {"till": till, "sale": sale},
             )
             return await cursor.fetchone() is not None
-
-    async def wait_confirmed(self, *, till: str, sale: str, timeout_s: float) -> datetime | None:
-        """The same as soon as they do, or None at the timeout (LONGEST_WAIT_S at most)."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + min(timeout_s, LONGEST_WAIT_S)
-        while True:
-            at = await self.confirmed(till=till, sale=sale)
-            if at is not None or loop.time() >= until:
-                return at
-            await asyncio.sleep(_LOOK_S)
 
     async def _show(self, till: str, sale: str | None, *, asks: bool) -> None:
         async with self._database.transaction() as transaction:

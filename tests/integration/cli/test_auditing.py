@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.support.ledger import credit, do, fresh_line
+from tests.support.places import EXAMPLE
 from tests.support.promises import Promises, wanted
 from topup.channels.cli import screen
 from topup.channels.cli.auditing import Wanted, audit_ledger
@@ -18,6 +19,13 @@ from topup.ledger.heads import HeadsRejected
 from topup.ledger.replay import LaneReplay
 from topup.platform.keys import KeyRing
 from topup.platform.settings import Settings
+from topup.shops.files import read_directory
+from topup.shops.operations import publish
+from topup.shops.stock import movements
+from topup.shops.stock.desk import Stock
+from topup.shops.stock.queries import Item
+
+MUG = Item("mug", "gift", {"zh_Hans": "马克杯"})
 
 
 class Runtime:
@@ -99,3 +107,21 @@ async def test_a_counter_of_an_offer_that_is_not_what_was_reserved_shows(store, 
     said = capsys.readouterr()
     assert "spring" in said.err
     assert "anna" not in said.err + said.out, "not whose it is"
+
+
+async def test_stock_that_is_not_what_its_movements_come_to_shows(store, capsys):
+    await Stock(database=store.database, lanes=16).add_item(MUG, by="stf_1")
+    async with store.database.transaction() as transaction:
+        await publish(transaction.connection, read_directory(EXAMPLE), transaction.now)
+    place = read_directory(EXAMPLE).places[0].id
+    await Stock(database=store.database, lanes=16).move(movements.received("a", MUG.sku, place, 5, by="stf_1"))
+    assert await audit_ledger(Runtime(store), store.settings, Wanted(as_json=True)) is Exit.DONE
+    assert '"stock": []' in capsys.readouterr().out
+    async with store.database.transaction() as transaction:
+        await transaction.connection.execute("UPDATE shops.stock_levels SET quantity = 4")
+    assert await audit_ledger(Runtime(store), store.settings, Wanted(as_json=True)) is Exit.REFUSED
+    told = json.loads(capsys.readouterr().out)
+    assert not told["sound"]
+    assert told["stock"] == [{"place": place, "sku": MUG.sku, "level": 4, "moved": 5}]
+    assert await audit_ledger(Runtime(store), store.settings, Wanted()) is Exit.REFUSED
+    assert place in capsys.readouterr().err

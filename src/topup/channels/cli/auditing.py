@@ -1,5 +1,5 @@
-"""`topup audit`: the ledger replayed, whole or from a point on, with its signed heads where they were kept; and the
-counters of offers beside what was reserved.
+"""`topup audit`: the ledger replayed, whole or from a point on, with its signed heads where they were kept; the
+counters of offers beside what was reserved, and the shops' stock beside its movements.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ from topup.ledger.snapshots import snapshot
 from topup.offers.invariants import Miscounted, miscounted
 from topup.platform.i18n import format_number
 from topup.platform.settings import Settings
+from topup.shops.stock.invariants import Unequal, unequal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +49,27 @@ class Wanted:
         return shlex.join(words)
 
 
-async def audit_ledger(runtime: Runtime, settings: Settings, wanted: Wanted) -> Exit:
-    """Replay the ledger, and write the heads of a sound one to `wanted.export`; then look through offers' counters.
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is wrong in the books that the ledger does not keep; false where nothing is."""
 
-    REFUSED when the ledger is not sound, or a counter is wrong. Raises HeadsRejected.
+    offers: list[Miscounted]
+    stock: list[Unequal]
+
+    def __bool__(self) -> bool:
+        return bool(self.offers or self.stock)
+
+
+async def audit_ledger(runtime: Runtime, settings: Settings, wanted: Wanted) -> Exit:
+    """Replay the ledger, and write the heads of a sound one to `wanted.export`; then look through offers' counters and
+    shops' stock.
+
+    REFUSED when the ledger is not sound, or a counter or a level of stock is wrong. Raises HeadsRejected.
     """
     async with runtime.store(settings) as store:
         report = await _replay(store, await asyncio.to_thread(_beginning, wanted, store), wanted)
         async with store.database.read() as transaction:
-            wrong = await miscounted(transaction.connection)
+            wrong = Beside(await miscounted(transaction.connection), await unequal(transaction.connection))
         if wanted.export is not None and report.sound:
             now = await store.database.roughly_now()
             _write(head_document(report.points, store.keyring, now=now), wanted.export)
@@ -64,7 +77,8 @@ async def audit_ledger(runtime: Runtime, settings: Settings, wanted: Wanted) -> 
         print_json(_report_json(report, wanted, wrong))
     else:
         _tell(report, wanted)
-        _tell_of_offers(wrong)
+        _tell_of_offers(wrong.offers)
+        _tell_of_stock(wrong.stock)
     return Exit.DONE if report.sound and not wrong else Exit.REFUSED
 
 
@@ -165,6 +179,18 @@ def _tell_of_offers(wrong: list[Miscounted]) -> None:
     complain_in_words(say("audit.offers_faulty", count=len(wrong)), say("audit.offers_faulty.do"))
 
 
+def _tell_of_stock(wrong: list[Unequal]) -> None:
+    if not wrong:
+        return
+    for one in wrong:
+        err.print(f"  {escape(say('audit.stock', **_level(one)))}")
+    complain_in_words(say("audit.stock_faulty", count=len(wrong)), say("audit.stock_faulty.do"))
+
+
+def _level(one: Unequal) -> dict[str, str | int]:
+    return {"place": one.place, "sku": one.sku, "level": one.level, "moved": one.moved}
+
+
 def _counter(one: Miscounted) -> dict[str, str | int]:
     """What is told of a counter: not whose it is, nor by which code."""
     kind = one.scope.partition(":")[0]
@@ -176,7 +202,7 @@ def _words(fault: Fault) -> str:
     return sentence_of(f"fault_{fault.kind.value}", facts) or f"{fault.kind.value} {facts}"
 
 
-def _report_json(report: AuditReport, wanted: Wanted, wrong: list[Miscounted]) -> dict[str, Any]:
+def _report_json(report: AuditReport, wanted: Wanted, wrong: Beside) -> dict[str, Any]:
     return {
         "sound": report.sound and not wrong,
         "whole": wanted.start is None,
@@ -187,5 +213,6 @@ def _report_json(report: AuditReport, wanted: Wanted, wrong: list[Miscounted]) -
             {"kind": fault.kind.value, "lane": fault.lane, "sequence": fault.sequence, "subject": fault.subject}
             for fault in report.faults
         ],
-        "offers": [_counter(one) for one in wrong],
+        "offers": [_counter(one) for one in wrong.offers],
+        "stock": [_level(one) for one in wrong.stock],
     }

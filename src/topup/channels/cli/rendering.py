@@ -176,19 +176,6 @@ def _order_text(message_id: str) -> str:
     return translate(locale(), "orders", message_id)
 
 
-def quote_json(quote: QuoteView) -> dict[str, Any]:
-    """A quote for programs."""
-    return {
-        "id": quote.id,
-        "number": quote.msisdn.e164,
-        "carrier": quote.carrier_id,
-        "face": money_json(quote.face),
-        "total": money_json(quote.total),
-        "lines": [{"type": line.type, "amount": money_json(line.amount)} for line in quote.lines],
-        "expires_at": quote.expires_at,
-    }
-
-
 def order_json(order: OrderView) -> dict[str, Any]:
     """An order for programs: the names of the REST API."""
     return {
