@@ -89,7 +89,9 @@ async def test_a_plan_is_taken_once_however_often_it_is_asked_for(api, owner):
     ]  # fmt: skip
     assert (found["follows"]["plan"], found["follows"]["began_at"]) == ("monthly", found["ends_at"])
     assert (await take(api, owner, **wish)).json() == found
-    assert await taken_by_trail(api) == [{"plan": "monthly", "when": "now", "cycle": 1, "paid_minor": 3000}]
+    began = {"plan": "monthly", "standing": "active", "cycle": 1, "paid_minor": 3000, "wished": None, "ending": False}
+    told = {"plan": "monthly", "when": "now", "currency": "CNY", "before": None, "after": began}
+    assert await taken_by_trail(api) == [told]
 
 
 async def test_a_late_copy_of_a_request_takes_nothing_after_the_line_went_back(api, owner):

@@ -53,13 +53,15 @@ async def test_data_are_written_once_and_an_account_ends_later_and_the_trail_has
     assert topup(installed, "people", "erase", NUMBER, *why).code == 0
     assert topup(installed, "people", "erase", "13800138124", *why).code == 1
     async with open_store(load_settings(data_dir=installed)) as store, store.database.read() as transaction:
-        assert await leaves_at(transaction.connection, subscriber_id=who) is not None
+        at = await leaves_at(transaction.connection, subscriber_id=who)
+        assert at is not None
     assert topup(installed, "people", "erase", NUMBER, "--stay", "--reason", "called back").code == 0
     async with open_store(load_settings(data_dir=installed)) as store, store.database.read() as transaction:
         assert await leaves_at(transaction.connection, subscriber_id=who) is None
         noted = await trail.entries(transaction.connection, subject=who)
+    ends = {"ends_at": at.isoformat()}
     assert [(entry.action, entry.facts) for entry in noted] == [
-        ("people.stays", {"reason": "called back"}),
-        ("people.leaves", {"reason": "letter of 3 May, passport seen"}),
+        ("people.stays", {"reason": "called back", "before": ends, "after": {"ends_at": None}}),
+        ("people.leaves", {"reason": "letter of 3 May, passport seen", "before": {"ends_at": None}, "after": ends}),
         ("people.exported", {}),
     ]

@@ -1,6 +1,7 @@
 """What is kept about somebody, and the end of their account, at the command line: for who asks in writing."""
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +16,7 @@ from topup.channels.cli.speech import locale, say
 from topup.kernel.errors import Conflict, NotFound
 from topup.kernel.msisdn import parse_msisdn
 from topup.people.subscribers import accounts
+from topup.people.subscribers.leaving import leaves_at
 from topup.platform.i18n import format_datetime
 from topup.platform.settings import Settings
 from topup.work import trail
@@ -32,7 +34,9 @@ async def export_account(runtime: Runtime, settings: Settings, *, number: str, f
         held = await leaving(database=store.database, keyring=store.keyring).held(subscriber_id=who)
         with _new(file) as opened:
             # Noted before anybody has it: what cannot be written down is not given away.
-            await _note(store, who, "people.exported")
+            async with store.database.transaction() as transaction:
+                connection, now = transaction.connection, transaction.now
+                await trail.write(connection, actor=_CLI, action="people.exported", subject=who, facts={}, now=now)
             opened.write(bundle(held, locale=locale()))
     out.print(f"[green]✓[/] {escape(say('people_export.done', file=file))}")
     return Exit.DONE
@@ -47,13 +51,20 @@ async def erase_account(runtime: Runtime, settings: Settings, *, number: str, st
     async with runtime.store(settings) as store:
         who = await _account(store, number)
         way_out = leaving(database=store.database, keyring=store.keyring)
-        if stay:
-            await way_out.stay(subscriber_id=who)
-            words = say("people_erase.stays")
-        else:
-            at = await way_out.leave(subscriber_id=who)
-            words = say("people_erase.done", at=format_datetime(at, locale(), zone=settings.time_zone))
-        await _note(store, who, "people.stays" if stay else "people.leaves", reason=why)
+        async with store.database.transaction() as transaction:
+            connection, now = transaction.connection, transaction.now
+            before, at = await leaves_at(connection, subscriber_id=who), None
+            if stay:
+                await way_out.keep(connection, subscriber_id=who)
+            else:
+                at = await way_out.let_go(connection, subscriber_id=who, now=now)
+            facts = {"reason": why, **trail.change(_end(before), _end(at))}
+            action = "people.stays" if stay else "people.leaves"
+            await trail.write(connection, actor=_CLI, action=action, subject=who, facts=facts, now=now)
+    if at is None:
+        words = say("people_erase.stays")
+    else:
+        words = say("people_erase.done", at=format_datetime(at, locale(), zone=settings.time_zone))
     out.print(f"[green]✓[/] {escape(words)}")
     return Exit.DONE
 
@@ -74,7 +85,5 @@ async def _account(store: Store, number: str) -> str:
     return found.id
 
 
-async def _note(store: Store, who: str, action: str, **facts: str) -> None:
-    async with store.database.transaction() as transaction:
-        connection, now = transaction.connection, transaction.now
-        await trail.write(connection, actor=_CLI, action=action, subject=who, facts=facts, now=now)
+def _end(at: datetime | None) -> dict[str, object]:
+    return {"ends_at": at.isoformat() if at else None}

@@ -147,7 +147,8 @@ class Plans:
             asked = Asked(wanted, when, at_most)
             held = await take(connection, place, asked, now, snapshot=snapshot)
             if held != place.held:
-                facts = {"plan": plan, "when": when, "cycle": held.cycle, "paid_minor": held.paid_minor}
+                told = trail.change(_told(place.held), _told(held))
+                facts = {"plan": plan, "when": when, "currency": place.carrier.currency, **told}
                 await trail.write(
                     connection, actor=by, action="line.plan_taken", subject=place.line.id, facts=facts, now=now
                 )
@@ -165,7 +166,8 @@ class Plans:
             connection, now = transaction.connection, transaction.now
             place = await self._place(connection, msisdn, locking=True)
             held = await operations.cancel(connection, place, now)
-            facts = {"plan": held.plan_id, "cycle": held.cycle}
+            told = trail.change(_told(place.held), _told(held))
+            facts = {"plan": held.plan_id, "currency": place.carrier.currency, **told}
             await trail.write(
                 connection, actor=by, action="line.plan_cancelled", subject=place.line.id, facts=facts, now=now
             )
@@ -190,6 +192,20 @@ class Plans:
     async def _became(self, transaction: Transaction, msisdn: Msisdn, place: Place, held: Held) -> PlanShown:
         found = await _buckets(transaction.connection, place.line)
         return _shown(msisdn, Place(place.line, place.carrier, place.zone, held), found, transaction.now)
+
+
+def _told(held: Held | None) -> dict[str, object] | None:
+    """What the trail tells of a line's plan."""
+    if held is None:
+        return None
+    return {
+        "plan": held.plan_id,
+        "standing": held.standing,
+        "cycle": held.cycle,
+        "paid_minor": held.paid_minor,
+        "wished": held.wished,
+        "ending": held.ending,
+    }
 
 
 async def take(connection: Connection, place: Place, asked: Asked, now: datetime, *, snapshot: Snapshot) -> Held:

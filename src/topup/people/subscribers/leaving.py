@@ -116,7 +116,11 @@ class Leaving:
     async def stay(self, *, subscriber_id: str) -> None:
         """They have thought better of it."""
         async with self._database.transaction() as transaction:
-            await transaction.connection.execute(_LEAVE, (None, subscriber_id))
+            await self.keep(transaction.connection, subscriber_id=subscriber_id)
+
+    async def keep(self, connection: Connection, *, subscriber_id: str) -> None:
+        """Let an account not end, in the caller's transaction."""
+        await connection.execute(_LEAVE, (None, subscriber_id))
 
     async def erase_due(self) -> int:
         """End the accounts whose time has come; how many. One with money on its way waits."""
