@@ -23,4 +23,5 @@ pytest_plugins = [
     "tests.support.own_methods",
     "tests.support.agents",
     "tests.support.subscribers",
+    "tests.support.automatic",
 ]

@@ -6,6 +6,7 @@ from datetime import datetime
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.test_automatic import leaves_a_card
 from tests.browser.test_everybody_can_use_it import LOOKS
 from tests.browser.test_home import check, said
 from tests.support.browsing import PHONE, Guest
@@ -16,16 +17,18 @@ from topup.kernel.msisdn import parse_msisdn
 from topup.lines import owners
 from topup.lines.operations import open_lines
 from topup.platform.database import Connection
-from topup.platform.i18n import country_name
+from topup.platform.i18n import country_name, translate
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 SHOWN = {"phone": {"size": PHONE}, "elder dark, smallest": LOOKS["elder dark, smallest"], "desktop": LOOKS["desktop"]}
 
 
-def travels(guest: Guest, *, elder: bool = False) -> str:
-    """Sign the guest in with a travel line of Cloudsail in their account; its id."""
+def travels(guest: Guest, *, elder: bool = False, card: bool = False) -> str:
+    """Sign the guest in with a travel line of Cloudsail in their account, and perhaps a card that is kept; its id."""
     home = moves_in(guest, elder=elder)
+    if card:
+        leaves_a_card(guest, home)
     number = parse_msisdn(f"+85291{guest.number[-6:]}")
 
     async def opened(connection: Connection, now: datetime) -> str:
@@ -88,3 +91,26 @@ def test_a_number_is_kept_until_a_day_by_the_amount_that_is_proposed(guest: Call
     expect(me.page.locator("input[value='credit:2000']")).to_be_checked()
     me.go(f"/home/lines/{line}/keeping?until=2001-01-01")
     expect(me.page.get_by_text(said(me, "keep_day_wrong"))).to_be_visible()
+
+
+def test_a_number_is_kept_by_itself_with_one_tap_and_stopped_with_all_the_others(guest: Callable[..., Guest]) -> None:
+    me = guest(**LOOKS["smallest phone"])
+    page = f"/home/lines/{travels(me, card=True)}/keeping"
+    me.go(page)
+    expect(me.page.locator("section[aria-labelledby=itself]")).to_contain_text("HK$20.00")
+    expect(me.page.locator("#cap")).to_have_value("20.00")
+    check(me, "keeping by itself, off")
+    me.page.locator("#cap").fill("1")
+    on = me.page.get_by_role("button", name=said(me, "keep_auto_on"), exact=True)
+    on.click()
+    expect(me.page.get_by_text(said(me, "keep_auto_wrong_cap"))).to_be_visible()
+    on.click()
+    expect(me.page.get_by_text(said(me, "keep_auto_is_on", card="Visa 4242", cap="HK$20.00"))).to_be_visible()
+    check(me, "keeping by itself, on")
+    me.page.get_by_role("link", name=said(me, "keep_auto_all")).click()
+    expect(me.page.get_by_text(translate(me.locale, "automatic", "keeps"))).to_be_visible()
+    me.page.get_by_role("button", name=translate(me.locale, "automatic", "stop_all"), exact=True).click()
+    me.go(page)
+    me.page.get_by_role("button", name=said(me, "keep_auto_again"), exact=True).click()
+    me.page.get_by_role("button", name=said(me, "keep_auto_off"), exact=True).click()
+    expect(me.page.get_by_role("button", name=said(me, "keep_auto_again"), exact=True)).to_be_visible()

@@ -1,9 +1,12 @@
 """Somebody who left a card at a shop and agreed to top-ups that run by themselves; and whoever runs those."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-from tests.support.desk import LANES, OWN_NUMBER, Shop
-from tests.support.keeping import Cards
+import pytest
+
+from tests.support.desk import LANES, OWN_NUMBER, Shop, open_shop
+from tests.support.keeping import Cards, KeepingGateway
 from tests.support.subscribers import letters
 from topup.catalogue.queries import CatalogueCache
 from topup.kernel.msisdn import parse_msisdn
@@ -15,20 +18,31 @@ from topup.orders.schedules.rules import Agreement
 from topup.orders.schedules.running import Runner
 from topup.payments.instruments.records import FIRST_LOOK
 
+BEFORE_THE_15TH = datetime(2030, 3, 10, 4, tzinfo=UTC)
+
 
 class Automatic:
-    """`who` has the line of `number`; cards are left as at a browser, by a top-up that keeps one."""
+    """`who` has the line of `number`, of that carrier; cards are left as at a browser, by a top-up that keeps one."""
 
-    def __init__(self, shop: Shop, number: str = OWN_NUMBER) -> None:
+    def __init__(self, shop: Shop, number: str = OWN_NUMBER, carrier_id: str = "qingfeng") -> None:
         self.shop = shop
         self.number = number
+        self.carrier_id = carrier_id
         self.cards = Cards(shop)
         parts = {"database": shop.database, "catalogue": CatalogueCache(), "lanes": LANES}
+        self.catalogue = parts["catalogue"]
         self.schedules = Schedules(**parts)
         self.looking = Looking(**parts, keys=shop.keys)
-        self.runner = Runner(database=shop.database, desk=shop.desk, keys=shop.keys, looking=self.looking)
+        self.runner = Runner(
+            database=shop.database,
+            desk=shop.desk,
+            keys=shop.keys,
+            looking=self.looking,
+            catalogue=parts["catalogue"],
+        )
         shop.gateway.clock = self.now
         self.who = ""
+        self.line = None
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.shop.database.clock_offset
@@ -42,8 +56,10 @@ class Automatic:
         number = parse_msisdn(self.number)
         async with self.shop.database.transaction() as transaction:
             connection, now = transaction.connection, transaction.now
-            [line] = (await open_lines(connection, [(number, "qingfeng", "Asia/Shanghai")], now, lanes=LANES)).values()
-            await owners.bind(connection, subscriber_id=self.who, line=line, now=now)
+            snapshot = await CatalogueCache().current(connection)
+            wanted = [(number, self.carrier_id, snapshot.carrier(self.carrier_id).document.time_zone)]
+            [self.line] = (await open_lines(connection, wanted, now, lanes=LANES, snapshot=snapshot)).values()
+            await owners.bind(connection, subscriber_id=self.who, line=self.line, now=now)
 
     async def card(self, token: str = "cus_1:pm_1", label: str = "Visa 4242") -> str:
         await self.cards.left(self.who, token, label)
@@ -68,6 +84,7 @@ class Automatic:
     async def sweeps(self) -> None:
         for _ in range(6):
             await self.looking.look(100)
+            await self.looking.look_to_keep(100)
             await self.runner.run_due(100)
             await self.shop.run()
             self.shop.database.clock_offset += timedelta(seconds=30)
@@ -93,3 +110,13 @@ class Automatic:
     async def told(self) -> list[str]:
         written = await letters(self.shop.database, self.shop.keys)
         return [one.template for one in written if one.template.startswith("automatic")]
+
+
+@pytest.fixture
+async def automatic(database, data_dir) -> AsyncIterator[Automatic]:
+    """Somebody with a line of their own, some days before the 15th."""
+    async with open_shop(database, data_dir, KeepingGateway()) as shop:
+        automatic = Automatic(shop)
+        automatic.at(BEFORE_THE_15TH)
+        await automatic.moves_in()
+        yield automatic

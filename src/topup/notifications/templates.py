@@ -88,6 +88,7 @@ TEMPLATES: Final[Mapping[str, frozenset[str]]] = {
     "line_gone": frozenset({"at"}),
     "automatic_stopped": frozenset({"number", "what", "at"}),
     "automatic_declined": frozenset({"number", "again", "at"}),
+    "automatic_not_kept": frozenset({"number", "what", "until", "at"}),
     "float_low": frozenset({"agent", "left", "alarm"}),
     "low": frozenset({"number", "what", "left"}),
     "used_up": frozenset({"number", "what"}),
@@ -106,8 +107,9 @@ TEMPLATES: Final[Mapping[str, frozenset[str]]] = {
 """Each template with its parameters: `number` with its middle hidden, `amount` of the top-up, what was `paid`; the
 `status` a line will have `on` a day, and what there is `to_do` about it. One-time codes have a template for each
 purpose. `what` is running low and how much is `left`; `what` stopped a top-up that ran by itself, and when one is
-tried `again`; `why` it ends then; what is `blocked` or `free` again. Of a plan, the `amount` that it
-takes, and `until` when that holds. The line's money `before` and `after` it was
+tried `again`; `what` kept one from keeping a number, and `until` when its owner may; `why` it ends then; what is
+`blocked` or `free` again. Of a plan, the `amount` that it takes, and `until` when that holds.
+The line's money `before` and `after` it was
 `credited` is told to who has the line in their account, and to nobody else. A digest has the `news` of several, a
 sentence each.
 

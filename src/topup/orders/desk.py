@@ -37,6 +37,7 @@ from topup.orders.reading import Parts
 from topup.orders.refunding import RefundHeard, Refunding
 from topup.orders.schedules.desk import Schedules
 from topup.orders.schedules.looking import stop_paid_with
+from topup.orders.schedules.numbers import Numbers
 from topup.orders.settlement import Settled, Settlement, Told
 from topup.orders.states import Cause
 from topup.orders.terminal_desk import TerminalDesk
@@ -128,6 +129,7 @@ class Desk(Quoting):
         on_removed = partial(stop_paid_with, keys)
         self.instruments = Instruments(database=database, keys=keys, gateways=parts.gateways, on_removed=on_removed)
         self.schedules = Schedules(database=database, catalogue=parts.catalogue, lanes=parts.lanes)
+        self.numbers = Numbers(database=database, catalogue=parts.catalogue, schedules=self.schedules)
         self.links = Links(database=database, keys=keys, lanes=parts.lanes)
         self.transfers = Transfers(database=database, keys=keys, lanes=parts.lanes, gateways=parts.gateways, ears=ears)
         self.post_room = PostRoom(

@@ -19,6 +19,7 @@ from topup.payments.instruments import records as instruments
 from topup.payments.ports import Instrument
 
 LOW = Agreement(Trigger.LOW, threshold_minor=10_000_000, amount_minor=3000, cap_minor=10_000)
+KEEP = Agreement(Trigger.KEEP, cap_minor=10_000)
 ENDS = Agreement(Trigger.EXPIRY, days_before=30, amount_minor=3000, cap_minor=10_000)
 
 
@@ -26,13 +27,16 @@ async def schedules_that_run(shop: Shop):
     """The way to pay takes nothing with nobody there: so it is tried, and comes to nothing."""
     parts = {"database": shop.database, "catalogue": CatalogueCache(), "lanes": LANES}
     schedules, looking = Schedules(**parts), Looking(**parts, keys=shop.keys)
-    runner = Runner(database=shop.database, desk=shop.desk, keys=shop.keys, looking=looking)
+    catalogue = parts["catalogue"]
+    runner = Runner(database=shop.database, desk=shop.desk, keys=shop.keys, looking=looking, catalogue=catalogue)
     who, card = await _somebody(shop)
     made = [
-        await schedules.make(ScheduleWanted(who, OWN_NUMBER, agreement, card, "en")) for agreement in (LOW, LOW, ENDS)
+        await schedules.make(ScheduleWanted(who, OWN_NUMBER, agreement, card, "en"))
+        for agreement in (LOW, LOW, ENDS, KEEP)
     ]
     for _ in range(4):
         await looking.look(10)
+        await looking.look_to_keep(10)
         await runner.run_due(10)
         await shop.desk.expire()
         await shop.desk.outside.ask()

@@ -10,6 +10,7 @@ OVER_ALL_LANES = LINES_OVER_ALL_LANES | {
     "orders.orders by orders_with_offers_due",
     "orders.schedule_runs by schedule_runs_due",
     "orders.schedules by schedules_due",
+    "orders.schedules by schedules_to_keep",
     "payments.instruments by instruments_to_forget",
     "payments.agreements by agreements_to_ask",
     "payments.keepings by keepings_to_ask",

@@ -1,14 +1,12 @@
 """Top-ups that run by themselves: once for each cause, within what was agreed to, never with a card that said no."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from importlib.resources import files
 
 import pytest
 
-from tests.support.automatic import Automatic
-from tests.support.desk import OWN_NUMBER, open_shop
-from tests.support.keeping import KeepingGateway
+from tests.support.desk import OWN_NUMBER
 from tests.support.selling_offers import TIERS, faults, ordered, publish_with, quoted, states
 from topup.catalogue.checking import check_bytes
 from topup.catalogue.operations import publish
@@ -27,16 +25,6 @@ from topup.payments.ports import Action, Decline
 NUMBER = parse_msisdn(OWN_NUMBER)
 MONTHLY = Agreement(Trigger.MONTHLY, day=15, amount_minor=5000, cap_minor=20000)
 LOW = Agreement(Trigger.LOW, threshold_minor=2000, amount_minor=5000, cap_minor=20000, interval_days=1)
-BEFORE_THE_15TH = datetime(2030, 3, 10, 4, tzinfo=UTC)
-
-
-@pytest.fixture
-async def automatic(database, data_dir):
-    async with open_shop(database, data_dir, KeepingGateway()) as shop:
-        automatic = Automatic(shop)
-        automatic.at(BEFORE_THE_15TH)
-        await automatic.moves_in()
-        yield automatic
 
 
 async def test_on_its_day_the_card_is_charged_once_and_the_credit_arrives(automatic):

@@ -1,29 +1,15 @@
 """Top-ups that run by themselves and are paid by an agreement with a wallet: within what was agreed to there."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
-from tests.support.automatic import Automatic
-from tests.support.desk import open_shop
-from tests.support.keeping import KeepingGateway
 from topup.kernel.errors import Conflict, Invalid
 from topup.orders.schedules.rules import Agreement, Trigger
 from topup.payments.ports import AgreementFact, Decline
 
 MONTHLY = Agreement(Trigger.MONTHLY, day=15, amount_minor=5000, cap_minor=20000)
 LOW = Agreement(Trigger.LOW, threshold_minor=2000, amount_minor=5000, cap_minor=20000, interval_days=30)
-BEFORE_THE_15TH = datetime(2030, 3, 10, 4, tzinfo=UTC)
-
-
-@pytest.fixture
-async def automatic(database, data_dir):
-    async with open_shop(database, data_dir, KeepingGateway()) as shop:
-        automatic = Automatic(shop)
-        automatic.at(BEFORE_THE_15TH)
-        await automatic.moves_in()
-        yield automatic
 
 
 async def test_it_is_charged_on_its_day_as_a_card_is(automatic):

@@ -1,28 +1,13 @@
 """An account ends and a top-up runs for it by itself: whoever commits first decides, and nobody pays afterwards."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-import pytest
-
-from tests.support.automatic import Automatic
-from tests.support.desk import open_shop
-from tests.support.keeping import KeepingGateway
 from topup.care.personal import keepers, leaving
 from topup.orders.schedules import runs
 from topup.orders.schedules.rules import Agreement, Trigger
 from topup.people.subscribers.leaving import UNDO, Leaving
 
 MONTHLY = Agreement(Trigger.MONTHLY, day=15, amount_minor=5000, cap_minor=20000)
-BEFORE_THE_15TH = datetime(2030, 3, 10, 4, tzinfo=UTC)
-
-
-@pytest.fixture
-async def automatic(database, data_dir):
-    async with open_shop(database, data_dir, KeepingGateway()) as shop:
-        automatic = Automatic(shop)
-        automatic.at(BEFORE_THE_15TH)
-        await automatic.moves_in()
-        yield automatic
 
 
 class Meanwhile:

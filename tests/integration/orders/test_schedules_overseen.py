@@ -2,14 +2,12 @@
 
 import json
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 
-from tests.support.automatic import Automatic
-from tests.support.desk import LANES, OWN_NUMBER, open_shop
-from tests.support.keeping import KeepingGateway
+from tests.support.desk import LANES, OWN_NUMBER
 from topup.channels.cli.automatic import list_automatic, show_automatic, stop_automatic
 from topup.kernel.errors import Invalid, NotFound
 from topup.kernel.ids import new_id
@@ -18,15 +16,6 @@ from topup.payments.ports import Decline
 
 MONTHLY = Agreement(Trigger.MONTHLY, day=15, amount_minor=5000, cap_minor=20000)
 ANOTHER = "13800138999"
-
-
-@pytest.fixture
-async def automatic(database, data_dir):
-    async with open_shop(database, data_dir, KeepingGateway()) as shop:
-        automatic = Automatic(shop)
-        automatic.at(datetime(2030, 3, 10, 4, tzinfo=UTC))
-        await automatic.moves_in()
-        yield automatic
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from topup.channels.cli.screen import money_json, out, print_json, show
 from topup.channels.cli.speech import locale, say
 from topup.kernel.money import Money
 from topup.orders.schedules.desk import Schedules, ScheduleView
+from topup.orders.schedules.rules import Trigger
 from topup.orders.schedules.runs import RunRow
 from topup.platform.i18n import format_moment, format_money, translate
 from topup.platform.settings import Settings
@@ -74,11 +75,12 @@ def _schedules(store: Store) -> Schedules:
 def _what(view: ScheduleView) -> str:
     agreement = view.schedule.agreement
     amount = agreement.amount_minor
-    bought = (
-        _text("buys", amount=_money(amount, view))
-        if amount is not None
-        else _text("fills", amount=_money(agreement.target_minor or 0, view))
-    )
+    if agreement.trigger is Trigger.KEEP:
+        bought = _text("keeps")
+    elif amount is not None:
+        bought = _text("buys", amount=_money(amount, view))
+    else:
+        bought = _text("fills", amount=_money(agreement.target_minor or 0, view))
     return _text("agreed", when=_text(f"trigger_{agreement.trigger.value}"), bought=bought)
 
 

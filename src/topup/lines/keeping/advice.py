@@ -8,7 +8,6 @@ from typing import Final, Literal
 
 from topup.catalogue.life_cycle_rules import Exit, LineRules, Restart
 from topup.catalogue.queries import Snapshot
-from topup.catalogue.terms import local_of, months_on
 from topup.catalogue.versions import CarrierVersion
 from topup.kernel.errors import NotFound
 from topup.kernel.money import Money
@@ -23,8 +22,6 @@ from topup.lines.queries import lines_now
 from topup.lines.rules import ruling_of
 from topup.platform.database import Connection
 
-A_YEAR: Final = 12
-"""Months ahead that are looked at where nobody says until when."""
 _ON_CREDIT: Final = frozenset({"credit_gone", "credit_expired", "credit_used_up"})
 _ON_FEE: Final = frozenset({"arrears", "fee_missed"})
 
@@ -99,7 +96,7 @@ async def advise(line: Line, until: date | None) -> Advice:
 
 def _advice(line: Line, until: date | None) -> Advice:
     kept, carrier = line.kept, line.kept.carrier
-    day = until or months_on(local_of(kept.now, kept.zone).date(), A_YEAR)
+    day = until or kept.a_year_on
     end, runway = kept.until(day), kept.runway()
     keeps, keeps_not = what_counts(carrier)
     row = cheapest(kept, end)

@@ -20,6 +20,8 @@ from topup.kernel.errors import Conflict, Invalid
 from topup.kernel.money import Money
 from topup.lines.keeping.amounts import Amounts
 
+A_YEAR: Final = 12
+"""Months ahead that are looked at where nobody says until when."""
 LONGEST_DAYS: Final = 2 * 366
 """Nobody plans farther ahead."""
 _JUST_BEFORE: Final = timedelta(seconds=1)
@@ -68,6 +70,11 @@ class Kept:
     def rules(self) -> LineRules:
         """What its life goes by."""
         return self.carrier.line_rules
+
+    @property
+    def a_year_on(self) -> date:
+        """The day until which it is to be kept where nobody says until when."""
+        return months_on(local_of(self.now, self.zone).date(), A_YEAR)
 
     def until(self, day: date) -> datetime:
         """The end of a day of the line's: a number that is lost then was kept through it. Raises TooFar."""

@@ -279,15 +279,16 @@ def check(agreement: Agreement, carrier: CarrierVersion, method: str) -> None:
     schedule_interval.
     """
     offered = offered_by(carrier)
-    amount, target = agreement.amount_minor, agreement.target_minor
+    amount, target, keeps = agreement.amount_minor, agreement.target_minor, agreement.trigger is Trigger.KEEP
     known = amount is None or offered.at_least(amount) == amount
-    least = amount or target or 0
+    said = [one for one in (amount, target) if one is not None]
+    least = amount or target or (offered.at_least(1) if keeps else 0) or 0
     wrong = {
         "schedule_day": not 1 <= agreement.day <= _LAST_DAY,
         "schedule_early": not 0 <= agreement.days_early <= MOST_DAYS_EARLY,
         "schedule_threshold": agreement.trigger is Trigger.LOW and agreement.threshold_minor < 1,
         "schedule_before": not 0 <= agreement.days_before <= MOST_DAYS_BEFORE,
-        "schedule_amount": (amount is None) == (target is None) or not known,
+        "schedule_amount": len(said) != (0 if keeps else 1) or not known,
         # What does not even bring the credit above the mark would be low again at once.
         "schedule_target": target is not None and not max(1, agreement.threshold_minor) <= target <= offered.largest,
         "schedule_cap": agreement.cap_minor < least + payment_fee(carrier, method, least),
@@ -305,7 +306,9 @@ def check_wallet(agreement: Agreement, carrier: CarrierVersion, kept: Kept) -> N
     if kept.terms is None:
         return
     offered = offered_by(carrier)
-    amount = agreement.amount_minor or offered.at_least(agreement.target_minor or 0) or offered.largest
+    # What keeps a number is bought within what the wallet agreed to; there must be something.
+    wanted = 1 if agreement.trigger is Trigger.KEEP else agreement.target_minor or 0
+    amount = agreement.amount_minor or offered.at_least(wanted) or offered.largest
     cost = Money(amount + payment_fee(carrier, kept.method, amount), carrier.currency)
     if cost.currency != kept.terms.most.currency:
         raise Invalid("schedule_wallet_currency", currency=kept.terms.most.currency)

@@ -1,8 +1,8 @@
 """Looking at schedules that are due: what is known of their lines, what follows of it, written down in one commit."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -16,6 +16,7 @@ from topup.lines.owners import owns
 from topup.lines.queries import LineRef, Route, route
 from topup.orders.own_lines import Glance, glances
 from topup.orders.schedules import records, runs
+from topup.orders.schedules.keeping import Prospect, line_of, prospects
 from topup.orders.schedules.records import Schedule
 from topup.orders.schedules.rules import (
     LOOK_AGAIN,
@@ -32,7 +33,7 @@ from topup.orders.schedules.rules import (
 )
 from topup.orders.schedules.runs import NewRun
 from topup.orders.schedules.states import SCHEDULE, RunState, ScheduleState
-from topup.orders.schedules.telling import tell_stopped
+from topup.orders.schedules.telling import tell_not_kept, tell_stopped
 from topup.payments.instruments import records as instruments
 from topup.payments.instruments.ports import Removed
 from topup.payments.instruments.records import Kept
@@ -42,6 +43,9 @@ from topup.platform.keys import KeyRing
 
 _BEFORE_LOOKING: Final = crash_label("schedules.look.before_commit")
 _AFTER_LOOKING: Final = crash_label("schedules.look.after_commit")
+_NO_PROSPECTS: Final[Mapping[str, Prospect]] = {}
+_CHANGED: Final = timedelta(minutes=1)
+"""How soon a line is looked at again that changed while it was thought about."""
 _ONE_NUMBER: Final = """
 SELECT pg_advisory_xact_lock(hashtextextended('orders.schedules.number:' || e164, 0))
 FROM unnest(%b::text[]) AS e164
@@ -99,7 +103,7 @@ class Looking:
         self._lanes = lanes
 
     async def look(self, limit: int) -> int:
-        """Look at up to `limit` that are due, and write down what is to be paid; how many."""
+        """Look at up to `limit` that are due, but those that keep a number, and write down what to pay; how many."""
         async with self._database.transaction() as transaction:
             connection, now = transaction.connection, transaction.now
             due = await records.due(connection, limit, now)
@@ -110,7 +114,33 @@ class Looking:
             crash_point(_AFTER_LOOKING)
         return len(due)
 
-    async def _decide(self, connection: Connection, due: Sequence[Schedule], now: datetime) -> None:
+    async def look_to_keep(self, limit: int) -> int:
+        """The same for up to `limit` of those that keep a number; how many. What to buy is searched
+        for before anything is locked, and gone by only if the line is then as it was.
+        """
+        async with self._database.read() as reading:
+            found = await records.due_to_keep(reading.connection, limit, reading.now)
+            snapshot = await self._catalogue.current(reading.connection)
+            lines = [(one, await line_of(reading.connection, one, snapshot, reading.now)) for one in found]
+        if not found:
+            return 0
+        ahead = await prospects(lines)
+        async with self._database.transaction() as transaction:
+            connection, now = transaction.connection, transaction.now
+            due = await records.still_due(connection, found, now)
+            if due:
+                await self._decide(connection, due, now, ahead)
+            crash_point(_BEFORE_LOOKING)
+        crash_point(_AFTER_LOOKING)
+        return len(due)
+
+    async def _decide(
+        self,
+        connection: Connection,
+        due: Sequence[Schedule],
+        now: datetime,
+        ahead: Mapping[str, Prospect] = _NO_PROSPECTS,
+    ) -> None:
         snapshot = await self._catalogue.current(connection)
         lines = await self._lines(connection, due, snapshot, now)
         # The limits of a carrier are a line's, over all who top it up: one look at a number at a time.
@@ -123,7 +153,16 @@ class Looking:
             if isinstance(found, Stop):
                 await self.stop(connection, one, found, now)
                 continue
-            facts = await self._facts(connection, one, lines[one.id], snapshot, past, found.method, now)
+            prospect = ahead.get(one.id)
+            if prospect is not None and not prospect.is_of(await line_of(connection, one, snapshot, now)):
+                looks.append((one, now + _CHANGED, one.next_at, one.reason))
+                continue
+            if prospect is not None and prospect.is_lost:
+                await self.stop(connection, one, Stop.NOT_POSSIBLE, now)
+                continue
+            facts = await self._facts(connection, one, lines[one.id], snapshot, past, found, now)
+            if prospect is not None:
+                facts = replace(facts, lost_at=prospect.lost_at, keeping=prospect.amounts)
             decided = decide(one.id, one.agreement, facts)
             if isinstance(decided, Wait):
                 looks.append((one, decided.until, decided.next_at, decided.reason.value))
@@ -138,8 +177,18 @@ class Looking:
             else:
                 new.append(NewRun(one, decided.cause, 0, 0, due_at, skipped=decided.reason.value))
                 looks.append((one, decided.until, None, ""))
-        await runs.begin(connection, new, now)
+        news = await runs.begin(connection, new, now)
         await records.look_again(connection, looks)
+        await self._tell(connection, [one for one in new if one.schedule.id in news], ahead, now)
+
+    async def _tell(
+        self, connection: Connection, new: Sequence[NewRun], ahead: Mapping[str, Prospect], now: datetime
+    ) -> None:
+        """Who counts on it that a number is kept is told when it is not, and until when they can see to it."""
+        for one in new:
+            lost_at = ahead[one.schedule.id].lost_at if one.schedule.id in ahead else None
+            if one.skipped and lost_at is not None:
+                await tell_not_kept(connection, self._keys, one.schedule, reason=one.skipped, until=lost_at, now=now)
 
     async def stop(self, connection: Connection, one: Schedule, why: Stop, now: datetime) -> None:
         """Go on no more, and say so, in the caller's transaction."""
@@ -186,7 +235,7 @@ class Looking:
         line: _Line,
         snapshot: Snapshot,
         past: Mapping[str, Sequence[tuple[str, Past]]],
-        method: str,
+        paid_with: Kept,
         now: datetime,
     ) -> Facts:
         carrier = snapshot.carrier(one.carrier_id)
@@ -209,7 +258,8 @@ class Looking:
             of_line=[run for whose, run in runs_of_line if whose != one.id],
             carrier_cap_minor=limits.cap_minor,
             carrier_interval_days=limits.interval_days,
-            fee=lambda amount: payment_fee(carrier, method, amount),
+            fee=lambda amount: payment_fee(carrier, paid_with.method, amount),
+            most_minor=paid_with.terms.most.amount_minor if paid_with.terms else None,
         )
 
 

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from topup.kernel.ids import LineId, check_id, lane_of
 from topup.kernel.msisdn import Msisdn, parse_msisdn
-from topup.orders.schedules.rules import Agreement
+from topup.orders.schedules.rules import Agreement, Trigger
 from topup.orders.schedules.states import ScheduleState
 from topup.platform.arrays import columns
 from topup.platform.database import Connection
@@ -24,10 +24,10 @@ s.id, s.subscriber_id, s.msisdn, s.line_id, s.carrier_id, s.zone, s.currency, s.
 s.reason, s.locale, s.created_at, s.since, s.look_at, s.next_at, s.runs
 """
 _MAKE: Final = """
-INSERT INTO orders.schedules (lane, id, subscriber_id, msisdn, line_id, carrier_id, zone, currency, agreement,
+INSERT INTO orders.schedules (lane, id, subscriber_id, msisdn, line_id, carrier_id, zone, currency, agreement, keeps,
     instrument_id, state, locale, created_at, since, state_since, look_at)
 VALUES (%(lane)s, %(id)s, %(subscriber_id)s, %(msisdn)s, %(line_id)s, %(carrier_id)s, %(zone)s, %(currency)s,
-    %(agreement)s, %(instrument_id)s, 'active', %(locale)s, %(now)s, %(now)s, %(now)s, %(now)s)
+    %(agreement)s, %(keeps)s, %(instrument_id)s, 'active', %(locale)s, %(now)s, %(now)s, %(now)s, %(now)s)
 ON CONFLICT DO NOTHING
 """
 _ALONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('orders.schedules:' || %s, 0))"
@@ -39,7 +39,15 @@ SELECT {_COLUMNS} FROM orders.schedules AS s WHERE lane = %s AND msisdn = %s AND
 _ALL_OF: Final = f"SELECT {_COLUMNS} FROM orders.schedules AS s WHERE subscriber_id = %s ORDER BY id"
 _ONE: Final = f"SELECT {_COLUMNS} FROM orders.schedules AS s WHERE lane = %s AND id = %s"
 _DUE: Final = f"""
-SELECT {_COLUMNS} FROM orders.schedules AS s WHERE look_at <= %s ORDER BY look_at LIMIT %s FOR UPDATE SKIP LOCKED
+SELECT {_COLUMNS} FROM orders.schedules AS s WHERE look_at <= %s AND NOT keeps
+ORDER BY look_at LIMIT %s FOR UPDATE SKIP LOCKED
+"""
+_DUE_TO_KEEP: Final = f"""
+SELECT {_COLUMNS} FROM orders.schedules AS s WHERE look_at <= %s AND keeps ORDER BY look_at LIMIT %s
+"""
+_STILL_DUE: Final = f"""
+SELECT {_COLUMNS} FROM unnest(%b::smallint[], %b::text[]) AS t (lane, id)
+JOIN orders.schedules AS s ON s.lane = t.lane AND s.id = t.id AND s.look_at <= %b FOR UPDATE OF s SKIP LOCKED
 """
 _MOVE: Final = """
 UPDATE orders.schedules SET state = %(state)s, reason = %(reason)s, state_since = %(now)s,
@@ -99,6 +107,7 @@ async def make(connection: Connection, schedule: Schedule) -> bool:
         "zone": schedule.zone.key,
         "currency": schedule.currency,
         "agreement": Jsonb(msgspec.to_builtins(schedule.agreement)),
+        "keeps": schedule.agreement.trigger is Trigger.KEEP,
         "instrument_id": schedule.instrument_id,
         "locale": schedule.locale,
         "now": schedule.created_at,
@@ -133,8 +142,19 @@ async def schedule(connection: Connection, schedule_id: str) -> Schedule | None:
 
 
 async def due(connection: Connection, limit: int, now: datetime) -> list[Schedule]:
-    """Up to `limit` to look at; locked until the transaction ends."""
+    """Up to `limit` to look at, but those of KEEP; locked until the transaction ends."""
     return [_schedule(row) for row in await (await connection.execute(_DUE, (now, limit))).fetchall()]
+
+
+async def due_to_keep(connection: Connection, limit: int, now: datetime) -> list[Schedule]:
+    """Up to `limit` of KEEP to look at; locked by nobody."""
+    return [_schedule(row) for row in await (await connection.execute(_DUE_TO_KEEP, (now, limit))).fetchall()]
+
+
+async def still_due(connection: Connection, found: Sequence[Schedule], now: datetime) -> list[Schedule]:
+    """Those of `found` that are still to be looked at, as they are now; locked until the transaction ends."""
+    rows = await connection.execute(_STILL_DUE, [*columns([(one.lane, one.id) for one in found]), now])
+    return [_schedule(row) for row in await rows.fetchall()]
 
 
 async def move(

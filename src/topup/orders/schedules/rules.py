@@ -1,7 +1,7 @@
 """When a schedule tops up, how much, and why not: pure, of what is known at one instant.
 
-A cause is what a top-up is for: a month, an end of the credit, a time the credit was low. It has a name, under which a
-run is written down at most once.
+A cause is what a top-up is for: a month, an end of the credit, a time the credit was low, a day on which a number would
+be lost. It has a name, under which a run is written down at most once.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,12 +23,20 @@ LOOK_AGAIN: Final = timedelta(minutes=10)
 """How soon credit that was not low is looked at again."""
 LOOK_AT_ENDS: Final = timedelta(hours=6)
 """How soon an end that lies far ahead is looked at again: it moves with every top-up."""
+LOOK_AT_KEPT: Final = timedelta(days=1)
+"""How soon a number that is lost only later is looked at again: what is used may bring that day nearer."""
 MEMORY: Final = timedelta(days=70)
 """How far back runs are looked at: further than any month before the last, and any end that was run for."""
 MOST_DAYS_BEFORE: Final = 30
 MOST_INTERVAL_DAYS: Final = 60
 AFTER_DECLINE: Final = (timedelta(days=1), timedelta(days=2))
 """How long after an attempt that was declined the next follows; after the last of them none does."""
+SAFE_DAYS: Final = sum(AFTER_DECLINE, ONE_DAY).days
+"""So many whole days before its number is lost a line is topped up at the latest: each further attempt is in time."""
+_JUST_BEFORE: Final = timedelta(seconds=1)
+
+_KEEPS: Final = "keep:"
+_BOUGHT: Final = frozenset({RunState.DONE, *OPEN})
 
 
 class Trigger(StrEnum):
@@ -37,6 +45,7 @@ class Trigger(StrEnum):
     MONTHLY = "monthly"
     LOW = "low"
     EXPIRY = "expiry"
+    KEEP = "keep"
 
 
 class Reason(StrEnum):
@@ -57,9 +66,10 @@ class Agreement:
     """What an owner agreed to. Amounts are in minor units of the line's currency.
 
     MONTHLY: on `day` (a month's last where it is shorter), or up to `days_early` before. LOW: when less than
-    `threshold_minor` is left. EXPIRY: `days_before` the credit or the line's service ends. What is bought:
-    `amount_minor`, or as much as brings the credit to `target_minor`; exactly one of the two. `cap_minor`: at most so
-    much is charged in a calendar month, fees included; `interval_days`: never sooner after the last.
+    `threshold_minor` is left. EXPIRY: `days_before` the credit or the line's service ends. KEEP: SAFE_DAYS before the
+    number would be lost, or up to `days_early` sooner. What is bought: `amount_minor`, or as much as brings the credit
+    to `target_minor`; exactly one of the two, but for KEEP neither: the least that keeps the number. `cap_minor`: at
+    most so much is charged in a calendar month, fees included; `interval_days`: never sooner after the last.
     """
 
     trigger: Trigger
@@ -137,6 +147,12 @@ class Facts:
     carrier_interval_days: int = 0
     fee: Callable[[int], int] = lambda _amount_minor: 0
     """What paying an amount by the schedule's card costs besides, minor units."""
+    lost_at: datetime | None = None
+    """When the number is lost if nothing is done, None: not foreseen; of KEEP alone."""
+    keeping: Sequence[int] = ()
+    """Amounts of which each moves that, the best first; of KEEP, once it is due."""
+    most_minor: int | None = None
+    """What the schedule's wallet lets itself be charged at once; None: any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +197,8 @@ def decide(schedule_id: str, agreement: Agreement, facts: Facts) -> Run | Skip |
     if isinstance(due, Wait):
         return due
     soonest = _soonest(agreement, facts)
+    if agreement.trigger is Trigger.KEEP:
+        return _keep(due, agreement, facts, soonest)
     if soonest > facts.now:
         return Wait(soonest, Reason.TOO_SOON, soonest)
     amount = _amount(agreement, facts)
@@ -203,10 +221,18 @@ def monthly_at(schedule_id: str, agreement: Agreement, month: date, zone: ZoneIn
     last = months_on(month, 1) - timedelta(days=1)
     day = month.replace(day=min(agreement.day, last.day))
     first = max(day - timedelta(days=agreement.days_early), month)
-    opens = latest_instant(first, OPENS, zone)
-    closes = latest_instant(day, CLOSES, zone)
-    chance = int.from_bytes(blake2b(f"{schedule_id}:{month:%Y-%m}".encode(), digest_size=6).digest()) / 2**48
-    return opens + (closes - opens) * chance
+    return _between(first, day, zone, f"{schedule_id}:{month:%Y-%m}")
+
+
+def keep_at(schedule_id: str, agreement: Agreement, lost_at: datetime, zone: ZoneInfo) -> datetime:
+    """When a number that would be lost at `lost_at` is topped up: always the same instant of its days."""
+    day = local_of(lost_at - _JUST_BEFORE, zone).date() - timedelta(days=SAFE_DAYS)
+    return _between(day - timedelta(days=agreement.days_early), day, zone, f"{schedule_id}:{_lost(lost_at, zone)}")
+
+
+def is_lost_by(cause: str, lost_at: datetime, zone: ZoneInfo) -> bool:
+    """Whether the number is still lost on the day that a cause of KEEP names, or sooner."""
+    return _lost(lost_at, zone) <= ":".join(cause.split(":")[:2])
 
 
 def upcoming(schedule_id: str, agreement: Agreement, facts: Facts) -> datetime | None:
@@ -223,6 +249,8 @@ def _due(schedule_id: str, agreement: Agreement, facts: Facts) -> _Due | Wait:
             return _due_low(agreement, facts)
         case Trigger.EXPIRY:
             return _due_before_end(agreement, facts)
+        case Trigger.KEEP:
+            return _due_to_keep(schedule_id, agreement, facts)
 
 
 def _due_monthly(schedule_id: str, agreement: Agreement, facts: Facts) -> _Due | Wait:
@@ -257,17 +285,72 @@ def _due_before_end(agreement: Agreement, facts: Facts) -> _Due | Wait:
     at = latest_instant(day - timedelta(days=agreement.days_before), OPENS, facts.zone)
     if at > facts.now:
         return Wait(min(at, later), Reason.NOT_YET, at)
-    cause = f"end:{day:%Y-%m-%d}"
-    same = [past for past in facts.runs if past.cause == cause or past.cause.startswith(f"{cause}:")]
-    if any(past.state is RunState.DONE or past.state in OPEN or past.at >= facts.since for past in same):
+    return _once_for(f"end:{day:%Y-%m-%d}", facts, later)
+
+
+def _due_to_keep(schedule_id: str, agreement: Agreement, facts: Facts) -> _Due | Wait:
+    later = facts.now + LOOK_AT_KEPT
+    if facts.lost_at is None or facts.lost_at <= facts.now:
+        return Wait(later, Reason.NO_END)
+    at = keep_at(schedule_id, agreement, facts.lost_at, facts.zone)
+    if at > facts.now:
+        return Wait(min(at, later), Reason.NOT_YET, at)
+    cause = _lost(facts.lost_at, facts.zone)
+    # Another owner of the line is keeping it: one top-up does, and what is paid may be on its way still.
+    theirs = [past for past in facts.of_line if past.cause.startswith(_KEEPS) and past.state in _BOUGHT]
+    if any(past.spent_at > facts.now - ONE_DAY for past in theirs) or _for_cause(cause, theirs):
+        return Wait(facts.now + LOOK_AGAIN, Reason.UNDER_WAY)
+    return _once_for(cause, facts, later)
+
+
+def _once_for(cause: str, facts: Facts, later: datetime) -> _Due | Wait:
+    same = _for_cause(cause, facts.runs)
+    if any(past.state in _BOUGHT or past.at >= facts.since for past in same):
         return Wait(later, Reason.NOT_YET)
-    # What came to nothing before it was taken up again is tried once more: the credit still ends.
+    # What came to nothing before it was taken up again is tried once more: the end is still there.
     return _Due(f"{cause}:{len(same) + 1}" if same else cause, later)
+
+
+def _for_cause(cause: str, runs: Sequence[Past]) -> list[Past]:
+    return [past for past in runs if past.cause == cause or past.cause.startswith(f"{cause}:")]
+
+
+def _lost(lost_at: datetime, zone: ZoneInfo) -> str:
+    """The cause that the number is lost then; causes of later days sort after it."""
+    return f"{_KEEPS}{local_of(lost_at, zone).date():%Y-%m-%d}"
+
+
+def _between(first: date, last: date, zone: ZoneInfo, what: str) -> datetime:
+    """An instant between the opening of one day and the closing of another that is chance, but always the same."""
+    opens, closes = latest_instant(first, OPENS, zone), latest_instant(last, CLOSES, zone)
+    return opens + (closes - opens) * (int.from_bytes(blake2b(what.encode(), digest_size=6).digest()) / 2**48)
+
+
+def _keep(due: _Due, agreement: Agreement, facts: Facts, soonest: datetime) -> Run | Skip | Wait:
+    """Buy the best of what puts the end off, of what may be spent; what cannot be bought in time is given up."""
+    if soonest > facts.now:
+        return _put_off(due, facts, soonest, Reason.TOO_SOON)
+    if not facts.keeping:
+        return Skip(due.cause, Reason.NOTHING_FITS, due.until)
+    most = agreement.cap_minor if facts.most_minor is None else min(agreement.cap_minor, facts.most_minor)
+    costs = [(amount, amount + facts.fee(amount)) for amount in facts.keeping]
+    may_be = [(amount, cost) for amount, cost in costs if cost <= most]
+    for amount, cost in may_be:
+        if _within_caps(agreement, facts, cost):
+            return Run(due.cause, amount, cost)
+    if not may_be:
+        return Skip(due.cause, Reason.CAP_REACHED, due.until)
+    return _put_off(due, facts, _month_after(facts), Reason.CAP_REACHED)
+
+
+def _put_off(due: _Due, facts: Facts, at: datetime, reason: Reason) -> Skip | Wait:
+    in_time = facts.lost_at is not None and at < facts.lost_at
+    return Wait(at, reason, at) if in_time else Skip(due.cause, reason, due.until)
 
 
 def _soonest(agreement: Agreement, facts: Facts) -> datetime:
     """When the intervals since the last top-ups are over: the person's own, and the carrier's over all of a line's."""
-    spent = (RunState.DONE, *OPEN)
+    spent = _BOUGHT
     own = [past.spent_at + timedelta(days=agreement.interval_days) for past in facts.runs if past.state in spent]
     days = timedelta(days=facts.carrier_interval_days)
     of_line = [past.spent_at + days for past in (*facts.runs, *facts.of_line) if past.state in spent]

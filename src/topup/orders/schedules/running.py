@@ -11,14 +11,15 @@ from typing import Final
 
 import structlog
 
+from topup.catalogue.queries import CatalogueCache
 from topup.kernel.errors import Conflict, NotFound, Problem, Throttled, Unavailable
 from topup.kernel.ids import OrderId, PaymentId
 from topup.orders.desk import Desk
 from topup.orders.paying import Presented
-from topup.orders.schedules import records, runs
+from topup.orders.schedules import keeping, records, runs
 from topup.orders.schedules.looking import Looking, Stop
 from topup.orders.schedules.records import Schedule
-from topup.orders.schedules.rules import AFTER_DECLINE
+from topup.orders.schedules.rules import AFTER_DECLINE, Trigger
 from topup.orders.schedules.runs import RunRow
 from topup.orders.schedules.states import RunState, ScheduleState
 from topup.orders.schedules.telling import tell_declined
@@ -36,6 +37,8 @@ NOT_ANSWERED: Final = "not_answered"
 """Why an attempt came to nothing whose payment nobody answered for."""
 PRICE_ROSE: Final = "price_rose"
 """Why nothing was bought where the fee became higher than when it was decided."""
+KEPT: Final = "kept"
+"""Why nothing is bought for a number that something else has kept meanwhile."""
 FINAL: Final = frozenset(
     {Decline.EXPIRED, Decline.DETAILS, Decline.UNSUPPORTED, Decline.AUTHENTICATION, Decline.METHOD}
 )
@@ -61,8 +64,11 @@ _log: Final = structlog.get_logger(__name__)
 class Runner:
     """Carries runs out; any number of processes may."""
 
-    def __init__(self, *, database: Database, desk: Desk, keys: KeyRing, looking: Looking) -> None:
+    def __init__(
+        self, *, database: Database, desk: Desk, keys: KeyRing, looking: Looking, catalogue: CatalogueCache
+    ) -> None:
         self._database = database
+        self._catalogue = catalogue
         self._desk = desk
         self._keys = keys
         self._looking = looking
@@ -99,6 +105,9 @@ class Runner:
             if kept is None:
                 await self._give_up(run, whose, Stop.CARD_REMOVED)
                 return
+            if not await self._is_needed(run, whose):
+                await self._end(run, whose, RunState.SKIPPED, KEPT)
+                return
             order = await self._made(run, whose, kept, now)
         if order is not None:
             await self._follow(run, whose, order)
@@ -109,6 +118,15 @@ class Runner:
             whose = await records.schedule(transaction.connection, run.schedule_id)
             kept = await self._card(transaction, whose) if whose else None
             return whose, kept, transaction.now
+
+    async def _is_needed(self, run: RunRow, whose: Schedule) -> bool:
+        """Whether what it is for is still to be done: of a number, whether nothing else has kept it meanwhile."""
+        if whose.agreement.trigger is not Trigger.KEEP:
+            return True
+        async with self._database.read() as transaction:
+            connection, now = transaction.connection, transaction.now
+            snapshot = await self._catalogue.current(connection)
+            return await keeping.is_needed(connection, whose, run.cause, snapshot, now)
 
     async def _card(self, transaction: Transaction, whose: Schedule) -> Kept | None:
         try:
@@ -181,7 +199,8 @@ class Runner:
         if order.status == "awaiting_payment" and (paying is None or paying.status == PaymentState.STARTING):
             # Looked at once more, so late as can be: who has stopped it, or removed the card, is charged no more.
             agreed, kept, _ = await self._agreed(run)
-            if agreed is None or agreed.state is not ScheduleState.ACTIVE or kept is None:
+            is_on = agreed is not None and agreed.state is ScheduleState.ACTIVE and await self._is_needed(run, whose)
+            if kept is None or not is_on:
                 await self._call_off(order)
             elif not await self._pay(run, order, kept):
                 return
@@ -228,6 +247,9 @@ class Runner:
         if agreed is None or agreed.state is not ScheduleState.ACTIVE:
             why = (agreed.reason or agreed.state.value) if agreed else ScheduleState.ENDED.value
             await self._end(run, whose, RunState.SKIPPED, why)
+            return
+        if not await self._is_needed(run, whose):
+            await self._end(run, whose, RunState.SKIPPED, KEPT)
             return
         if kept is None:
             await self._give_up(run, whose, Stop.CARD_REMOVED)

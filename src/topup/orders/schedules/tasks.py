@@ -12,6 +12,8 @@ from topup.platform.jobs import Sweep
 from topup.platform.keys import KeyRing
 
 LOOKED_AT: Final = 200
+KEPT: Final = 10
+"""What each of them may have to search for takes a moment."""
 CARRIED_OUT: Final = 50
 LOOK_EVERY_S: Final = 5.0
 RUN_EVERY_S: Final = 1.0
@@ -20,8 +22,9 @@ RUN_EVERY_S: Final = 1.0
 def sweeps(*, database: Database, desk: Desk, catalogue: CatalogueCache, keys: KeyRing, lanes: int) -> list[Sweep]:
     """The sweeps of schedules."""
     looking = Looking(database=database, catalogue=catalogue, keys=keys, lanes=lanes)
-    runner = Runner(database=database, desk=desk, keys=keys, looking=looking)
+    runner = Runner(database=database, desk=desk, keys=keys, looking=looking, catalogue=catalogue)
     return [
         Sweep("orders.schedules.look", LOOK_EVERY_S, partial(looking.look, LOOKED_AT), batch=LOOKED_AT),
+        Sweep("orders.schedules.keep", LOOK_EVERY_S, partial(looking.look_to_keep, KEPT), batch=KEPT),
         Sweep("orders.schedules.run", RUN_EVERY_S, partial(runner.run_due, CARRIED_OUT), batch=CARRIED_OUT),
     ]

@@ -38,3 +38,19 @@ async def tell_declined(
         number=whose.msisdn.masked(),
         again=LocalTime(again, whose.zone.key),
     )
+
+
+async def tell_not_kept(
+    connection: Connection, keys: KeyRing, whose: Schedule, *, reason: str, until: datetime, now: datetime
+) -> None:
+    """Nothing is bought that would keep the number; whoever tops it up `until` then keeps it."""
+    await tell(
+        connection,
+        keys,
+        subscriber_id=whose.subscriber_id,
+        template="automatic_not_kept",
+        now=now,
+        number=whose.msisdn.masked(),
+        what=Words(DOMAIN, f"why_{reason}"),
+        until=LocalTime(until, whose.zone.key),
+    )

@@ -31,6 +31,8 @@ _USUAL: Final = {
     "card": "",
 }
 _LONGEST_WHOLE: Final = 4
+_ASKED: Final = (Trigger.MONTHLY, Trigger.LOW, Trigger.EXPIRY)
+"""A number is kept by itself from the page that tells how long it lives."""
 _FIELD: Final = {
     "schedule_day": "day",
     "schedule_early": "early",
@@ -110,7 +112,7 @@ class MakingPages:
             ],
             others=bool(cards),
             own=own,
-            triggers=[one.value for one in Trigger] if own else [Trigger.MONTHLY.value],
+            triggers=[one.value for one in _ASKED] if own else [Trigger.MONTHLY.value],
             most_early=MOST_DAYS_EARLY,
             most_before=MOST_DAYS_BEFORE,
             id=kept["fields"].get("id") or await self._desk.schedules.new_id(number=number),

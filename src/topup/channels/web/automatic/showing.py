@@ -92,11 +92,12 @@ def agreed(agreement: Agreement, currency: str, wording: Wording) -> str:
     def money(minor: int | None) -> str:
         return wording.money(Money(minor or 0, currency))
 
-    bought = (
-        wording.of(SUBJECT, "buys", amount=money(agreement.amount_minor))
-        if agreement.amount_minor is not None
-        else wording.of(SUBJECT, "fills", amount=money(agreement.target_minor))
-    )
+    if agreement.trigger is Trigger.KEEP:
+        bought = wording.of(SUBJECT, "keeps")
+    elif agreement.amount_minor is not None:
+        bought = wording.of(SUBJECT, "buys", amount=money(agreement.amount_minor))
+    else:
+        bought = wording.of(SUBJECT, "fills", amount=money(agreement.target_minor))
     match agreement.trigger:
         case Trigger.MONTHLY:
             when = wording.of(
@@ -107,6 +108,8 @@ def agreed(agreement: Agreement, currency: str, wording: Wording) -> str:
             when = wording.of(SUBJECT, "when_low", amount=money(agreement.threshold_minor))
         case Trigger.EXPIRY:
             when = wording.of(SUBJECT, "when_expiry", days=agreement.days_before)
+        case Trigger.KEEP:
+            when = wording.of(SUBJECT, "when_keep")
     return wording.of(SUBJECT, "agreed", when=when, bought=bought)
 
 
@@ -129,7 +132,7 @@ def run_shown(run: RunRow, one: Schedule, wording: Wording, now: datetime) -> Ru
 def _why(run: RunRow, wording: Wording) -> str:
     known = {
         "enough", "nothing_fits", "price_rose", "paused", "ended", "not_answered", "number_changed", "not_yours",
-        "card_removed", "operator",
+        "card_removed", "operator", "kept", "cap_reached", "too_soon",
     }  # fmt: skip
     if run.reason in known:
         return wording.of(SUBJECT, f"why_{run.reason}")

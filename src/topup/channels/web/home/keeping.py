@@ -7,13 +7,14 @@ from zoneinfo import ZoneInfo
 
 from topup.catalogue.terms import local_of, months_on
 from topup.channels.web.forms import Form
+from topup.channels.web.home.keeping_itself import itself_sheet
 from topup.channels.web.home.lines import one_of
 from topup.channels.web.home.showing import card
 from topup.channels.web.rendering import Page, WebRequest, page, reader_of
 from topup.channels.web.wording import Wording
 from topup.lines import owners
-from topup.lines.keeping.advice import A_YEAR, Advice
-from topup.lines.keeping.kept import LONGEST_DAYS, TooFar
+from topup.lines.keeping.advice import Advice
+from topup.lines.keeping.kept import A_YEAR, LONGEST_DAYS, TooFar
 from topup.lines.wording import counts_words, moment_words
 from topup.orders.desk import Desk
 from topup.orders.wording import end_of
@@ -81,7 +82,9 @@ class KeepingPages:
         except TooFar:
             mistake, found = True, await self._desk.keeping(number=line.e164, until=None)
         sheet = keeping_sheet(found, wording, mistake=mistake)
-        return page(request, "home/keeping.html", line=card(line, None, wording), sheet=sheet)
+        standing = await self._desk.numbers.standing(subscriber_id=who.id, number=line.e164)
+        itself = itself_sheet(standing, found, wording, wrong=request.query_params.get("wrong", ""))
+        return page(request, "home/keeping.html", line=card(line, None, wording), sheet=sheet, itself=itself)
 
 
 def keeping_sheet(found: Advice, wording: Wording, *, mistake: bool = False) -> KeepingSheet:

@@ -10,6 +10,7 @@ CREATE TABLE orders.schedules (
     zone            text NOT NULL,
     currency        text NOT NULL,
     agreement       jsonb NOT NULL,            -- rules.Agreement
+    keeps           boolean NOT NULL,          -- it keeps a number: looked at by a sweep of its own
     instrument_id   text COLLATE "C" NOT NULL,
     state           text NOT NULL,
     reason          text NOT NULL DEFAULT '',  -- why it stopped, or what it waits for
@@ -22,7 +23,8 @@ CREATE TABLE orders.schedules (
     runs            integer NOT NULL DEFAULT 0,
     PRIMARY KEY (lane, id)
 );
-CREATE INDEX schedules_due ON orders.schedules (look_at) WHERE look_at IS NOT NULL;
+CREATE INDEX schedules_due ON orders.schedules (look_at) WHERE look_at IS NOT NULL AND NOT keeps;
+CREATE INDEX schedules_to_keep ON orders.schedules (look_at) WHERE look_at IS NOT NULL AND keeps;
 CREATE INDEX schedules_of_subscriber ON orders.schedules (subscriber_id);
 CREATE INDEX schedules_of_number ON orders.schedules (lane, msisdn);
 GRANT SELECT, INSERT, UPDATE, DELETE ON orders.schedules TO topup_app;
