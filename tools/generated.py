@@ -38,6 +38,7 @@ from topup.people.permissions import NEEDS_FRESH, PERMISSIONS, Permission
 from topup.platform.plugs import discover
 from topup.shops.printing.ports import DeviceCapability
 from topup.shops.printing.states import PRINT
+from topup.shops.stock.gift_states import GIFT
 from topup.work.states import APPROVAL
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
@@ -49,6 +50,7 @@ _MACHINES: Final[Mapping[str, Transitions[Any]]] = {
     "A top-up that runs by itself": SCHEDULE,
     "One run of it": RUN,
     "An offer promised to an order": RESERVATION,
+    "A gift that goes with an order": GIFT,
     "A voucher": VOUCHER,
     "An attempt to deliver through another carrier": ATTEMPT,
     "Credit shared between lines": SHARE,

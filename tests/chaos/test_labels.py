@@ -22,6 +22,8 @@ FILES += [
     *sorted((SOURCE / "care" / "reminders").glob("*.py")),
     SOURCE / "ledger" / "tasks.py",
     SOURCE / "offers" / "tasks.py",
+    SOURCE / "shops" / "stock" / "tasks.py",
+    SOURCE / "shops" / "stock" / "handing_over.py",
     SOURCE / "lines" / "tasks.py",
     SOURCE / "lines" / "reminding.py",
     SOURCE / "lines" / "plans" / "tasks.py",

@@ -50,8 +50,9 @@ class Model:
                 limits.per_person is None or uses.person < limits.per_person,
                 limits.budget_minor is None or uses.off_minor < limits.budget_minor,
             ]
-        if campaign.gift and asking.gifts is not None:
-            facts.append(asking.gifts.get(campaign.gift.sku, 0) >= campaign.gift.quantity)
+        if campaign.gift:
+            facts.append("gifts" not in asking.without)
+            facts.append(asking.gifts is None or asking.gifts.get(campaign.gift.sku, 0) >= campaign.gift.quantity)
         return all(facts)
 
     @staticmethod
@@ -80,6 +81,16 @@ class Model:
             if second.id in first.excludes or first.id in second.excludes:
                 return False
         return True
+
+    def pieces(self, ids, asking):
+        """Whether there are as many of each gift as all of them give."""
+        if asking.gifts is None:
+            return True
+        wanted = [gift for gift in (self.campaigns[one].gift for one in ids) if gift]
+        return all(
+            sum(one.quantity for one in wanted if one.sku == gift.sku) <= asking.gifts.get(gift.sku, 0)
+            for gift in wanted
+        )
 
     def amounts(self, ids, asking):
         """What each takes off; None where one gives nothing or has no budget for it."""
@@ -119,7 +130,7 @@ class Model:
         tried = []
         for size in range(len(good) + 1):
             for ids in combinations(sorted(good), size):
-                offs = self.amounts(ids, asking) if self.together(ids) else None
+                offs = self.amounts(ids, asking) if self.together(ids) and self.pieces(ids, asking) else None
                 if offs is not None:
                     worth = sum(offs.values()) + sum(self.campaigns[one].worth_minor for one in ids)
                     tried.append(((-worth, -sum(offs.values()), -size, ids), offs))

@@ -57,6 +57,16 @@ grants = [{ asset = "DATA", amount = "1 GiB", kind = "promo", validity = { rule 
 worth = 1
 group = "extras"
 """
+MUG = """
+[[campaigns]]
+id = "mug"
+names = { zh_Hans = "送马克杯", zh_Hant = "送馬克杯", en = "A mug" }
+products = ["credit"]
+minimum = 10
+gift = { sku = "mug" }
+worth = 15
+group = "extras"
+"""
 GROUPS = """
 [offers.groups.first]
 order = 1
@@ -104,6 +114,25 @@ async def made_codes(shop, count: int) -> list[str]:
         return await _made(transaction, "qingfeng", "members", count, shop.keys)
 
 
+_gifted = itertools.count(85244100000)
+
+
+def a_number_with_gifts() -> str:
+    """A number of the carrier that `giving` publishes, which nobody has topped up."""
+    return f"+{next(_gifted)}"
+
+
+async def giving(database) -> None:
+    """Publish a carrier that gives a mug with credit, and that no other test of a shared site knows."""
+    text = files("topup.catalogue.demonstration").joinpath("yunfan.toml").read_text("utf-8")
+    text = text.replace('id = "yunfan"', 'id = "giving"').replace("+85251230000", "+85244100000")
+    text = text.replace('ranges = ["+8525", "+8526", "+8529"]', 'ranges = ["+85244"]').replace('"HKD"', '"CNY"')
+    checked = check_bytes((text + GROUPS + MUG).encode(), name="giving.toml")
+    async with database.transaction() as transaction:
+        with suppress(AlreadyPublished):
+            await publish(transaction.connection, checked, transaction.now)
+
+
 async def _made(transaction, carrier: str, campaign: str, count: int, keys) -> list[str]:
     return await codes.make(
         transaction.connection,
@@ -117,15 +146,19 @@ async def _made(transaction, carrier: str, campaign: str, count: int, keys) -> l
     )
 
 
-async def quoted(shop, *coupons: str, number="13800138000", amount=10000, currency="CNY", channel="web", payer_id=None):
+async def quoted(
+    shop, *coupons: str, number="13800138000", amount=10000, currency="CNY", channel="web", payer_id=None, at=None
+):
+    """A price; at the counter of the shop `at`."""
     return await shop.desk.quote(
         number=number,
         product=None,
         amount=Money(amount, currency),
         payment_method=None,
-        channel=channel,
+        channel="counter" if at else channel,
         coupons=coupons,
         payer_id=payer_id,
+        shop=at,
     )
 
 

@@ -55,6 +55,7 @@ from topup.reconciliation.comparing import FeeTerms
 from topup.reconciliation.desk import Reconciliation
 from topup.reconciliation.writing_off import kinds as differences
 from topup.shops.printing.desk import Printing
+from topup.shops.stock import tasks as stock
 from topup.work.approvals import Approvals, Kind
 from topup.work.limits import Limits
 
@@ -200,6 +201,7 @@ def sweeps(house: Furnished) -> list[Sweep]:
         *ledger.sweeps(database),
         *vouchers.sweeps(database),
         *offers.sweeps(database, lanes=lanes),
+        *stock.sweeps(database),
         *people.sweeps(database, lasting=lasting_of(house.store.settings)),
         *publishing.sweeps(database),
         *waiting.sweeps(database),

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from topup.catalogue.campaigns import (
     CHANNELS,
+    GIFT_DAYS,
     Campaign,
     Coupon,
     Discount,
@@ -120,6 +121,7 @@ _GIFT: Final = Table(
             Text("what stock calls it", longest=64), "what is given, as the shops' stock calls it", required=True
         ),
         "quantity": Field(Whole(1, 100), "so many pieces", default=1),
+        "until": Field(Day(), f"the last day it is handed over; {GIFT_DAYS} days later if not said"),
     },
 )
 _LIMITS: Final = Table(
@@ -139,6 +141,11 @@ def _campaign(fields: Fields, path: Path, reading: Reading) -> Campaign | Wrong:
         wrong = reading.mistake((*path, "until"), "is before from")
     if not (fields["discount"] or fields["grants"] or fields["gift"] or fields["points"]):
         wrong = reading.mistake(path, "gives nothing: it needs discount, grants, gift or points")
+    gift = fields["gift"]
+    if gift and fields["channels"] and "counter" not in fields["channels"]:
+        wrong = reading.mistake((*path, "channels"), "has no counter, where the gift would be handed over")
+    if gift and gift.until and (fields["ends"] is None or gift.until < fields["ends"]):
+        wrong = reading.mistake((*path, "gift", "until"), "is before the campaign's last day: it needs one, no later")
     if fields["discount"] is None and fields["limits"].budget_minor is not None:
         wrong = reading.mistake((*path, "limits", "budget"), "goes with a discount only: it limits what is taken off")
     if fields["worth_minor"] and not (fields["grants"] or fields["gift"] or fields["points"]):

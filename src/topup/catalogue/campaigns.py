@@ -15,6 +15,8 @@ CHANNELS: Final = ("web", "link", "counter", "api", "cli", "kiosk", "voice", "sm
 """Where a top-up may begin that offers may change, as orders note it. Not `agent`: an agent pays the price of the file
 from its float, and its discount is its commission.
 """
+GIFT_DAYS: Final = 30
+"""So long a gift is kept for who does not fetch it at once, where its campaign says nothing of it."""
 
 Customers = Literal["all", "first", "returning"]
 Take = Literal["one", "all"]
@@ -45,10 +47,13 @@ class Discount:
 
 @dataclass(frozen=True, slots=True)
 class Gift:
-    """So many pieces of what shops have in stock under `sku`."""
+    """So many pieces of what shops have in stock under `sku`, handed over until that day; where none is said, for
+    GIFT_DAYS.
+    """
 
     sku: str
     quantity: int = 1
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,8 @@ def with_one_more(chosen: Set, entry: Entry, asking: Asking, least_minor: int) -
         off = min(off, entry.group.cap_minor - in_group)
     if (not off and not entry.gives_more_than_money) or not affords(entry, asking, off):
         return None
+    if not _has_pieces(chosen.entries, entry, asking):
+        return None
     return Set(
         (*chosen.entries, entry),
         (*chosen.off_minor, off),
@@ -131,3 +133,13 @@ def affords(entry: Entry, asking: Asking, off_minor: int) -> bool:
     """Whether the campaign's budget has that much left."""
     budget = entry.campaign.limits.budget_minor
     return budget is None or asking.uses.get(entry.campaign.id, NOTHING_USED).off_minor + off_minor <= budget
+
+
+def _has_pieces(chosen: Sequence[Entry], entry: Entry, asking: Asking) -> bool:
+    """Whether there are pieces enough of what it gives, when those before it give some of the same."""
+    gift = entry.campaign.gift
+    if gift is None or asking.gifts is None:
+        return True
+    given = [one.campaign.gift for one in chosen]
+    taken = sum(one.quantity for one in given if one is not None and one.sku == gift.sku)
+    return taken + gift.quantity <= asking.gifts.get(gift.sku, 0)

@@ -89,7 +89,9 @@ class Describing:
         for grant in campaign.grants:
             yield self._grant(grant)
         if campaign.gift is not None:
-            yield self._text("gift", count=self._number(campaign.gift.quantity), sku=campaign.gift.sku)
+            count, until = self._number(campaign.gift.quantity), campaign.gift.until
+            said = self._text("gift", count=count, sku=campaign.gift.sku)
+            yield self._text("gift_until", gift=said, day=self.day(until)) if until else said
         if campaign.points:
             yield self._text("points", count=self._number(campaign.points))
         if campaign.worth_minor:

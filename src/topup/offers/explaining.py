@@ -15,12 +15,14 @@ from topup.kernel.money import Money
 from topup.offers.answers import Offer
 from topup.offers.book import Book
 from topup.offers.choosing import choose
-from topup.offers.facts import Asking, Code, Uses
+from topup.offers.facts import Asking, Code, Uses, without_gifts
 
 
 @dataclass(frozen=True, slots=True)
 class Supposed:
-    """Who would top up, where and when: `points` are there, and all to be spent; `uses` is what is taken already."""
+    """Who would top up, where and when: `points` are there, and all to be spent; `uses` is what is taken already, and
+    `gifts` the pieces that the shop has free, or None for as many as are wanted.
+    """
 
     channel: str
     now: datetime
@@ -28,6 +30,7 @@ class Supposed:
     codes: tuple[Code, ...] = ()
     points: int = 0
     uses: Mapping[str, Uses] = field(default_factory=dict)
+    gifts: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,5 +58,7 @@ def explain(book: Book, supposed: Supposed, *, product: str | None, amount: Mone
         points=supposed.points,
         spend=supposed.points,
         uses=supposed.uses,
+        gifts=supposed.gifts,
+        without=without_gifts(supposed.channel),
     )
     return Explained(book.carrier, priced, choose(book, asking, thorough=True), supposed.now)

@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 from topup.kernel.money import Money
 
-Given = Literal["grants", "points"]
-"""What a campaign may give besides money off and gifts."""
+Given = Literal["grants", "gifts", "points"]
+"""What a campaign may give besides money off."""
 
 MOST_CODES: Final = 5
 """A payer may enter so many codes for one top-up."""
@@ -49,8 +49,9 @@ class Asking:
     """A price asked for: what (`product` None: plain credit) at which price, where, when and by whom.
 
     `top_ups_before` None: not known, so neither a first nor a returning customer. `uses` by campaign id; what is not
-    there has none. `gifts`: pieces there are by SKU, or None where nobody looked. `spend`: points the payer wants to
-    pay with, of the `points` there are. `without`: what a campaign may give that cannot be given there.
+    there has none. `gifts`: pieces by SKU that are there and promised to nobody, or None where nobody looked. `spend`:
+    points the payer wants to pay with, of the `points` there are. `without`: what a campaign may give that cannot be
+    given there.
     """
 
     price: Money
@@ -64,6 +65,11 @@ class Asking:
     uses: Mapping[str, Uses] = field(default_factory=dict)
     gifts: Mapping[str, int] | None = None
     without: frozenset[Given] = frozenset()
+
+
+def without_gifts(channel: str) -> frozenset[Given]:
+    """What cannot be given where a top-up begins: gifts are handed over at a counter."""
+    return frozenset() if channel == "counter" else frozenset({"gifts"})
 
 
 def normalised(text: str) -> str:

@@ -70,9 +70,10 @@ def code_spent(campaign: Campaign, code: Code) -> Reason | None:
 
 
 def _not_left(campaign: Campaign, asking: Asking, used: Uses) -> Why | None:
-    if ("grants" in asking.without and campaign.grants) or ("points" in asking.without and campaign.points):
-        return Reason.NOT_GIVEN_HERE, {}
     gift = campaign.gift
+    gives = {"grants": campaign.grants, "gifts": gift, "points": campaign.points}
+    if asking.without and any(gives[one] for one in asking.without):
+        return Reason.NOT_GIVEN_HERE, {}
     if gift is not None and asking.gifts is not None and asking.gifts.get(gift.sku, 0) < gift.quantity:
         return Reason.NO_GIFT, {}
     return None if used is NOTHING_USED else _used_up(limits_of(campaign), used)

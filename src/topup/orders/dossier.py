@@ -14,6 +14,7 @@ from topup.orders.views import OrderView
 from topup.payments import queries as paid
 from topup.payments.queries import Capture, Payment, Refund
 from topup.platform.database import Connection
+from topup.shops.stock.gifts import Gift, of_order
 from topup.work.queries import Item, about
 
 MOST_EVENTS: Final = 50
@@ -54,6 +55,7 @@ class Dossier:
     deliveries: tuple[Attempt, ...]
     events: tuple[EventSeen, ...]
     items: tuple[Item, ...]
+    gifts: tuple[Gift, ...]
 
     @property
     def can_be_asked(self) -> bool:
@@ -84,7 +86,9 @@ async def dossier(connection: Connection, order_id: str) -> Dossier:
     sent = await deliveries.of_orders(connection, [place])
     names = [*(identifier for _, identifier in places), *(one.id for found in refunds.values() for one in found)]
     disputes = [f"{identifier}:dispute" for _, identifier in places]
-    subjects = [order_id, *names, *disputes, *(str(one.id) for one in sent)]
+    gifts = await of_order(connection, order_id)
+    given = [f"{order_id}:{one.key.sku}" for one in gifts]
+    subjects = [order_id, *names, *disputes, *given, *(str(one.id) for one in sent)]
     return Dossier(
         view=view,
         channel=channel,
@@ -94,6 +98,7 @@ async def dossier(connection: Connection, order_id: str) -> Dossier:
         deliveries=tuple(sent),
         events=await _events(connection, names) if names else (),
         items=tuple(await about(connection, place[0], subjects)),
+        gifts=tuple(gifts),
     )
 
 

@@ -15,7 +15,7 @@ from topup.kernel.exchange import share
 from topup.kernel.ids import is_id, lane_of
 from topup.kernel.money import InvalidMoney, Money, is_currency
 from topup.ledger import Transfer
-from topup.orders import queries
+from topup.orders import operations, queries
 from topup.orders.completion import post_all
 from topup.orders.postings import GOODWILL
 from topup.orders.quotes import decoded
@@ -93,6 +93,8 @@ async def _execute(transaction: Transaction, approval: Approval) -> Mapping[str,
         purpose=GOODWILL,
         reference=payment.order_id,
     )
+    # A gift that came with it is not the customer's any more once all of the money is.
+    await operations.offers_follow(connection, (payment.lane, str(payment.order_id)))
     await post_all(connection, [given], now)
     return {"order": payment.order_id, "refund": refund.id}
 

@@ -23,6 +23,8 @@ Scope = tuple[CampaignKey, str]
 Of = TypeVar("Of", Verdict, CodeVerdict)
 
 _USED: Final = {Reason.CODE_HELD: Reason.CODE_USED_UP, Reason.PERSON_HELD: Reason.PERSON_LIMIT}
+LACKED: Final = frozenset({Reason.PERSON_HELD, Reason.NO_GIFT})
+"""What a price is told that it would have, did somebody else not."""
 _UNPAID: Final = [one.value for one in (OrderState.AWAITING_PAYMENT, OrderState.EXPIRED, OrderState.CANCELLED)]
 _PAID: Final = """
 SELECT o.id FROM unnest(%b::smallint[], %b::text[]) AS k (lane, id)
@@ -45,15 +47,17 @@ class Told(Generic[Of]):
 
 def missed(ranks: Ranks, asking: Asking) -> list[Verdict]:
     """The campaigns without a code that would count in this price, did orders that are not paid yet not hold all that
-    one person may have of them.
+    one person may have of them, or had the shop the gift.
     """
     lifted = {
         name: replace(used, person=used.person - used.person_held, person_held=0) if used.person_held else used
         for name, used in asking.uses.items()
     }
-    if lifted == asking.uses:
+    gifts = asking.gifts or {}
+    short = "gifts" not in asking.without and any(gifts.get(sku, 0) < most for sku, most in ranks.book.gifts.items())
+    if lifted == asking.uses and not short:
         return []
-    supposed = replace(asking, uses=lifted)
+    supposed = replace(asking, uses=lifted, gifts=None)
     offer = choose(ranks.book, supposed, among=ranks.contenders(supposed))
     counting = {one.campaign.id for one in offer.applied if one.campaign.coupon is None}
     return [told for entry in ranks.book.entries if entry.campaign.id in counting for told in _held(entry, asking)]
@@ -61,7 +65,7 @@ def missed(ranks: Ranks, asking: Asking) -> list[Verdict]:
 
 def _held(entry: Entry, asking: Asking) -> list[Verdict]:
     why = why_not(entry, asking, None)
-    if why is None or why[0] is not Reason.PERSON_HELD:
+    if why is None or why[0] not in LACKED:
         return []
     return [Verdict(entry.campaign.id, entry.campaign.names, *why)]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from topup.kernel.money import Money
@@ -19,6 +20,19 @@ class DiscountView:
     campaign: str
     names: Mapping[str, str]
     off: Money
+
+
+@dataclass(frozen=True, slots=True)
+class GiftView:
+    """So many pieces of a shop's stock that come with a price, their name per language, and before when they are
+    fetched.
+    """
+
+    sku: str
+    names: Mapping[str, str]
+    quantity: int
+    shop: str
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)

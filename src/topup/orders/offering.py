@@ -1,17 +1,22 @@
 """What offers make of prices: the facts their choice goes by, as far as they are honestly known here, and the choice.
 
 A payer is who tops up this number, and who is signed in: neither costs nothing to be. Whether they topped up before is
-known of both by the orders there are. Gifts and points are promised by nobody here, so campaigns that give them do not
-apply; what is given besides, only to lines of our own network, which the ledger can give it to.
+known of both by the orders there are. Gifts come with what is sold at a counter, out of the stock of its shop. Points
+are promised by nobody here, so campaigns that give them do not apply; what is given besides, only to lines of our own
+network, which the ledger can give it to.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
+import msgspec
+
+from topup.catalogue.campaigns import GIFT_DAYS
 from topup.catalogue.pricing import Priced, with_offers
+from topup.catalogue.terms import end_of_day
 from topup.catalogue.versions import CarrierVersion
 from topup.kernel.errors import Problem, Throttled
 from topup.offers import guesses, queries
@@ -22,14 +27,15 @@ from topup.offers.counting import CampaignKey
 from topup.offers.facts import Asking, Given, normalised
 from topup.offers.queries import Known, Look, Typed
 from topup.offers.wording import reason_words
-from topup.orders.holding import Scope, Told, holders, missed, scopes_of, told
+from topup.orders.holding import LACKED, Scope, Told, holders, missed, scopes_of, told
 from topup.orders.offer_views import LONGEST_CODE
-from topup.orders.quotes import StoredCode, StoredHeld, StoredOffer
+from topup.orders.quotes import StoredCode, StoredGift, StoredHeld, StoredOffer
 from topup.platform.arrays import columns
 from topup.platform.database import Connection
 from topup.platform.guesses import NOBODY, Guesser
 from topup.platform.i18n import LOCALES
 from topup.platform.keys import KeyRing
+from topup.shops.stock.gifts import Free, Spot, free
 
 MOST_ENTERED: Final = 10
 """Codes that are looked at of those that are sent; how many of them count says `offers.facts.MOST_CODES`."""
@@ -50,7 +56,7 @@ SELECT w.id FROM unnest(%b::text[]) AS w (id) WHERE EXISTS (
 @dataclass(frozen=True, slots=True)
 class Wish:
     """A price that offers may change: for which number, in whose lane, where and by whom it is asked for, with codes as
-    they were typed.
+    they were typed. `shop`: the one whose counter asks, which may hand gifts over.
     """
 
     carrier: CarrierVersion
@@ -62,6 +68,7 @@ class Wish:
     coupons: tuple[str, ...] = ()
     payer_id: str | None = None
     guesser: Guesser = NOBODY
+    shop: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,7 @@ class Offered:
     persons: tuple[str, ...] = ()
     codes: tuple[StoredCode, ...] = ()
     held: tuple[StoredHeld, ...] = ()
+    gifts: tuple[StoredGift, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +120,25 @@ class Offering:
         if not concerned:
             return found
         known = await self._customers(connection, list(concerned.values()))
+        stock = await self._stock(connection, list(concerned.values()))
         persons = {
             name: persons_of(self._keys, e164=wish.e164, payer_id=wish.payer_id) for name, wish in concerned.items()
         }
         askings = {
-            name: _asking(wish, entered[name], now, before=_top_ups_before(wish, known))
+            name: _asking(wish, entered[name], now, before=_top_ups_before(wish, known), stock=stock)
             for name, wish in concerned.items()
         }
         askings = await self._with_uses(connection, concerned, askings, persons)
         chosen = await self._chosen(connection, concerned, askings, entered, persons)
         for name, wish in concerned.items():
-            found[name] = self._offered(wish, chosen[name], entered[name], persons[name], now)
+            offered = self._offered(wish, chosen[name], entered[name], persons[name], now)
+            found[name] = replace(offered, gifts=gifts_of(wish, chosen[name].offer, stock, now))
         return found
+
+    async def _stock(self, connection: Connection, wishes: Sequence[Wish]) -> Mapping[Spot, Free]:
+        """What the shops that ask have free of what their carriers' campaigns give."""
+        wanted = {(wish.shop, sku) for wish in wishes if wish.shop for sku in self._ranks_of(wish).book.gifts}
+        return await free(connection, wanted)
 
     async def _chosen(
         self,
@@ -247,7 +262,7 @@ class Offering:
             ),
             persons=persons,
             codes=tuple(self._stored(verdict, one) for verdict, one in zip(chosen.codes, entered, strict=True)),
-            held=tuple(_stored_held(one) for one in chosen.missed if one.verdict.reason is Reason.PERSON_HELD),
+            held=tuple(_stored_held(one) for one in chosen.missed if one.verdict.reason in LACKED),
         )
 
     def _stored(self, told: Told[CodeVerdict], entered: Known) -> StoredCode:
@@ -293,9 +308,13 @@ def _shown(code: str, entered: Known) -> str:
     return f"…{code[-_SHOWN_OF_OWN:]}" if entered.fact.made else code
 
 
-def _asking(wish: Wish, entered: Sequence[Known], now: datetime, *, before: int | None) -> Asking:
+def _asking(
+    wish: Wish, entered: Sequence[Known], now: datetime, *, before: int | None, stock: Mapping[Spot, Free]
+) -> Asking:
     """With nothing known yet of what is taken."""
-    without: frozenset[Given] = frozenset({"points"} if wish.carrier.is_own_network else {"points", "grants"})
+    without: set[Given] = {"points"}
+    without |= set() if wish.carrier.is_own_network else {"grants"}
+    without |= set() if wish.shop else {"gifts"}
     return Asking(
         price=wish.priced.total_before_fee,
         product=wish.product,
@@ -303,8 +322,34 @@ def _asking(wish: Wish, entered: Sequence[Known], now: datetime, *, before: int 
         now=now,
         top_ups_before=before,
         codes=tuple(one.fact for one in entered),
-        gifts={},
-        without=without,
+        gifts={sku: one.pieces for (shop, sku), one in stock.items() if shop == wish.shop},
+        without=frozenset(without),
+    )
+
+
+def gifts_of(wish: Wish, offer: Offer, stock: Mapping[Spot, Free], now: datetime) -> tuple[StoredGift, ...]:
+    """What the shop hands over with it, each item once: the first of the campaigns that give it stands for all, and of
+    their days the last counts.
+    """
+    found: dict[str, StoredGift] = {}
+    for campaign in (one.campaign for one in offer.applied):
+        gift = campaign.gift
+        if gift is None or wish.shop is None:
+            continue
+        zone = wish.carrier.zone
+        until = end_of_day(gift.until or now.astimezone(zone).date() + timedelta(days=GIFT_DAYS), zone)
+        names, worth = dict(stock[wish.shop, gift.sku].names), campaign.worth_minor
+        new = StoredGift(campaign.id, gift.sku, gift.quantity, wish.shop, names, worth, until)
+        found[gift.sku] = _both(found[gift.sku], new) if gift.sku in found else new
+    return tuple(found.values())
+
+
+def _both(one: StoredGift, other: StoredGift) -> StoredGift:
+    return msgspec.structs.replace(
+        one,
+        quantity=one.quantity + other.quantity,
+        worth_minor=one.worth_minor + other.worth_minor,
+        until=max(one.until, other.until),
     )
 
 

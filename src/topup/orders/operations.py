@@ -229,6 +229,13 @@ async def keep_payable(connection: Connection, orders: Sequence[tuple[int, str, 
         )
 
 
+async def offers_follow(connection: Connection, order: Place) -> None:
+    """Have what an order holds of offers brought to where it is, though its state stays: its money went back."""
+    await connection.execute(
+        "UPDATE orders.orders SET offers_due = true WHERE lane = %s AND id = %s AND holds_offers", order
+    )
+
+
 async def due_to_expire(connection: Connection, limit: int, now: datetime) -> list[Place]:
     """Lock up to `limit` orders that were not paid in time and that nobody else is at."""
     cursor = await connection.execute(

@@ -40,7 +40,7 @@ class QuoteWanted:
     """A price asked for: a product or an amount of credit for a number. `sees_balance`: its owner asks, or staff.
     `link`: through which one, and whether the number is that link's. `channel`: where it is asked for, as campaigns
     name that; without one there are no offers. `coupons`: codes as they were typed, by `guesser`; `payer_id`: the
-    subscriber who is signed in.
+    subscriber who is signed in. `shop`: the one whose counter asks.
     """
 
     msisdn: Msisdn
@@ -54,6 +54,7 @@ class QuoteWanted:
     coupons: tuple[str, ...] = ()
     payer_id: str | None = None
     guesser: Guesser = NOBODY
+    shop: str | None = None
 
 
 class NewOrder(TypedDict):
@@ -166,6 +167,7 @@ class Ordering:
                 coupons=item.coupons,
                 payer_id=item.payer_id,
                 guesser=item.guesser,
+                shop=item.shop,
             )
             for place, ((item, way), found) in enumerate(zip(asked, priced, strict=True))
             if item.channel is not None and not isinstance(found, Problem)
@@ -199,6 +201,7 @@ class Ordering:
             persons=offered.persons,
             codes=offered.codes,
             held=offered.held,
+            gifts=offered.gifts,
         )
 
     def carrier_at(self, way: Route, snapshot: Snapshot) -> CarrierVersion:

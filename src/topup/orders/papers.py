@@ -39,10 +39,11 @@ def receipt_paper(
     verify_url: str,
     at: Counter | None = None,
     gifts: Sequence[tuple[str, int]] = (),
+    waiting: Sequence[tuple[str, int, str]] = (),
     drawer: bool = False,
 ) -> Paper:
-    """A receipt; its code leads to `verify_url`. `gifts` are what was handed over with it, and how many; `drawer`: the
-    cash drawer opens with it.
+    """A receipt; its code leads to `verify_url`. `gifts` are what was handed over with it, and how many; `waiting`
+    what is still to be fetched, and until when; `drawer`: the cash drawer opens with it.
     """
     sheet = receipt_sheet(receipt, locale=locale)
     at = at or Counter()
@@ -63,6 +64,12 @@ def receipt_paper(
         Rule(),
         *([Line(text=sheet.credited, strong=True), *_pairs(sheet.grants), Rule()] if sheet.grants else []),
         *_pairs([Row(translate(locale, "printing", "gift"), f"{name} × {quantity}") for name, quantity in gifts]),
+        *_pairs(
+            [
+                Row(translate(locale, "printing", "gift_waiting", day=day), f"{name} × {quantity}")
+                for name, quantity, day in waiting
+            ]
+        ),
         *_pairs(sheet.facts),
         *_pairs([Row(translate(locale, "printing", "till"), at.till)] if at.till else []),
         Feed(),

@@ -21,10 +21,11 @@ from topup.offers.counting import CampaignKey, Wanted
 from topup.offers.judging import limits_of
 from topup.offers.records import ReservationKey, locked, reserved
 from topup.orders import queries
+from topup.orders.gifting import Gifted, Gifting, gone_on
 from topup.orders.offering import persons_of
 from topup.orders.queries import Order, Place, place_of
 from topup.orders.quotes import PAYABLE_FOR, StoredOffer, StoredQuote, decoded
-from topup.orders.states import OrderState
+from topup.orders.states import LET_GO, USED, OrderState
 from topup.platform.arrays import columns
 from topup.platform.batching import Batcher
 from topup.platform.crash import crash_label, crash_point
@@ -51,18 +52,6 @@ UPDATE orders.orders o SET offers_due = false
 FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::timestamptz[]) AS d (lane, id, state, expires_at)
 WHERE o.lane = d.lane AND o.id = d.id AND o.state = d.state AND o.expires_at = d.expires_at
 """
-_USED: Final = frozenset(
-    {
-        OrderState.PAID,
-        OrderState.DELIVERING,
-        OrderState.DELIVERED,
-        OrderState.UNRESOLVED,
-        OrderState.REFUNDING,
-        OrderState.NEEDS_PERSON,
-    }
-)
-"""The order is paid for. While its money is on its way back it may yet be delivered: a person can say so."""
-_LET_GO: Final = frozenset({OrderState.EXPIRED, OrderState.CANCELLED})
 
 
 class NotHeld(Problem):
@@ -102,11 +91,13 @@ class Promising:
         self._lanes = lanes
         self._reserve = Batcher(database, "offers.reserve", self._reserved)
         self._release = Batcher(database, "offers.release", self._released)
+        self._gifts = Gifting(database=database, slack=_SLACK)
 
     async def aclose(self) -> None:
         """Finish what was taken in."""
         await self._reserve.aclose()
         await self._release.aclose()
+        await self._gifts.aclose()
 
     async def hold(self, asked: NotHeld) -> None:
         """Hold all offers of a price for an order, or none. Raises Conflict `offer_gone`, with the `campaign` and the
@@ -117,9 +108,18 @@ class Promising:
             if refusal is not None:
                 await self._let_go(asked, asked.quote.offers[:place])
                 raise Conflict("offer_gone", campaign=one.campaign, reason=refusal.value)
+        if not asked.quote.gifts:
+            return
+        async with self._database.read() as transaction:
+            expires_at = transaction.now + PAYABLE_FOR + _SLACK
+        lacking = await self._gifts.hold(asked.order_id, asked.quote, expires_at)
+        if lacking is not None:
+            await self._let_go(asked, asked.quote.offers)
+            raise Conflict("offer_gone", campaign=lacking.campaign, reason=Reason.NO_GIFT.value)
 
     async def let_go(self, asked: NotHeld) -> None:
         """The order was not made after all."""
+        await self._gifts.let_go(asked.order_id, asked.quote)
         await self._let_go(asked, asked.quote.offers)
 
     async def let_go_of_price(self, *, order_id: str, quote_id: str) -> None:
@@ -129,6 +129,8 @@ class Promising:
             prices = [decoded(row.body) for row in found.values()]
             keys = [key_of(order_id, price, one) for price in prices for one in price.offers]
             held = await reserved(transaction.connection, keys, lanes=self._lanes)
+        for price in prices:
+            await self._gifts.let_go(order_id, price)
         for key in held:
             await self._release.submit(key)
 
@@ -176,10 +178,18 @@ class Promising:
             await self._move(transaction.connection, due, transaction.now)
             crash_point(_BEFORE_MOVE)
         crash_point(_AFTER_MOVE)
+        gifted = [Gifted(one.order, one.quote) for one in due if one.quote.gifts]
+        back = await self._gifts.follow(gifted) if gifted else set()
         async with self._database.transaction() as transaction:
-            rows = [(one.order.lane, one.order.id, one.order.state.value, one.order.expires_at) for one in due]
+            later = await gone_on(transaction.connection, gifted, back)
+            rows = [
+                (one.order.lane, one.order.id, one.order.state.value, one.order.expires_at)
+                for one in due
+                if one.order.id not in later
+            ]
             # An order that has moved on meanwhile stays due.
-            await transaction.connection.execute(_DONE, columns(rows))
+            if rows:
+                await transaction.connection.execute(_DONE, columns(rows))
             crash_point(_BEFORE_NOTE)
         crash_point(_AFTER_NOTE)
         return len(due)
@@ -190,14 +200,14 @@ class Promising:
             of[one.order.state].append(one)
         # All at once, for each step below would lock its own in an order that others do not keep.
         await locked(connection, [key.campaign for one in due for key in one.keys], lanes=self._lanes)
-        used = [one for state in _USED for one in of[state]]
+        used = [one for state in USED for one in of[state]]
         back = of[OrderState.REFUNDED]
         # What goes back was used before, whoever had not noted that yet: so nobody can use it afterwards.
         settled = [key for one in (*used, *back) for key in one.keys]
         beyond = set(await offers.settle(connection, settled, now, lanes=self._lanes))
         gone = [key for one in back for key in one.keys]
         await offers.give_back(connection, gone, now, lanes=self._lanes)
-        free = [key for state in _LET_GO for one in of[state] for key in one.keys]
+        free = [key for state in LET_GO for one in of[state] for key in one.keys]
         await offers.release(connection, free, now, lanes=self._lanes)
         waiting = of[OrderState.AWAITING_PAYMENT]
         longer = {key: one.order.expires_at + _SLACK for one in waiting for key in one.keys}

@@ -15,7 +15,7 @@ from topup.kernel.ids import QuoteId
 from topup.kernel.money import InvalidMoney, Money
 from topup.kernel.msisdn import Msisdn
 from topup.orders.granting import beside, promised
-from topup.orders.offer_views import CodeView, DiscountView, HeldView
+from topup.orders.offer_views import CodeView, DiscountView, GiftView, HeldView
 from topup.orders.queries import QuoteRow
 from topup.orders.views import Exchange, QuoteGrant, QuoteLine, QuoteView
 from topup.platform.keys import CannotOpen, KeyRing
@@ -57,6 +57,20 @@ class StoredOffer(msgspec.Struct, frozen=True, array_like=True):
     off_minor: int
     names: dict[str, str]
     code: str | None = None
+
+
+class StoredGift(msgspec.Struct, frozen=True, array_like=True):
+    """Pieces of a shop's stock that a campaign gives, and their name per language; worth so much in all as its campaign
+    says, in the quote's currency; handed over before `until`.
+    """
+
+    campaign: str
+    sku: str
+    quantity: int
+    shop: str
+    names: dict[str, str]
+    worth_minor: int
+    until: datetime
 
 
 class StoredCode(msgspec.Struct, frozen=True, array_like=True):
@@ -123,6 +137,8 @@ class StoredQuote(msgspec.Struct, frozen=True):
     """Pseudonyms of who gets the offers, each counted by itself."""
     codes: list[StoredCode] = []
     held: list[StoredHeld] = []
+    gifts: list[StoredGift] = []
+    """What is held of a shop's stock when it is ordered; each item once."""
 
     @property
     def holders(self) -> list[str]:
@@ -219,6 +235,7 @@ class StoredQuote(msgspec.Struct, frozen=True):
             discounts=tuple(
                 DiscountView(one.campaign, one.names, Money(one.off_minor, self.currency)) for one in self.offers
             ),
+            gifts=tuple(GiftView(one.sku, one.names, one.quantity, one.shop, one.until) for one in self.gifts),
             codes=tuple(
                 CodeView(one.shown, one.reason, one.said, one.names, _first(one.holders, own)) for one in self.codes
             ),
@@ -253,6 +270,7 @@ def compose(
     persons: Sequence[str] = (),
     codes: Sequence[StoredCode] = (),
     held: Sequence[StoredHeld] = (),
+    gifts: Sequence[StoredGift] = (),
 ) -> StoredQuote:
     """The quote of a price that was just worked out; `rates` are those of each method that converts."""
     document = carrier.document
@@ -295,6 +313,7 @@ def compose(
         persons=list(persons) if offers else [],
         codes=list(codes),
         held=list(held),
+        gifts=list(gifts),
     )
 
 

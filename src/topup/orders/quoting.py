@@ -61,6 +61,7 @@ class Quoting(Attempting):
         coupons: Sequence[str] = (),
         payer_id: str | None = None,
         guessing: Guesser = NOBODY,
+        shop: str | None = None,
     ) -> QuoteView:
         """A signed price, valid 15 minutes. Raises as `number`, and product_or_amount, product_unknown,
         amount_not_offered, amount_too_small, amount_too_large, amount_above_cap, currency_wrong, method_unknown,
@@ -70,7 +71,8 @@ class Quoting(Attempting):
 
         `channel` is where it is asked for, one of `catalogue.campaigns.CHANNELS`: with the offers there are, and with
         `coupons` as they were typed. `payer_id` is the subscriber who is signed in. Wrong codes are counted against
-        `guessing` (see `guesser`): raises Throttled `coupons_guessed`.
+        `guessing` (see `guesser`): raises Throttled `coupons_guessed`. `shop`: whose counter asks, and whose stock the
+        gifts come from.
         """
         wanted = QuoteWanted(
             parse_msisdn(number),
@@ -84,6 +86,7 @@ class Quoting(Attempting):
             entered(coupons),
             payer_id,
             guessing,
+            shop,
         )
         return await self._quotes.submit(wanted)
 

@@ -62,6 +62,19 @@ SETTLED: Final = frozenset({OrderState.DELIVERED, OrderState.REFUNDED, OrderStat
 
 DECIDES_OFFERS: Final = frozenset({OrderState.PAID, OrderState.EXPIRED, OrderState.CANCELLED, OrderState.REFUNDED})
 """Where what is held of offers for an order is used, let go, or given back."""
+USED: Final = frozenset(
+    {
+        OrderState.PAID,
+        OrderState.DELIVERING,
+        OrderState.DELIVERED,
+        OrderState.UNRESOLVED,
+        OrderState.REFUNDING,
+        OrderState.NEEDS_PERSON,
+    }
+)
+"""The order is paid for. While its money is on its way back it may yet be delivered: a person can say so."""
+LET_GO: Final = frozenset({OrderState.EXPIRED, OrderState.CANCELLED})
+"""It was not paid for."""
 
 WHO_MUST_ACT: Final[dict[OrderState, WhoMustAct | None]] = {
     OrderState.QUOTED: WhoMustAct.YOU,

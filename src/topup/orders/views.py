@@ -13,7 +13,7 @@ from topup.catalogue.storefront import Offer
 from topup.kernel.ids import OrderId, PaymentId, QuoteId
 from topup.kernel.money import Money
 from topup.kernel.msisdn import Msisdn
-from topup.orders.offer_views import CodeView, DiscountView, HeldView
+from topup.orders.offer_views import CodeView, DiscountView, GiftView, HeldView
 from topup.payments.ports import Action
 
 
@@ -133,6 +133,7 @@ class QuoteView:
     hides_number: bool = False
     """The number is the link's, and not for its opener to read."""
     discounts: tuple[DiscountView, ...] = ()
+    gifts: tuple[GiftView, ...] = ()
     codes: tuple[CodeView, ...] = ()
     held: tuple[HeldView, ...] = ()
 

@@ -22,6 +22,21 @@ from topup.platform.i18n import (
 )
 
 
+def gift_words(names: Mapping[str, str], quantity: int, *, locale: str) -> str:
+    """What is handed over, and how many: `Mug × 1`."""
+    return f"{name_in(names, locale=locale)} × {quantity}"
+
+
+def gift_state_words(state: str, *, locale: str) -> str:
+    """What became of a gift that goes with an order."""
+    return translate(locale, "orders", f"gift_state.{state}")
+
+
+def fetched_by_words(until: datetime, *, zone: str, locale: str) -> str:
+    """The last day on which what is handed over before `until` can be fetched."""
+    return format_date(until - timedelta(microseconds=1), locale, zone=zone)
+
+
 def name_in(names: Mapping[str, str], *, locale: str) -> str:
     """The one of a text's languages this reader reads, else the default one."""
     return names.get(locale) or names[DEFAULT_LOCALE]

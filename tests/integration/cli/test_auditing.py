@@ -125,3 +125,10 @@ async def test_stock_that_is_not_what_its_movements_come_to_shows(store, capsys)
     assert told["stock"] == [{"place": place, "sku": MUG.sku, "level": 4, "moved": 5}]
     assert await audit_ledger(Runtime(store), store.settings, Wanted()) is Exit.REFUSED
     assert place in capsys.readouterr().err
+    async with store.database.transaction() as transaction:
+        await transaction.connection.execute("UPDATE shops.stock_levels SET quantity = 5, held = 1")
+    assert await audit_ledger(Runtime(store), store.settings, Wanted(as_json=True)) is Exit.REFUSED
+    told = json.loads(capsys.readouterr().out)
+    assert (told["stock"], told["gifts"]) == ([], [{"place": place, "sku": MUG.sku, "held": 1, "promised": 0}])
+    assert await audit_ledger(Runtime(store), store.settings, Wanted()) is Exit.REFUSED
+    assert place in capsys.readouterr().err

@@ -11,6 +11,7 @@ import pytest
 from tests.integration.console.test_every_role import console_of
 from tests.integration.counter.test_every_role_at_the_counter import routes_of
 from tests.integration.counter.test_gifts import mugs
+from tests.integration.counter.test_promised_gifts import promised, shelf
 from tests.integration.counter.test_selling import settled
 from tests.integration.counter.test_sim_cards import blank, line, opened
 from tests.integration.counter.test_voucher_cards import cards, desk, in_stock
@@ -21,8 +22,10 @@ from topup.people.doors import LOOKS
 from topup.people.permissions import Role
 from topup.plugins.devices.escpos_network.printers import EscposNetwork
 from topup.shops.displays import Displays, new_secret
+from topup.shops.stock import gifts
+from topup.shops.stock.gifts import GiftKey
 
-__all__ = ["blank", "cards", "desk", "in_stock", "line", "mugs", "opened"]
+__all__ = ["blank", "cards", "desk", "in_stock", "line", "mugs", "opened", "promised", "shelf"]
 pytest_plugins = ["tests.support.printers"]
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -38,6 +41,10 @@ SALES = frozenset(
 GOODS = frozenset(
     {"/counter/orders/{order_id}/gift", "/counter/lines/{token}/sim", "/counter/sims/{use_id}/print"}
     | {"/counter/cards/sell"}
+)
+GIFTS = frozenset(
+    {"/counter/sales/{quote_id}/gift"}
+    | {f"/counter/orders/{{order_id}}/gift/{form}" for form in ("hand-over", "returned", "kept")}
 )
 
 
@@ -62,7 +69,7 @@ def test_every_form_of_staff_changes_something_and_is_done_here_or_says_why_it_c
 
 
 def test_every_deed_of_the_counter_is_done_below():
-    assert set(COUNTER) == DRAWER | SALES | GOODS
+    assert set(COUNTER) == DRAWER | SALES | GOODS | GIFTS
 
 
 @pytest.fixture
@@ -204,6 +211,20 @@ async def test_goods(site, staff, clerk, a_number, printing, mugs, line, blank, 
     slip = f"{done.headers['location']}/print"
     await doing.does(clerk, "/counter/sims/{use_id}/print", slip, form=form())
     assert doing.done == GOODS
+
+
+async def test_gifts_that_come_with_an_offer(site, clerk, promised):
+    doing, gift = Doing(site), {"sku": "mug"}
+    sale, _ = await promised()
+    await doing.does(clerk, "/counter/sales/{quote_id}/gift", f"{sale}/gift", **gift)
+    for form_ in ("returned", "kept"):
+        _, order = await promised()
+        await doing.does(clerk, "/counter/orders/{order_id}/gift/hand-over", f"{order}/gift/hand-over", **gift)
+        async with site.transaction() as transaction:
+            key = GiftKey(order.rpartition("/")[2], "mug")
+            await gifts.take_back(transaction.connection, [key], transaction.now)
+        await doing.does(clerk, f"/counter/orders/{{order_id}}/gift/{form_}", f"{order}/gift/{form_}", **gift)
+    assert doing.done == GIFTS
 
 
 async def test_what_is_repeated_is_no_second_deed_and_what_fails_is_none(site, clerk, a_number):

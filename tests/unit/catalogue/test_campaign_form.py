@@ -179,6 +179,14 @@ def test_a_day_may_stand_bare():
             "minimum = 9\ndiscount = { fixed = 5 }\nworth = 3",
             ".worth goes with grants, gift or points: a discount is worth what it is",
         ),
+        ('gift = { sku = "cup" }\nchannels = ["web"]', ".channels has no counter, where the gift would be handed over"),
+        *(
+            (
+                f'gift = {{ sku = "cup", until = "2026-03-31" }}{until}',
+                ".gift.until is before the campaign's last day: it needs one, no later",
+            )
+            for until in ("", '\nuntil = "2026-04-01"')
+        ),
         ("points = 1\ncoupon = {}", ".coupon has neither code nor prefix: it needs exactly one of code, prefix"),
         ('points = 1\ngroup = "x"', '.group is "x", which offers.groups does not have'),
         ('points = 1\nproducts = ["credit", "x"]', '.products[2] is "x", which is not on offer'),

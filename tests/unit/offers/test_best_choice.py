@@ -143,7 +143,8 @@ ASKING = st.builds(
     points=st.integers(0, 500),
     spend=st.integers(0, 500),
     uses=st.dictionaries(st.sampled_from(IDS), USES, max_size=4),
-    gifts=maybe(st.just({"umbrella": 1})),
+    gifts=maybe(st.sampled_from([{}, {"umbrella": 1}, {"umbrella": 3}])),
+    without=st.sampled_from([frozenset(), frozenset(), frozenset({"gifts"})]),
 )
 
 

@@ -78,7 +78,14 @@ def _coupon(old: Coupon | None, new: Coupon | None) -> Step:
 def _gift(old: Gift | None, new: Gift | None) -> Step:
     if old is None or new is None or old.sku != new.sku:
         return 0 if old == new else _came(old, new)
-    return _more(old.quantity, new.quantity)
+    return _agreed(_more(old.quantity, new.quantity), _gift_until(old.until, new.until))
+
+
+def _gift_until(old: date | None, new: date | None) -> Step:
+    """A day against so many days is neither more nor less."""
+    if old is None or new is None:
+        return 0 if old is new else None
+    return _more(old.toordinal(), new.toordinal())
 
 
 def _discount(old: Discount | None, new: Discount | None) -> Step:

@@ -1,5 +1,5 @@
 """`topup audit`: the ledger replayed, whole or from a point on, with its signed heads where they were kept; the
-counters of offers beside what was reserved, and the shops' stock beside its movements.
+counters of offers beside what was reserved, and the shops' stock beside its movements and promised gifts.
 """
 
 import asyncio
@@ -7,7 +7,7 @@ import contextlib
 import json
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from topup.ledger.snapshots import snapshot
 from topup.offers.invariants import Miscounted, miscounted
 from topup.platform.i18n import format_number
 from topup.platform.settings import Settings
-from topup.shops.stock.invariants import Unequal, unequal
+from topup.shops.stock.invariants import Misheld, Unequal, misheld, unequal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +55,10 @@ class Beside:
 
     offers: list[Miscounted]
     stock: list[Unequal]
+    gifts: list[Misheld]
 
     def __bool__(self) -> bool:
-        return bool(self.offers or self.stock)
+        return bool(self.offers or self.stock or self.gifts)
 
 
 async def audit_ledger(runtime: Runtime, settings: Settings, wanted: Wanted) -> Exit:
@@ -69,7 +70,8 @@ async def audit_ledger(runtime: Runtime, settings: Settings, wanted: Wanted) -> 
     async with runtime.store(settings) as store:
         report = await _replay(store, await asyncio.to_thread(_beginning, wanted, store), wanted)
         async with store.database.read() as transaction:
-            wrong = Beside(await miscounted(transaction.connection), await unequal(transaction.connection))
+            connection = transaction.connection
+            wrong = Beside(await miscounted(connection), await unequal(connection), await misheld(connection))
         if wanted.export is not None and report.sound:
             now = await store.database.roughly_now()
             _write(head_document(report.points, store.keyring, now=now), wanted.export)
@@ -79,6 +81,7 @@ async def audit_ledger(runtime: Runtime, settings: Settings, wanted: Wanted) -> 
         _tell(report, wanted)
         _tell_of_offers(wrong.offers)
         _tell_of_stock(wrong.stock)
+        _tell_of_gifts(wrong.gifts)
     return Exit.DONE if report.sound and not wrong else Exit.REFUSED
 
 
@@ -187,6 +190,14 @@ def _tell_of_stock(wrong: list[Unequal]) -> None:
     complain_in_words(say("audit.stock_faulty", count=len(wrong)), say("audit.stock_faulty.do"))
 
 
+def _tell_of_gifts(wrong: list[Misheld]) -> None:
+    if not wrong:
+        return
+    for one in wrong:
+        err.print(f"  {escape(say('audit.gifts', **asdict(one)))}")
+    complain_in_words(say("audit.gifts_faulty", count=len(wrong)), say("audit.gifts_faulty.do"))
+
+
 def _level(one: Unequal) -> dict[str, str | int]:
     return {"place": one.place, "sku": one.sku, "level": one.level, "moved": one.moved}
 
@@ -215,4 +226,5 @@ def _report_json(report: AuditReport, wanted: Wanted, wrong: Beside) -> dict[str
         ],
         "offers": [_counter(one) for one in wrong.offers],
         "stock": [_level(one) for one in wrong.stock],
+        "gifts": [asdict(one) for one in wrong.gifts],
     }

@@ -105,15 +105,23 @@ async def list_levels(runtime: Runtime, settings: Settings, *, shop: str | None,
     async with runtime.store(settings) as store, store.database.read() as transaction:
         found = await queries.levels(transaction.connection, shop)
     if as_json:
-        print_json({"levels": [{"shop": one.place, "sku": one.item.sku, "pieces": one.quantity} for one in found]})
+        print_json(
+            {
+                "levels": [
+                    {"shop": one.place, "sku": one.item.sku, "pieces": one.quantity, "held": one.held} for one in found
+                ]
+            }
+        )
         return Exit.DONE
     table = Table(box=None, padding=(0, 2, 0, 1), show_header=False)
     table.add_column()
     table.add_column()
     table.add_column()
     table.add_column(justify="right")
+    table.add_column()
     for one in found:
-        table.add_row(one.place, one.item.sku, escape(_name(one.item.names)), str(one.quantity))
+        held = say("stock.held", count=one.held) if one.held else ""
+        table.add_row(one.place, one.item.sku, escape(_name(one.item.names)), str(one.quantity), held)
     show(table)
     return Exit.DONE
 

@@ -124,6 +124,8 @@ class Sheet:
     exchange: str
     price: tuple[tuple[str, str], ...]
     credits: tuple[Credit, ...]
+    gifts: tuple[tuple[str, str], ...]
+    """What comes of a shop's stock with it, and what became of that."""
     steps: tuple[Step, ...]
     payments: tuple[Paying, ...]
     deliveries: tuple[Delivering, ...]
@@ -155,6 +157,13 @@ def sheet_of(known: Dossier, wording: Wording) -> Sheet:
             for line in view.lines
         ),
         credits=tuple(_credits(view, wording)),
+        gifts=tuple(
+            (
+                said.gift_words(one.names, one.quantity, locale=locale),
+                f"{said.gift_state_words(one.state, locale=locale)} · {one.place}",
+            )
+            for one in known.gifts
+        ),
         steps=tuple(sorted(_steps(known, wording), key=_at)),
         payments=tuple(_paying(one, wording) for one in known.attempts),
         deliveries=tuple(_delivering(one, wording) for one in known.deliveries),

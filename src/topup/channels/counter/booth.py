@@ -6,7 +6,7 @@ from topup.care.desk import Care
 from topup.catalogue.queries import CatalogueCache
 from topup.channels.counter.rendering import Look, wording_of
 from topup.channels.counter.wording import Wording
-from topup.kernel.errors import Conflict, Forbidden, Problem, Throttled
+from topup.kernel.errors import Conflict, Forbidden, NotFound, Problem, Throttled
 from topup.orders.counter_sales import CounterSales, SaleView
 from topup.orders.desk import Desk
 from topup.payments.cash import drawer
@@ -15,6 +15,7 @@ from topup.people.permissions import Permission
 from topup.people.sessions import SignedIn
 from topup.people.stepping_up import StepUp
 from topup.platform.database import Database
+from topup.platform.installation import installation
 from topup.platform.keys import KeyRing
 from topup.platform.request_keys import RequestKeys
 from topup.platform.web import client_address
@@ -26,6 +27,7 @@ from topup.shops.displays import Displays
 from topup.shops.printing.desk import Printing
 from topup.shops.queries import Directories
 from topup.shops.stock import queries as stock
+from topup.shops.stock.handing_over import HandingOver
 from topup.shops.terminals import Terminals
 from topup.work.approvals import Approvals
 
@@ -122,14 +124,26 @@ class Booth:
             raise Forbidden("colleague_not_permitted")
         return other.id
 
+    async def lanes(self) -> int:
+        """Of this installation."""
+        async with self.database.read() as transaction:
+            installed = await installation(transaction.connection)
+        if installed is None:
+            raise NotFound("route_unknown")
+        return installed.lanes
+
+    async def handing_over(self) -> HandingOver:
+        """What is done about gifts."""
+        return HandingOver(database=self.database, lanes=await self.lanes())
+
     async def in_stock(self, session: Session, kind: str, words: Wording) -> list[Choice]:
-        """What the shop of a till has of a kind."""
+        """What the shop of a till has of a kind, and has promised to nobody."""
         async with self.database.read() as transaction:
             levels = await stock.levels(transaction.connection, session.shop)
         return [
-            Choice(one.item.sku, words.name(one.item.names), one.quantity)
+            Choice(one.item.sku, words.name(one.item.names), one.free)
             for one in levels
-            if one.item.kind == kind and one.quantity
+            if one.item.kind == kind and one.free
         ]
 
     async def confirmed(self, request: WebRequest, who: SignedIn, form: Form) -> None:

@@ -1,4 +1,4 @@
-"""A gift that goes with an order: out of the shop's stock into the customer's hands, allowed by a supervisor."""
+"""A gift that no offer promised: out of the shop's stock with an order that arrived, allowed by a supervisor."""
 
 from topup.channels.counter.booth import Booth, status_of
 from topup.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Problem, Throttled, Unauthenticated
@@ -6,10 +6,10 @@ from topup.orders.views import OrderView
 from topup.payments.cash.records import Session
 from topup.people.permissions import Permission
 from topup.people.sessions import SignedIn
-from topup.platform.installation import installation
 from topup.platform.request_keys import check_key
 from topup.platform.web.forms import Form
 from topup.platform.web.pages import Page, WebRequest, go_to
+from topup.shops.stock import gifts
 from topup.shops.stock import queries as stock
 from topup.shops.stock.desk import Stock
 from topup.shops.stock.movements import given
@@ -70,33 +70,30 @@ class GiftPages:
             else:
                 allowed_by = await self._booth.another(request, form, by=who.id, may=Permission.CHECK_TILLS)
             movement = given(key, sku, session.shop, 1, by=who.id, reference=order.id, reason=reason)
-            await (await self._stock()).move(movement, allowed_by=allowed_by)
+            stocked = Stock(database=self._booth.database, lanes=await self._booth.lanes())
+            await stocked.move(movement, allowed_by=allowed_by)
         except _WRONG as problem:
             return await self.show(request, who, form, order_id, problem=problem)
         return go_to(f"/counter/orders/{order_id}/gift")
 
     async def _is_new(self, key: str, session: Session, sku: str, order: OrderView) -> bool:
         """Whether this form gave nothing yet, before anybody's code is spent. Raises NotFound stock_item_unknown,
-        Conflict stock_short, gift_given_already.
+        Conflict stock_short, gift_given_already, gift_promised.
         """
         async with self._booth.database.read() as transaction:
             connection = transaction.connection
             if await stock.movement_under(connection, key) is not None:
                 return False
             item = await stock.item(connection, sku)
-            left = await stock.level(connection, session.shop, sku)
+            left = await stock.free(connection, session.shop, sku)
             given_with = await stock.given_with(connection, order.id)
+            promised = {one.key.sku for one in await gifts.of_order(connection, order.id)}
         if item.kind != _GIFT:
             raise NotFound("stock_item_unknown", sku=sku)
         if sku in {one.item.sku for one in given_with}:
             raise Conflict("gift_given_already")
+        if sku in promised:
+            raise Conflict("gift_promised")
         if not left:
             raise Conflict("stock_short", sku=sku, left=0)
         return True
-
-    async def _stock(self) -> Stock:
-        async with self._booth.database.read() as transaction:
-            installed = await installation(transaction.connection)
-        if installed is None:
-            raise NotFound("route_unknown")
-        return Stock(database=self._booth.database, lanes=installed.lanes)

@@ -110,6 +110,7 @@ class LinePages:
                 sees_balance=who.may(Permission.READ_LINES),
                 channel=CHANNEL,
                 coupons=[form.one("coupon")],
+                shop=session.shop,
             )
             await self._booth.sales.begin(quote_id=quote.id, session=session, by=who.id)
         except (Invalid, Conflict, NotFound) as problem:

@@ -17,7 +17,7 @@ from topup.orders.paper_pdf import render_paper
 from topup.orders.papers import RECEIPT, Counter, Group, receipt_paper, report_paper
 from topup.orders.receipt_sheet import Row
 from topup.orders.views import ReceiptView
-from topup.orders.wording import name_in
+from topup.orders.wording import fetched_by_words, name_in
 from topup.payments.cash.records import Session
 from topup.people.sessions import SignedIn
 from topup.platform.i18n import translate
@@ -28,6 +28,8 @@ from topup.shops.printing.desk import Wish
 from topup.shops.printing.paper import Paper
 from topup.shops.printing.states import PrintState
 from topup.shops.stock import queries as stock
+from topup.shops.stock.gift_states import KEPT_BACK
+from topup.shops.stock.gifts import of_order
 from topup.work import trail
 
 REPORT: Final = "till_report"
@@ -176,7 +178,7 @@ class PaperPages:
         except NotFound:
             sale = None
         # In the language of who it is for, whoever prints it.
-        locale = order.locale
+        locale, zone = order.locale, order.zone
         at = await self._at(sale, locale)
         url = f"{self._booth.public_url}{receipt.verify_path}"
         if sale is not None and sale.hides_number:
@@ -187,8 +189,14 @@ class PaperPages:
         drawer = bool(sale and sale.taking and session and sale.taking.session_id == session.id)
         async with self._booth.database.read() as transaction:
             given = await stock.given_with(transaction.connection, order.id)
+            promised = await of_order(transaction.connection, order.id)
         gifts = [(name_in(one.item.names, locale=locale), one.quantity) for one in given]
-        return receipt_paper(receipt, locale=locale, verify_url=url, at=at, gifts=gifts, drawer=drawer)
+        waiting = [
+            (name_in(one.names, locale=locale), one.quantity, fetched_by_words(one.until, zone=zone, locale=locale))
+            for one in promised
+            if one.state in KEPT_BACK
+        ]
+        return receipt_paper(receipt, locale=locale, verify_url=url, at=at, gifts=gifts, waiting=waiting, drawer=drawer)
 
     async def _at(self, sale: SaleView | None, locale: str) -> Counter | None:
         if sale is None:

@@ -15,6 +15,7 @@ from topup.channels.counter.gifts import GiftPages
 from topup.channels.counter.offering import LinePages
 from topup.channels.counter.papers import PaperPages
 from topup.channels.counter.problems import problem_page
+from topup.channels.counter.promised_gifts import PromisedGiftPages
 from topup.channels.counter.rendering import ZONE, Look, assets, wording_of
 from topup.channels.counter.replacing import ReplacingPages
 from topup.channels.counter.selling import SalePages
@@ -116,7 +117,6 @@ class Counter:
         cards = CardPages(self._booth)
         sims = ReplacingPages(self._booth)
         terminals = TerminalPages(self._booth)
-        gifts = GiftPages(self._booth)
         return [
             ("GET", "/", _SELL, finding.first),
             ("POST", "/find", _SELL, finding.find),
@@ -158,8 +158,7 @@ class Counter:
             ("GET", "/sims/{use_id:str}", _SELL, sims.done),
             ("GET", "/sims/{use_id:str}/slip.pdf", _SELL, papers.sim_slip),
             ("POST", "/sims/{use_id:str}/print", _SELL, papers.print_sim_slip),
-            ("GET", "/orders/{order_id:str}/gift", _SELL, gifts.show),
-            ("POST", "/orders/{order_id:str}/gift", _SELL, gifts.hand_over),
+            *self._of_gifts(sales, orders),
             ("POST", "/drawer/ceiling", Permission.CHECK_TILLS, drawer.ceiling),
             ("GET", "/terminals", _SELL, terminals.show),
             ("POST", "/terminals", Permission.CHECK_TILLS, terminals.place),
@@ -171,6 +170,17 @@ class Counter:
             ("POST", "/unlock", Door.LOCKED, self._doors.unlock),
             ("GET", "/alive", Door.OPEN, alive),
             ("GET", "/assets/{name:str}", Door.OPEN, asset),
+        ]
+
+    def _of_gifts(self, sales: SalePages, orders: OrderPages) -> list[Route]:
+        gifts, promised = GiftPages(self._booth), PromisedGiftPages(self._booth, sales, orders)
+        return [
+            ("GET", "/orders/{order_id:str}/gift", _SELL, gifts.show),
+            ("POST", "/orders/{order_id:str}/gift", _SELL, gifts.hand_over),
+            ("POST", "/sales/{quote_id:str}/gift", _SELL, promised.of_sale),
+            ("POST", "/orders/{order_id:str}/gift/hand-over", _SELL, promised.of_order),
+            ("POST", "/orders/{order_id:str}/gift/returned", _SELL, promised.returned),
+            ("POST", "/orders/{order_id:str}/gift/kept", _SELL, promised.kept),
         ]
 
     def problem_page(self, request: AnyRequest, document: ProblemDocument) -> Page:

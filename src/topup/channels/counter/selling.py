@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from topup.channels.counter.booth import Booth, status_of
 from topup.channels.counter.fullness import check_room
+from topup.channels.counter.gift_rows import gift_rows
 from topup.channels.counter.papers import printed_words
 from topup.channels.counter.rendering import money_of
 from topup.channels.counter.standing import (
@@ -105,6 +106,8 @@ class SalePages:
             price=words.lines(sale.quote),
             coupons=sale.quote.codes,
             held=sale.quote.held,
+            gifts=words.gifts(sale.quote) if order is None or not order.final else [],
+            given=await gift_rows(self._booth, order, await self._booth.till(who), words),
             grants=[] if sale.hides_number else words.grants(sale.quote.grants, sale.quote.zone),
             total=words.money(order.paid if order else sale.quote.total),
             order=order_words(sale, words),

@@ -6,6 +6,7 @@ from typing import Final
 from topup.care.desk import Written
 from topup.care.states import Topic
 from topup.channels.counter.booth import Booth, status_of
+from topup.channels.counter.gift_rows import gift_rows
 from topup.channels.counter.wording import PriceRow, Wording
 from topup.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Problem, Throttled, Unauthenticated, Unavailable
 from topup.kernel.ids import lane_of
@@ -74,6 +75,7 @@ class OrderPages:
             carrier=words.name(order.carrier_names),
             facts=_facts(order, words),
             moneys=[*returned_words(order, locale=words.locale), *given_back_words(order, locale=words.locale)],
+            given=await gift_rows(self._booth, order, await self._booth.till(who), words),
             receipt=order.receipt_number,
             delivered=order.status == "delivered",
             backs=[Back(one.id, words.minor(one.amount_minor, one.currency)) for one in await self._backs(order)],

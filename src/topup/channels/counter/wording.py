@@ -9,7 +9,7 @@ from topup.catalogue.storefront import Offer
 from topup.kernel.errors import Problem
 from topup.kernel.money import Money
 from topup.orders.views import QuoteGrant, QuoteView
-from topup.orders.wording import amount_words, end_words, line_words, method_name, name_in
+from topup.orders.wording import amount_words, end_words, fetched_by_words, gift_words, line_words, method_name, name_in
 from topup.platform.i18n import format_datetime, format_money, format_time, has_text, language_tag, translate
 from topup.platform.web.problems import words_of
 
@@ -101,6 +101,16 @@ class Wording:
                 end_words(grant, zone=zone, locale=self.locale),
             )
             for grant in grants
+        ]
+
+    def gifts(self, quote: QuoteView) -> list[PriceRow]:
+        """What is handed over with a price, and until when."""
+        return [
+            PriceRow(
+                gift_words(gift.names, gift.quantity, locale=self.locale),
+                self.text("gift_until", day=fetched_by_words(gift.until, zone=quote.zone, locale=self.locale)),
+            )
+            for gift in quote.gifts
         ]
 
     def offer(self, offer: Offer) -> str:

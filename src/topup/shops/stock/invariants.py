@@ -1,4 +1,6 @@
-"""What must hold of stock at any time: what each shop has is what came less what went."""
+"""What must hold of stock at any time: what each shop has is what came less what went, and what is held of it is what
+orders were promised.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +19,14 @@ SELECT coalesce(s.place, l.place), coalesce(s.sku, l.sku), coalesce(l.quantity, 
 FROM sums s FULL JOIN shops.stock_levels l ON l.place = s.place AND l.sku = s.sku
 WHERE coalesce(l.quantity, 0) <> coalesce(s.quantity, 0) ORDER BY 1, 2
 """
+_MISHELD: Final = """
+WITH sums AS (
+    SELECT place, sku, sum(quantity) AS held FROM shops.gifts WHERE state IN ('held', 'promised') GROUP BY 1, 2
+)
+SELECT coalesce(s.place, l.place), coalesce(s.sku, l.sku), coalesce(l.held, 0), coalesce(s.held, 0)::bigint
+FROM sums s FULL JOIN shops.stock_levels l ON l.place = s.place AND l.sku = s.sku
+WHERE coalesce(l.held, 0) <> coalesce(s.held, 0) ORDER BY 1, 2
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +43,19 @@ async def unequal(connection: Connection) -> list[Unequal]:
     """Every level that is not what its movements come to; none where all is well. Reads all movements."""
     cursor = await connection.execute(_UNEQUAL, (sorted(OUTSIDE),))
     return [Unequal(*row) for row in await cursor.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class Misheld:
+    """What is held in a shop, and what orders were promised of it."""
+
+    place: str
+    sku: str
+    held: int
+    promised: int
+
+
+async def misheld(connection: Connection) -> list[Misheld]:
+    """Every level of which another number is held than orders were promised; none where all is well."""
+    cursor = await connection.execute(_MISHELD)
+    return [Misheld(*row) for row in await cursor.fetchall()]

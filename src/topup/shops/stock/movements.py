@@ -79,9 +79,11 @@ def given(key: str, sku: str, shop: str, quantity: int, *, by: str, reference: s
     return Movement(key, Act.GIVEN, sku, shop, CUSTOMERS, quantity, by, reference, reason)
 
 
-def returned(key: str, sku: str, shop: str, quantity: int, *, by: str, reason: str = "") -> Movement:
+def returned(
+    key: str, sku: str, shop: str, quantity: int, *, by: str, reference: str = "", reason: str = ""
+) -> Movement:
     """Back from a customer."""
-    return Movement(key, Act.RETURNED, sku, CUSTOMERS, shop, quantity, by, reason=reason)
+    return Movement(key, Act.RETURNED, sku, CUSTOMERS, shop, quantity, by, reference, reason)
 
 
 def damaged(key: str, sku: str, shop: str, quantity: int, *, by: str, reason: str) -> Movement:

@@ -12,7 +12,7 @@ from topup.kernel.ids import lane_for, new_id
 from topup.platform.database import Connection
 from topup.shops.places import Texts
 from topup.shops.stock.movements import COUNTING, OUTSIDE, Act, Moved, Movement
-from topup.shops.stock.queries import Count, Item, count_under, item, level, movement_under
+from topup.shops.stock.queries import Count, Item, count_under, free, item, level, movement_under
 from topup.work.operations import Decision, list_for_person
 
 DIFFERENCE: Final = "stock_difference"
@@ -33,8 +33,15 @@ ON CONFLICT (place, sku) DO UPDATE SET quantity = l.quantity + excluded.quantity
 """
 _TAKE: Final = """
 UPDATE shops.stock_levels SET quantity = quantity - %(quantity)s
+WHERE place = %(place)s AND sku = %(sku)s AND quantity >= %(quantity)s
+    AND (NOT %(spares_held)s OR quantity - held >= %(quantity)s) RETURNING 1
+"""
+_TAKE_HELD: Final = """
+UPDATE shops.stock_levels SET quantity = quantity - %(quantity)s, held = held - %(quantity)s
 WHERE place = %(place)s AND sku = %(sku)s AND quantity >= %(quantity)s RETURNING 1
 """
+_FACTS: Final = frozenset({Act.DAMAGED, Act.MISSING})
+"""What nobody decides: it happens to pieces that are promised too."""
 
 
 async def add_item(connection: Connection, found: Item, now: datetime) -> None:
@@ -54,8 +61,11 @@ async def add_item(connection: Connection, found: Item, now: datetime) -> None:
         raise Conflict("stock_item_there", sku=found.sku)
 
 
-async def move(connection: Connection, movement: Movement, now: datetime, *, lanes: int) -> Moved:
-    """Write a movement, and what is left; the same again under its key moves nothing.
+async def move(
+    connection: Connection, movement: Movement, now: datetime, *, lanes: int, from_held: bool = False
+) -> Moved:
+    """Write a movement, and what is left; the same again under its key moves nothing. What is promised with orders
+    stays, unless it broke or is missing, or these are the very pieces (`from_held`).
 
     Raises Invalid stock_quantity, stock_key, stock_reason; NotFound stock_item_unknown; Conflict stock_short (with what
     there is), stock_key_reused, stock_card_sold, gift_given_already.
@@ -91,18 +101,20 @@ async def move(connection: Connection, movement: Movement, now: datetime, *, lan
         return before
     # In one order, whichever way pieces go: two that move against each other must not wait for each other.
     for place in sorted({movement.source, movement.target} - OUTSIDE):
-        await _change(connection, movement, place)
+        await _change(connection, movement, place, from_held=from_held)
     return Moved(movement_id, movement, now, is_new=True)
 
 
-async def _change(connection: Connection, movement: Movement, place: str) -> None:
-    parameters = {"place": place, "sku": movement.sku, "quantity": movement.quantity}
+async def _change(connection: Connection, movement: Movement, place: str, *, from_held: bool) -> None:
+    spares_held = movement.act not in _FACTS
+    parameters = {"place": place, "sku": movement.sku, "quantity": movement.quantity, "spares_held": spares_held}
     if place == movement.target:
         await connection.execute(_ADD, parameters)
         return
-    cursor = await connection.execute(_TAKE, parameters)
+    cursor = await connection.execute(_TAKE_HELD if from_held else _TAKE, parameters)
     if await cursor.fetchone() is None:
-        raise Conflict("stock_short", sku=movement.sku, left=await level(connection, place, movement.sku))
+        left = await (level if from_held or not spares_held else free)(connection, place, movement.sku)
+        raise Conflict("stock_short", sku=movement.sku, left=left)
 
 
 async def count(connection: Connection, counted: Count, now: datetime, *, lanes: int) -> Count:

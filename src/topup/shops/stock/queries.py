@@ -23,11 +23,17 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """How many pieces of something a shop has."""
+    """How many pieces of something a shop has; `held` of them are promised with orders."""
 
     place: str
     item: Item
     quantity: int
+    held: int = 0
+
+    @property
+    def free(self) -> int:
+        """How many are promised to nobody."""
+        return max(self.quantity - self.held, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +82,26 @@ async def level(connection: Connection, place: str, sku: str, *, lock: bool = Fa
     return int(row[0]) if row else 0
 
 
+async def free(connection: Connection, place: str, sku: str) -> int:
+    """How many of these are promised to nobody."""
+    cursor = await connection.execute(
+        "SELECT greatest(quantity - held, 0) FROM shops.stock_levels WHERE place = %s AND sku = %s", (place, sku)
+    )
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
 async def levels(connection: Connection, place: str | None = None) -> list[Level]:
     """What a shop has, or all of them, of everything that was ever there."""
     cursor = await connection.execute(
-        "SELECT l.place, i.sku, i.kind, i.names, l.quantity FROM shops.stock_levels l"
+        "SELECT l.place, i.sku, i.kind, i.names, l.quantity, l.held FROM shops.stock_levels l"
         " JOIN shops.stock_items i ON i.sku = l.sku WHERE %(place)s::text IS NULL OR l.place = %(place)s"
         " ORDER BY l.place, i.kind, i.sku",
         {"place": place},
     )
     return [
-        Level(place_, Item(sku, kind, names), quantity)
-        for place_, sku, kind, names, quantity in await cursor.fetchall()
+        Level(place_, Item(sku, kind, names), quantity, held)
+        for place_, sku, kind, names, quantity, held in await cursor.fetchall()
     ]
 
 
@@ -118,10 +133,12 @@ async def handed_over(connection: Connection, serial: str) -> Moved | None:
 
 
 async def given_with(connection: Connection, order_id: str) -> list[Level]:
-    """The gifts that were handed over with an order, each with its shop and how many."""
+    """The gifts that were handed over with an order and not returned, each with its shop and how many."""
     cursor = await connection.execute(
         "SELECT m.source, i.sku, i.kind, i.names, sum(m.quantity)::bigint FROM shops.stock_movements m"
         " JOIN shops.stock_items i ON i.sku = m.sku WHERE m.act = 'given' AND m.reference <> '' AND m.reference = %s"
+        " AND NOT EXISTS (SELECT FROM shops.stock_movements r WHERE r.act = 'returned' AND r.reference <> ''"
+        " AND r.reference = m.reference AND r.sku = m.sku)"
         " GROUP BY 1, 2, 3, 4 ORDER BY min(m.at), i.sku",
         (order_id,),
     )

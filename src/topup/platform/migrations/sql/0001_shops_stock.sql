@@ -25,7 +25,9 @@ CREATE TABLE shops.stock_movements (
 CREATE UNIQUE INDEX stock_cards_sold ON shops.stock_movements (reference)
     WHERE act = 'sold' AND reference <> '';    -- a card is handed over once
 CREATE UNIQUE INDEX stock_gifts_given ON shops.stock_movements (reference, sku)
-    WHERE act = 'given' AND reference <> '';   -- one piece of each goes with an order
+    WHERE act = 'given' AND reference <> '';   -- of each so much as the order was promised goes with it, once
+CREATE INDEX stock_gifts_returned ON shops.stock_movements (reference, sku)
+    WHERE act = 'returned' AND reference <> '';
 CREATE INDEX stock_movements_from ON shops.stock_movements (source, sku, at);
 CREATE INDEX stock_movements_to ON shops.stock_movements (target, sku, at);
 GRANT SELECT, INSERT ON shops.stock_movements TO topup_app;
@@ -35,6 +37,8 @@ CREATE TABLE shops.stock_levels (
     place    text COLLATE "C" NOT NULL,
     sku      text COLLATE "C" NOT NULL REFERENCES shops.stock_items,
     quantity bigint NOT NULL CHECK (quantity >= 0),
+    -- Of these, promised with orders. More than there are, where pieces broke or were missing after they were promised.
+    held     bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
     PRIMARY KEY (place, sku)
 );
 GRANT SELECT, INSERT, UPDATE ON shops.stock_levels TO topup_app;
@@ -51,3 +55,22 @@ CREATE TABLE shops.stock_counts (
 );
 CREATE INDEX stock_counts_of_place ON shops.stock_counts (place, sku, at);
 GRANT SELECT, INSERT ON shops.stock_counts TO topup_app;
+
+-- What a campaign gives with an order out of a shop's stock: held until it is paid, then kept there until it is fetched.
+CREATE TABLE shops.gifts (
+    order_id    text COLLATE "C" NOT NULL,
+    sku         text COLLATE "C" NOT NULL REFERENCES shops.stock_items,
+    place       text COLLATE "C" NOT NULL,      -- the shop that has it
+    quantity    integer NOT NULL CHECK (quantity > 0),
+    worth_minor bigint NOT NULL CHECK (worth_minor >= 0),
+    currency    text NOT NULL,
+    state       text NOT NULL CHECK (state IN
+                    ('held', 'promised', 'handed_over', 'released', 'lapsed', 'asked_back', 'returned', 'kept')),
+    state_since timestamptz NOT NULL,
+    until       timestamptz NOT NULL,           -- it is handed over before then
+    expires_at  timestamptz NOT NULL,           -- held or promised: when that ends by itself
+    PRIMARY KEY (order_id, sku)
+);
+CREATE INDEX gifts_lapsing ON shops.gifts (expires_at) WHERE state IN ('held', 'promised');
+GRANT SELECT, INSERT ON shops.gifts TO topup_app;
+GRANT UPDATE (place, quantity, worth_minor, currency, state, state_since, until, expires_at) ON shops.gifts TO topup_app;
