@@ -26,13 +26,13 @@ def test_a_plan_is_listed_taken_with_a_yes_shown_and_given_up(demonstration, tmp
     assert topup(demonstration, "usage", "import", str(usage)).code == 0
     compared = json.loads(topup(demonstration, "plans", "compare", NUMBER, "--json").out)
     costs = {one["plan"]: one["monthly"]["amount_minor"] for one in compared["costs"]}
-    assert (list(costs), costs["keep-yearly"] > costs[None], costs["home-monthly"]) == (
-        [None, "keep-yearly", "home-quarterly", "home-monthly"], True, 6800,
+    assert (list(costs), costs["keep-quarterly"] > costs[None], costs["home-monthly"]) == (
+        [None, "keep-quarterly", "home-quarterly", "home-monthly"], True, 6800,
     )  # fmt: skip
     assert "All use is paid for" in topup(demonstration, "plans", "compare", NUMBER).out
     listed = topup(demonstration, "plans", "list", NUMBER).out
     assert [line.split()[0] for line in listed.splitlines() if line.strip()] == [
-        "keep-yearly",
+        "keep-quarterly",
         "home-monthly",
         "home-quarterly",
     ]
@@ -48,9 +48,9 @@ def test_a_plan_is_listed_taken_with_a_yes_shown_and_given_up(demonstration, tmp
     for words in ("Home, by the month", "active", "20 GB left of 20 GB", "Renews on"):
         assert words in taken.out, taken.out
     wished = json.loads(
-        topup(demonstration, "plans", "take", NUMBER, "keep-yearly", "--when", "next_cycle", "--yes", "--json").out
+        topup(demonstration, "plans", "take", NUMBER, "keep-quarterly", "--when", "next_cycle", "--yes", "--json").out
     )
     assert (wished["plan"], wished["follows"]["plan"], wished["follows"]["price"]["amount_minor"]) == (
-        "home-monthly", "keep-yearly", 6600,
+        "home-monthly", "keep-quarterly", 1800,
     )  # fmt: skip
     assert "does not renew" in topup(demonstration, "plans", "cancel", NUMBER).out

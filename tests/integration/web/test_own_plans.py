@@ -72,7 +72,7 @@ async def test_plans_are_compared_by_what_was_used_and_the_cheapest_is_named(own
         "“Home, by the quarter” would have cost HK$5.33 a month less than your plan. What it includes is enough."
         in page
     )
-    costs = re.findall(r"(Home, by the month|Home, by the quarter|Keep my number, by the year|No plan)\s.*?"
+    costs = re.findall(r"(Home, by the month|Home, by the quarter|Keep my number, by the quarter|No plan)\s.*?"
                        r"Would have cost (HK\$[\d.]+) a month", page.partition("Plans to compare")[2])  # fmt: skip
     assert [(name, cost) for name, cost in costs if not name.startswith("Keep")] == [
         ("Home, by the quarter", "HK$62.67"), ("Home, by the month", "HK$68.00"), ("No plan", "HK$84.00"),
@@ -122,22 +122,22 @@ async def test_a_switch_at_once_is_told_line_by_line(owner):
     home = await me.sees("")
     assert "60 GB data of 60 GB data in this cycle" in home
     assert "min of calls" not in home, "the calls of the plan it had are gone with it"
-    assert f"HK${500 - 68 + float(back[1]) - 188:.2f}" in await me.sees("/plans/keep-yearly")
+    assert f"HK${500 - 68 + float(back[1]) - 188:.2f}" in await me.sees("/plans/keep-quarterly")
 
 
 async def test_a_planned_switch_moves_nothing_and_is_undone_and_so_is_stopping(owner):
     me = await owner()
     await me.takes("home-monthly", "now")
-    await me.takes("keep-yearly", "next_cycle")
+    await me.takes("keep-quarterly", "next_cycle")
     page = await me.sees("/plan")
-    assert re.search(r"Changes to “Keep my number, by the year” on .* for HK\$66.00", page)
+    assert re.search(r"Changes to “Keep my number, by the quarter” on .* for HK\$18.00", page)
     assert (await me.sends("/plan/keep")).headers["location"] == f"{me.home}/plan?done=kept"
     assert "Renews on" in await me.sees("/plan")
     assert (await me.sends("/plan/stop")).headers["location"] == f"{me.home}/plan?done=stopped"
     assert re.search(r"Lasts until .*, and does not renew", await me.sees("/plan"))
     await me.sends("/plan/keep")
     assert "Renews on" in await me.sees("/plan")
-    assert "HK$432.00" in await me.sees("/plans/keep-yearly"), "nothing moved but the first cycle"
+    assert "HK$432.00" in await me.sees("/plans/keep-quarterly"), "nothing moved but the first cycle"
 
 
 async def test_a_top_up_that_keeps_the_number_only_later_is_offered_with_how_far_it_leads_today(owner):

@@ -229,8 +229,12 @@ def _sold(line: Kept) -> list[int]:
 def test_a_plan_whose_renewals_keep_the_number_is_told_with_what_it_costs():
     line = a_line("yunfan", "2026-11-05 12:00")
     found = [(one.plan.id, one.cost.amount_minor, one.cycles) for one in line.plans(the_end(line, "2027-11-04"))]
-    # A year lies between two renewals of the yearly one: longer than the 240 days a number lives unused.
-    assert found == [("home-quarterly", 75_200, 4), ("home-monthly", 81_600, 12)]
+    assert found == [("keep-quarterly", 7200, 4), ("home-quarterly", 75_200, 4), ("home-monthly", 81_600, 12)]
+    keeping = replace(line.carrier.plans["keep-quarterly"], cycle="yearly")
+    document = replace(line.carrier.document, plans=(keeping,))
+    by_the_year = replace(line, carrier=CarrierVersion("yunfan", 2, document))
+    # A year lies between two renewals: longer than the 240 days a number lives unused.
+    assert by_the_year.plans(the_end(line, "2027-11-04")) == ()
 
 
 def test_using_a_line_keeps_it_where_the_rules_say_so():

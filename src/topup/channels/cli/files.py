@@ -8,10 +8,13 @@ from rich.markup import escape
 from topup.catalogue.checking import CarrierFile, CatalogueMistakes, check
 from topup.catalogue.operations import AlreadyPublished
 from topup.catalogue.publishing.loading import load
+from topup.catalogue.versions import CarrierVersion
 from topup.channels.cli.exits import Exit
 from topup.channels.cli.ports import Runtime
 from topup.channels.cli.screen import complain_in_words, err, out
 from topup.channels.cli.speech import locale, say, say_problem
+from topup.lines.keeping.promises import broken_promises
+from topup.orders.wording import name_in
 from topup.platform.i18n import format_moment
 from topup.platform.settings import Settings
 
@@ -23,6 +26,10 @@ async def check_file(file: Path) -> Exit:
     except CatalogueMistakes as found:
         return tell_mistakes(found)
     out.print(f"[green]✓[/] {escape(say('catalogue_check.done', carrier=_name(carrier), file=str(file)))}")
+    document = carrier.document
+    for plan in await asyncio.to_thread(broken_promises, CarrierVersion(document.id, 1, document)):
+        words = say("catalogue_check.keeps_not", plan=name_in(plan.names, locale=locale()), id=plan.id)
+        out.print(f"[yellow]![/] {escape(words)}")
     return Exit.DONE
 
 
