@@ -1,4 +1,9 @@
-"""Natural batching: what queued while the last flush ran goes to the database as one transaction. No timer.
+"""Natural batching: what queued while the last flush ran goes to the database as one transaction.
+
+Nothing waits for a timer, but where a batcher `gathers`: those whom a flush answered mostly come back at once, each a
+little after the other, and would go as a small flush and a large one, which cost the database twice what is the same
+for each. So the next one leaves when as many wait as were answered, or a part of the time that the last one took is
+over. Whoever comes alone never waits: then one was answered.
 
 A flush under way is never cut short by a waiter who goes away. A flush that fails because of its data is bisected, so
 that one bad item cannot fail its neighbours: the culprit's waiter gets the error, and the item is parked. A flush that
@@ -34,6 +39,10 @@ QUEUE_LIMIT: Final = 10_000
 WIDE_FROM: Final = 48
 """Items, waiting or under way, up to which one flush at a time is quicker than two."""
 
+GATHERING: Final = 0.25
+"""So much of the time that the last flush took, those whom it answered are waited for."""
+LONGEST_GATHERING_S: Final = 0.02
+
 _COLLISIONS: Final = 3
 _log = structlog.get_logger(__name__)
 
@@ -47,7 +56,7 @@ class _Entry(Generic[Item, Result]):
 class Batching(ABC, Generic[Item, Result]):
     """Items offered one at a time, and committed together; `cap` is the most one flush takes."""
 
-    def __init__(self, database: Database, name: str, *, cap: int, queue_limit: int) -> None:
+    def __init__(self, database: Database, name: str, *, cap: int, queue_limit: int, gathers: bool = False) -> None:
         self.name = name
         self._cap = cap
         self._queue_limit = queue_limit
@@ -55,6 +64,10 @@ class Batching(ABC, Generic[Item, Result]):
         self._queue: deque[_Entry[Item, Result]] = deque()
         self._flights: set[asyncio.Task[None]] = set()
         self._flying = 0
+        self._gathers = gathers
+        self._answered = 0
+        """How many the last flush answered, who are waited for until then (time of the loop)."""
+        self._gathering_until = 0.0
         self._scheduled = False
         self._closing = False
         self._idle = asyncio.Event()
@@ -87,6 +100,7 @@ class Batching(ABC, Generic[Item, Result]):
     async def aclose(self) -> None:
         """Take nothing more, finish what was taken, close the connection."""
         self._closing = True
+        self._schedule()
         await self._idle.wait()
         await self._disconnect()
 
@@ -112,7 +126,20 @@ class Batching(ABC, Generic[Item, Result]):
 
     def _may_leave(self) -> bool:
         """Whether some of what waits leaves now."""
-        return not self._flights
+        return not self._flights and not self._is_gathering()
+
+    def _is_gathering(self) -> bool:
+        """Whether more of those who were answered together are still waited for."""
+        if self._closing or self.waiting >= self._answered:
+            return False
+        return asyncio.get_running_loop().time() < self._gathering_until
+
+    def _gather(self, answered: int, took_s: float) -> None:
+        """Wait for those who were answered just now, but not for long."""
+        loop = asyncio.get_running_loop()
+        self._answered = answered
+        self._gathering_until = loop.time() + min(took_s * GATHERING, LONGEST_GATHERING_S)
+        loop.call_at(self._gathering_until, self._schedule)
 
     def _lot(self) -> int:
         """How many leave together."""
@@ -121,6 +148,7 @@ class Batching(ABC, Generic[Item, Result]):
     async def _fly(self) -> None:
         """One flush, of what waits when its turn among all batchers of the process has come."""
         entries: list[_Entry[Item, Result]] = []
+        began = asyncio.get_running_loop().time()
         try:
             async with self._turns:
                 entries = [self._queue.popleft() for _ in range(min(len(self._queue), self._lot()))]
@@ -132,6 +160,8 @@ class Batching(ABC, Generic[Item, Result]):
                 # Only if this task itself was cancelled or has a defect: nobody may wait for ever.
                 _fail(entry, Unavailable("database_lost", who=WhoMustAct.WAIT))
             self._flying -= len(entries)
+            if self._gathers:
+                self._gather(len(entries), asyncio.get_running_loop().time() - began)
 
     async def _flush(self, entries: list[_Entry[Item, Result]]) -> None:
         """Commit the entries together; where their data forbid it, in halves down to the culprit."""
@@ -204,8 +234,9 @@ class Batcher(Batching[Item, Result]):
         *,
         cap: int = CAP,
         queue_limit: int = QUEUE_LIMIT,
+        gathers: bool = False,
     ) -> None:
-        super().__init__(database, name, cap=cap, queue_limit=queue_limit)
+        super().__init__(database, name, cap=cap, queue_limit=queue_limit, gathers=gathers)
         self._operation = operation
         self._hot = database.hot_connection()
 

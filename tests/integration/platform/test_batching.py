@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from topup.kernel.errors import Conflict, Unavailable
+from topup.platform import batching as batching_module
 from topup.platform.batching import Batcher
 
 TABLE = "CREATE TABLE things (value integer PRIMARY KEY CHECK (value >= 0))"
@@ -79,6 +80,59 @@ async def test_what_queues_during_a_flush_leaves_together_and_in_order(database,
         gate.open.set()
         await asyncio.gather(first, *rest)
     assert gate.flushes == [[0], list(range(1, 9)), list(range(9, 17)), list(range(17, 21))]
+
+
+async def some_turns() -> None:
+    """Time for everything that is not waiting for the database."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """Whoever gathers waits as long as it takes."""
+    monkeypatch.setattr(batching_module, "GATHERING", 1e9)
+    monkeypatch.setattr(batching_module, "LONGEST_GATHERING_S", 3600.0)
+
+
+async def test_those_who_were_answered_together_leave_together_again(database, owner, patient):
+    gate = Gate()
+    gate.open.set()
+    async with batching(database, gate, gathers=True) as batcher:
+        await outcomes(batcher, range(3))
+        early = [asyncio.create_task(batcher.submit(item)) for item in (3, 4)]
+        await some_turns()
+        assert gate.flushes == [[0, 1, 2]]
+        await asyncio.gather(*early, batcher.submit(5))
+    assert gate.flushes == [[0, 1, 2], [3, 4, 5]]
+
+
+async def test_whoever_comes_alone_waits_for_nobody(database, owner, patient):
+    async with batching(database, gathers=True) as batcher:
+        assert [await batcher.submit(item) for item in range(3)] == [0, 10, 20]
+
+
+async def test_nobody_waits_long_for_those_who_do_not_come_back(database, owner, monkeypatch):
+    monkeypatch.setattr(batching_module, "LONGEST_GATHERING_S", 0.001)
+    async with batching(database, gathers=True) as batcher:
+        await outcomes(batcher, range(3))
+        assert await batcher.submit(3) == 30
+
+
+async def test_who_closes_waits_for_nobody_either(database, owner, patient):
+    async with batching(database, gathers=True) as batcher:
+        await outcomes(batcher, range(3))
+        late = asyncio.create_task(batcher.submit(3))
+        await some_turns()
+        assert batcher.waiting == 1
+    assert await late == 30
+
+
+async def test_a_failed_flush_is_gathered_after_too(database, owner, patient):
+    async with batching(database, gathers=True) as batcher:
+        answers = await outcomes(batcher, [0, -1, 1])
+        assert isinstance(answers[1], psycopg.errors.CheckViolation)
+        assert await outcomes(batcher, [2, 3, 4]) == [20, 30, 40]
 
 
 def parked(batcher) -> float:
@@ -235,6 +289,7 @@ async def test_a_full_disk_is_nobodys_fault(database, owner):
 PROGRAM = """
 import asyncio, sys
 from topup.platform import crash
+from topup.platform import batching as batching_module
 from topup.platform.batching import Batcher
 from topup.platform.database import Database
 from topup.platform.settings import Settings

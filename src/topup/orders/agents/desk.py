@@ -47,7 +47,7 @@ class Agents(AgentBooks):
         selling = Selling(ordering=ordering, settlement=settlement, catalogue=catalogue, keys=keys, lanes=lanes)
         super().__init__(database=database)
         self._wake = wake
-        self._sell = Batcher(database, "agents.sell", Once(selling.sell, lanes=lanes))
+        self._sell = Batcher(database, "agents.sell", Once(selling.sell, lanes=lanes), gathers=True)
 
     async def aclose(self) -> None:
         """Finish what was taken in, take nothing more."""
