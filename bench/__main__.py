@@ -5,6 +5,7 @@ Absolute times say little on another machine; the ratios are to `pgbench -N` in 
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import platform
@@ -29,6 +30,7 @@ from bench import (
     usage,
 )
 from bench.server import serving
+from topup.bootstrap import GENERATIONS
 from topup.platform.embedded import EmbeddedServer
 
 RESULTS: Final = Path(__file__).parent / "results" / "latest.json"
@@ -122,6 +124,7 @@ async def measure(data_dir: Path, seconds: float, *, long: bool) -> dict[str, An
 
 def main() -> None:
     """Measure, print, and write the results."""
+    gc.set_threshold(*GENERATIONS)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="about a minute and a half in all")
     quick = parser.parse_args().quick

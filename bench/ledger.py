@@ -6,6 +6,7 @@ of rounds in which everything takes its turn, so that a machine that is slower f
 
 import argparse
 import asyncio
+import gc
 import json
 import random
 import statistics
@@ -25,6 +26,7 @@ from pydantic import SecretStr
 
 from bench import audit, pgbench
 from bench.workloads import BUCKET, THREE, Callers, Submit, fill, lines
+from topup.bootstrap import GENERATIONS
 from topup.kernel.ids import LineId
 from topup.ledger import Item, Posted, post, post_batcher
 from topup.platform.database import Database
@@ -203,6 +205,7 @@ def databases(url: str) -> Iterator[tuple[str, str]]:
 
 def main() -> None:
     """Measure on a server of our own and print the figures as JSON."""
+    gc.set_threshold(*GENERATIONS)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=2, help="for each turn of each round")
     parser.add_argument("--rounds", type=int, default=ROUNDS)

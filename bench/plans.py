@@ -5,6 +5,7 @@ life of the line; one process, durable. Beside it `pgbench -N` with one client a
 """
 
 import asyncio
+import gc
 import sys
 import tempfile
 import time
@@ -17,6 +18,7 @@ from pydantic import SecretStr
 
 from bench import pgbench
 from bench.ledger import databases
+from topup.bootstrap import GENERATIONS
 from topup.catalogue.checking import check_bytes
 from topup.catalogue.operations import publish
 from topup.catalogue.queries import CatalogueCache, Snapshot
@@ -126,6 +128,7 @@ async def measure(url: str, count: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure, and print."""
+    gc.set_threshold(*GENERATIONS)
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
     with tempfile.TemporaryDirectory(prefix="topup-bench-") as above:
         Path(above).chmod(0o711)  # the database's system user passes through

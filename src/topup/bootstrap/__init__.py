@@ -7,7 +7,7 @@ import gc
 import sys
 from typing import Final
 
-_GENERATIONS: Final = (50_000, 20, 50)
+GENERATIONS: Final = (50_000, 20, 50)
 """What is imported stays: looking for garbage among it every 700 objects is a tenth of a start."""
 
 _INTERRUPTED: Final = 130
@@ -24,7 +24,7 @@ def command_line() -> None:
 
 
 def _run() -> None:
-    gc.set_threshold(*_GENERATIONS)
+    gc.set_threshold(*GENERATIONS)
     # httpx would load a command line of its own, with a terminal's colours: half of what it takes to load.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None is how to say "not to be imported"
     from topup.bootstrap.runtime import HouseRuntime  # noqa: PLC0415 - this package's import must cost nothing

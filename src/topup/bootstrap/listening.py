@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
+from topup.bootstrap import GENERATIONS
 from topup.kernel.errors import Unavailable, WhoMustAct
 from topup.platform.web.protocol import WholeProtocol
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 _GRACE_S: Final = 2
 """How long open requests may take when the process stops; live pages wait longer than anybody wants to."""
-_GENERATIONS: Final = (50_000, 20, 50)
 _BACKLOG: Final = 2_048
 
 
@@ -79,7 +79,7 @@ def _freeze() -> None:
     # requests more than twice as slow.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*_GENERATIONS)
+    gc.set_threshold(*GENERATIONS)
 
 
 def _config(application: Any) -> uvicorn.Config:
