@@ -82,12 +82,16 @@ class Automatic:
             await self.sweeps()
 
     async def sweeps(self) -> None:
-        for _ in range(6):
-            await self.looking.look(100)
-            await self.looking.look_to_keep(100)
-            await self.runner.run_due(100)
-            await self.shop.run()
-            self.shop.database.clock_offset += timedelta(seconds=30)
+        """Three minutes of what a process does, where there is anything to do at their beginning."""
+        if await self._sweep():
+            for _ in range(5):
+                self.shop.database.clock_offset += timedelta(seconds=30)
+                await self._sweep()
+        self.shop.database.clock_offset += timedelta(seconds=30)
+
+    async def _sweep(self) -> int:
+        seen = await self.looking.look(100) + await self.looking.look_to_keep(100)
+        return seen + await self.runner.run_due(100) + await self.shop.run()
 
     async def runs(self, schedule_id: str) -> list[tuple[str, str, str]]:
         view = await self.schedules.one(subscriber_id=self.who, schedule_id=schedule_id)

@@ -235,9 +235,10 @@ class Shop:
         """Move the clock."""
         self.database.clock_offset += timedelta(**delta)
 
-    async def run(self) -> None:
-        """Everything that is due now, until nothing is."""
+    async def run(self) -> int:
+        """Everything that is due now, until nothing is; how much that was."""
         outside = self.desk.outside
+        total = 0
         for _ in range(20):
             done = await self.desk.expire()
             done += await self.desk.post_room.sweep()
@@ -245,8 +246,9 @@ class Shop:
             done += await outside.deliver()
             done += await outside.refund()
             done += await self.desk.promising.follow()
+            total += done
             if not done:
-                return
+                return total
         raise AssertionError("something comes due for ever")
 
     async def order(self, order):
