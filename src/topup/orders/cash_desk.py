@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
+from topup.kernel.errors import Conflict
 from topup.kernel.ids import RefundId
 from topup.kernel.money import Money
 from topup.kernel.outcome import Done
@@ -119,14 +120,26 @@ class CashDesk:
         return session, transaction.now
 
     async def move(self, *, till: str, movement: Movement) -> None:
-        """Put money into a drawer, or take it out. Raises those of `drawer.move`."""
+        """Put money into a drawer, or take it out. Raises those of `drawer.move`; that there is not as much is kept."""
+        refused: Conflict | None = None
         async with self._database.transaction() as transaction:
-            session = await drawer.move(transaction.connection, till=till, movement=movement, now=transaction.now)
-            if session is not None:
-                said = trail.change(None, _moved(movement))
-                await _note(transaction, "till.moved", session, movement.by, said)
+            connection, now = transaction.connection, transaction.now
+            try:
+                session = await drawer.move(connection, till=till, movement=movement, now=now)
+            except Conflict as problem:
+                if problem.code != "till_holds_less":
+                    raise
+                # Still alone with the drawer: whoever tries meanwhile finds this try counted.
+                await drawer.note_short(connection, till=till, movement=movement, now=now)
+                refused = problem
+            else:
+                if session is not None:
+                    said = trail.change(None, _moved(movement))
+                    await _note(transaction, "till.moved", session, movement.by, said)
             crash_point(_BEFORE_MOVE)
         crash_point(_AFTER_MOVE)
+        if refused is not None:
+            raise refused
 
     async def hand_over(self, *, till: str, counted: Money, given_by: str, taken_by: str) -> tuple[Session, Session]:
         """Have another keep a till from now on. Raises those of `drawer.hand_over`."""

@@ -111,10 +111,10 @@ async def test_what_is_booked_is_confirmed_and_listed_and_more_than_there_is_is_
     assert "CN¥80.00" not in page + listed, "what should be there is not told before the count"
     async with site.transaction() as transaction:
         cursor = await transaction.connection.execute(
-            "SELECT facts::json->>'asked' FROM work.trail WHERE action = 'counter.drawer_short' AND actor = %s",
+            "SELECT facts::json->>'amount_minor' FROM work.trail WHERE action = 'counter.drawer_short' AND actor = %s",
             [clerk.id],
         )
-        assert await cursor.fetchall() == [("99999",)]
+        assert await cursor.fetchall() == [("9999900",)]
 
 
 async def test_the_page_of_a_refused_form_may_be_loaded_again_and_nothing_is_done_twice(site, clerk, a_number):

@@ -21,18 +21,13 @@ from topup.platform.web.forms import Form
 from topup.platform.web.pages import Page, WebRequest, go_to
 from topup.reconciliation.writing_off import ACCEPT_TILL
 from topup.shops.places import Place
-from topup.work import trail
 from topup.work.approvals import Wish
 from topup.work.queries import Sought, sought_items
 
 MOVES: Final = (SAFE, CHANGE, EXPENSE)
 DIFFERENCE: Final = "till_difference"
 _MOST_TILLS: Final = 99
-_LONGEST_AMOUNT: Final = 20
 _LONGEST_LOGIN: Final = 40
-_SHORT: Final = "counter.drawer_short"
-_SHORT_ALONE: Final = 2
-"""So often in a session it is taken for a mistake that more was to go out than there is."""
 _WRONG = (Invalid, Conflict, NotFound, Forbidden, Unauthenticated, Throttled)
 
 
@@ -151,14 +146,12 @@ class DrawerPages:
                 raise Invalid("request_malformed")
             amount = _amount(form.one("amount"), session)
             drawer.check_reason(form.one("reason"))
-            allowed_by = None
-            if why != CHANGE and not who.may(Permission.CHECK_TILLS):
+            allowed_by, knows = None, who.may(Permission.CHECK_TILLS)
+            if why != CHANGE and not knows:
                 allowed_by = await self._allowed(request, who, form, session, why)
-            movement = Movement(form.one("form"), why, amount, form.one("reason"), who.id, allowed_by)
+            movement = Movement(form.one("form"), why, amount, form.one("reason"), who.id, allowed_by, knows)
             await self._booth.desk.cash.move(till=session.till, movement=movement)
         except _WRONG as problem:
-            if problem.code == "till_holds_less":
-                await self._note_short(session, who, form)
             return await self.show(request, who, form, problem=problem)
         return go_to(f"/counter/drawer?{urlencode({'booked': movement.form})}")
 
@@ -276,27 +269,18 @@ class DrawerPages:
 
     async def _allowed(self, request: WebRequest, who: SignedIn, form: Form, session: Session, why: str) -> str | None:
         """The supervisor who allows that money goes out; None where none need be asked. Refusals tell what should be
-        in the drawer, a little each: whoever had two of a session is not told more alone.
+        in the drawer, a little each: whoever had two of a session is not told more alone. It is asked here for the
+        code, and again when the money is moved.
 
         Raises as `Booth.another`; Conflict till_asks_supervisor.
         """
         if why != EXPENSE:
             async with self._booth.database.read() as transaction:
-                short = await trail.entries(
-                    transaction.connection, subject=session.id, action=_SHORT, limit=_SHORT_ALONE
-                )
-            if len(short) < _SHORT_ALONE:
-                return None
+                if not await drawer.asks_supervisor(transaction.connection, session):
+                    return None
             if not form.one("code"):
                 raise Conflict("till_asks_supervisor")
         return await self._booth.another(request, form, by=who.id, may=Permission.CHECK_TILLS)
-
-    async def _note_short(self, session: Session, who: SignedIn, form: Form) -> None:
-        """More was to go out than there is: in the trail, for who tries often learns what they are to count."""
-        facts = {"till": session.till, "asked": form.one("amount")[:_LONGEST_AMOUNT]}
-        async with self._booth.database.transaction() as transaction:
-            connection, now = transaction.connection, transaction.now
-            await trail.write(connection, actor=who.id, action=_SHORT, subject=session.id, facts=facts, now=now)
 
     async def _ceiling(self, session: Session | None, words: Wording) -> str:
         most = await self._booth.ceilings.of(session.shop, session.currency) if session else None

@@ -13,6 +13,7 @@ from topup.payments.cash import postings, records
 from topup.payments.cash.records import SESSION, Session
 from topup.payments.cash.tills import close_till, open_till, post_cash
 from topup.platform.database import Connection
+from topup.work import trail
 
 CHANGE: Final = "change"
 """Change was fetched from the safe."""
@@ -23,6 +24,10 @@ SAFE: Final = "safe"
 EXPENSE: Final = "expense"
 """Something was bought."""
 LONGEST_REASON: Final = 200
+SHORT: Final = "counter.drawer_short"
+"""What the trail calls it that more was to go out than there is: who tries often learns what they are to count."""
+SHORT_ALONE: Final = 2
+"""So often in a session it is taken for a mistake."""
 _MOST_SHOWN: Final = 50
 
 _COUNT: Final = "s.z_number, s.counted_minor, s.difference_minor, s.closed_by"
@@ -65,7 +70,8 @@ FROM payments.till_movements WHERE lane = %(lane)s AND session_id = %(id)s
 @dataclass(frozen=True, slots=True)
 class Movement:
     """Money to go into a drawer or out of it. `amount` is above zero; `why` says which way. `form` is the key of the
-    form: sent twice, it moves once. `allowed_by` is the second person, of what takes two.
+    form: sent twice, it moves once. `allowed_by` is the second person, of what takes two. `knows_expected`: whether who
+    moves it may know what should be in the drawer.
     """
 
     form: str
@@ -74,6 +80,7 @@ class Movement:
     reason: str
     by: str
     allowed_by: str | None = None
+    knows_expected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +176,11 @@ def check_reason(reason: str) -> None:
 async def move(connection: Connection, *, till: str, movement: Movement, now: datetime) -> Session | None:
     """Put money into a drawer, or take it out, and give the session it was in; None for the same form again, which
     moves nothing. No more goes out than should be there, and the refusal does not say how much that is: whoever is to
-    count is not to learn it.
+    count is not to learn it. Nor by trying: after SHORT_ALONE refusals that `note_short` wrote down, nothing goes out
+    of the session that no second person allowed.
 
-    Raises till_not_open, till_of_another, currency_wrong, till_amount, till_reason, form_reused, till_holds_less.
+    Raises till_not_open, till_of_another, currency_wrong, till_amount, till_reason, form_reused, till_asks_supervisor,
+    till_holds_less.
     """
     session = await records.open_session(connection, till, lock="UPDATE")
     if session is None:
@@ -190,8 +199,12 @@ async def move(connection: Connection, *, till: str, movement: Movement, now: da
         if tuple(same) != (movement.why, moved_minor):
             raise Conflict("form_reused")
         return None
-    if moved_minor < 0 and await records.expected(connection, session) + moved_minor < 0:
-        raise Conflict("till_holds_less")
+    if moved_minor < 0:
+        told = movement.knows_expected or movement.allowed_by is not None
+        if not told and await asks_supervisor(connection, session):
+            raise Conflict("till_asks_supervisor")
+        if await records.expected(connection, session) + moved_minor < 0:
+            raise Conflict("till_holds_less")
     row = (session.lane, session.id, movement.form, movement.why, moved_minor, movement.reason)
     await connection.execute(_MOVE, (*row, movement.by, movement.allowed_by, now))
     posting = postings.between(
@@ -205,6 +218,19 @@ async def move(connection: Connection, *, till: str, movement: Movement, now: da
     )
     await post_cash(connection, [posting], now)
     return session
+
+
+async def asks_supervisor(connection: Connection, session: Session) -> bool:
+    """Whether a drawer refused so often that what goes out takes a second person. Certain only for who has it alone."""
+    return len(await trail.entries(connection, subject=session.id, action=SHORT, limit=SHORT_ALONE)) == SHORT_ALONE
+
+
+async def note_short(connection: Connection, *, till: str, movement: Movement, now: datetime) -> None:
+    """Count a refusal of `move`, in the transaction that was refused: who tries at the same time waits for it."""
+    session = await records.open_session(connection, till, lock="UPDATE")
+    if session is not None:
+        facts = {"till": till, "amount_minor": movement.amount.amount_minor, "currency": session.currency}
+        await trail.write(connection, actor=movement.by, action=SHORT, subject=session.id, facts=facts, now=now)
 
 
 async def hand_over(
