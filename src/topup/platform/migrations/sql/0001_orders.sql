@@ -55,8 +55,9 @@ CREATE TABLE orders.history (
     cause    text NOT NULL,               -- a message id of the catalogue `orders`
     PRIMARY KEY (lane, order_id, step)
 );
--- What happened lately, by pages and not by rows: small, and nearly free to keep.
-CREATE INDEX history_times ON orders.history USING brin (at) WITH (autosummarize = on);
+-- What happened lately, by pages and not by rows: small, and nearly free to keep. Each range is some thousand rows: the
+-- board reads an hour, and what it must pass over is what else lies in the ranges of that hour.
+CREATE INDEX history_times ON orders.history USING brin (at) WITH (autosummarize = on, pages_per_range = 32);
 GRANT SELECT, INSERT ON orders.history TO topup_app;
 
 -- Numbered without gaps per year and lane: the counter moves in the transaction that issues.
