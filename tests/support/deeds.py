@@ -72,6 +72,7 @@ CONSOLE: dict[str, str] = {
     "/console/orders/{order_id}/replay": "order.event_replayed",
     "/console/lines/{line_id}/bar": "line.barred",
     "/console/lines/{line_id}/card": "line.card_blocked",
+    "/console/lines/{line_id}/automatic": "line.automatic_stopped",
     "/console/reconciliation/{method}/{day}/sign": "day.signed",
     "/console/agents": "agent.added",
     "/console/agents/{agent_id}": "agent.suspended",

@@ -12,6 +12,7 @@ from topup.care.facts import Situation, card_value, line_value, network_value, o
 from topup.care.official import Judged, judge
 from topup.care.outages import Outage, in_force, outages_now
 from topup.care.requests import ASKED_FOR, Requested, evidence_of, taken_back
+from topup.care.slowness import RunsWaited, Slow, runs_waited, slow_now
 from topup.care.states import Topic
 from topup.care.tickets import NewTicket, Thread, Ticket
 from topup.care.waiting import Waiting, waiting
@@ -34,6 +35,7 @@ from topup.work import trail
 
 _DATA: Final = "DATA"
 _FRESH: Final = timedelta(minutes=5)
+_FRESH_NOW: Final = timedelta(minutes=1)
 _MOST_ZONES: Final = 64
 
 
@@ -104,6 +106,7 @@ class Care:
         self._public_url = public_url
         self._directories = Directories()
         self._measured: dict[str, tuple[datetime, Waiting]] = {}
+        self._slow: tuple[datetime, Slow | None] | None = None
 
     async def zone(self) -> str:
         """The IANA zone most carriers here are in: for times that belong to no line and no person."""
@@ -303,6 +306,19 @@ class Care:
         """How long top-ups took, by hour and day in an IANA zone."""
         async with self._database.read() as transaction:
             return await waiting(transaction.connection, zone=zone, now=transaction.now)
+
+    async def runs_waited(self, zone: str) -> RunsWaited:
+        """How long automatic top-ups waited lately and at months' ends, by the days of an IANA zone."""
+        async with self._database.read() as transaction:
+            return await runs_waited(transaction.connection, zone=zone, now=transaction.now)
+
+    async def slow_now(self) -> Slow | None:
+        """Whether top-ups take longer just now than they do. On the first screen of everybody: read once a minute."""
+        now = await self._database.roughly_now()
+        if self._slow is None or abs(now - self._slow[0]) > _FRESH_NOW:
+            async with self._database.read() as transaction:
+                self._slow = (now, await slow_now(transaction.connection, now))
+        return self._slow[1]
 
     async def rush(self, zone: str) -> tuple[float, float] | None:
         """Whether top-ups take longer now than usual, in an IANA zone: within how many seconds nine of ten are credited

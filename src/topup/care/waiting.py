@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from topup.orders.waiting import waits
+from topup.orders.waiting import run_waits, waits
 from topup.platform.arrays import columns
 from topup.platform.database import Connection, Database
 from topup.platform.jobs import Sweep
@@ -36,7 +36,13 @@ INSERT INTO care.waits (hour, class, orders)
 SELECT * FROM unnest(%b::timestamptz[], %b::smallint[], %b::bigint[])
 ON CONFLICT (hour, class) DO UPDATE SET orders = care.waits.orders + excluded.orders
 """
+_ADD_RUNS = """
+INSERT INTO care.automatic_waits (hour, class, runs)
+SELECT * FROM unnest(%b::timestamptz[], %b::smallint[], %b::bigint[])
+ON CONFLICT (hour, class) DO UPDATE SET runs = care.automatic_waits.runs + excluded.runs
+"""
 _FORGET = "DELETE FROM care.waits WHERE hour < %s"
+_FORGET_RUNS = "DELETE FROM care.automatic_waits WHERE hour < %s"
 _BY = {
     "hour": "extract(hour FROM hour AT TIME ZONE %(zone)s)",
     "day": "extract(day FROM hour AT TIME ZONE %(zone)s)",
@@ -98,7 +104,7 @@ async def count(database: Database) -> int:
         await connection.execute(_FIRST, (now - WINDOW,))
         row = await (await connection.execute(_THROUGH)).fetchone()
         through: datetime = row[0] if row else now
-        last = now - _MARGIN
+        last, after = now - _MARGIN, through
         found: list[tuple[datetime, int, int]] = []
         # Weeks in which nothing was credited are passed over at once.
         while not found and through < last:
@@ -106,8 +112,11 @@ async def count(database: Database) -> int:
             found = await waits(connection, after=after, until=through, bounds_s=BOUNDS_S)
         if found:
             await connection.execute(_ADD, columns(found))
+            if runs := await run_waits(connection, after=after, until=through, bounds_s=BOUNDS_S):
+                await connection.execute(_ADD_RUNS, columns(runs))
         await connection.execute(_MOVE, (through,))
-        await connection.execute(_FORGET, (now - WINDOW - timedelta(days=1),))
+        for forget in (_FORGET, _FORGET_RUNS):
+            await connection.execute(forget, (now - WINDOW - timedelta(days=1),))
     return sum(orders for _, _, orders in found)
 
 

@@ -35,7 +35,7 @@ from topup.orders.queries import place_of
 from topup.orders.quoting import Quoting
 from topup.orders.reading import Parts
 from topup.orders.refunding import RefundHeard, Refunding
-from topup.orders.schedules.desk import Schedules
+from topup.orders.schedules.desk import Schedules, ScheduleView
 from topup.orders.schedules.looking import stop_paid_with
 from topup.orders.schedules.numbers import Numbers
 from topup.orders.settlement import Settled, Settlement, Told
@@ -96,7 +96,16 @@ class Desk(Quoting):
         self._conclude = Batcher(database, "orders.conclude", concluding.conclude)
         self._refunded = Batcher(database, "orders.refund", refunding.conclude)
         self._disputing = Disputing(database=database, lanes=parts.lanes)
-        self.agreements = Agreements(database=database, keys=keys, gateways=parts.gateways, public_url=parts.public_url)
+        self.schedules = Schedules(database=database, catalogue=parts.catalogue, lanes=parts.lanes)
+        removal = partial(stop_paid_with, keys)
+        self.agreements = Agreements(
+            database=database,
+            keys=keys,
+            gateways=parts.gateways,
+            public_url=parts.public_url,
+            on_removed=removal,
+            dearest=self.schedules.dearest,
+        )
         ears = Ears(
             payment=self.hear_payment,
             refund=self.hear_refund,
@@ -104,14 +113,7 @@ class Desk(Quoting):
             dispute=self.hear_dispute,
             agreement=self.agreements.hear,
         )
-        self.outside = Outside(
-            database=database,
-            gateways=parts.gateways,
-            carriers=parts.carriers,
-            ears=ears,
-            carrier_events_url=lambda carrier: f"{parts.public_url}/webhooks/carriers/{carrier}",
-            is_same_carrier=self._still_served,
-        )
+        self.outside = self._outside(parts, ears)
         self.cash = CashDesk(
             database=database,
             keys=keys,
@@ -126,14 +128,22 @@ class Desk(Quoting):
             database=database, gateways=parts.gateways, ears=ears, keeping=parts.keeping, carriers=parts.carriers
         )
         self.elsewhere = Elsewhere(database=database, keys=keys, lanes=parts.lanes)
-        on_removed = partial(stop_paid_with, keys)
-        self.instruments = Instruments(database=database, keys=keys, gateways=parts.gateways, on_removed=on_removed)
-        self.schedules = Schedules(database=database, catalogue=parts.catalogue, lanes=parts.lanes)
+        self.instruments = Instruments(database=database, keys=keys, gateways=parts.gateways, on_removed=removal)
         self.numbers = Numbers(database=database, catalogue=parts.catalogue, schedules=self.schedules)
         self.links = Links(database=database, keys=keys, lanes=parts.lanes)
         self.transfers = Transfers(database=database, keys=keys, lanes=parts.lanes, gateways=parts.gateways, ears=ears)
         self.post_room = PostRoom(
             database=database, keys=keys, gateways=parts.gateways, carriers=parts.carriers, ears=ears
+        )
+
+    def _outside(self, parts: Parts, ears: Ears) -> Outside:
+        return Outside(
+            database=parts.database,
+            gateways=parts.gateways,
+            carriers=parts.carriers,
+            ears=ears,
+            carrier_events_url=lambda carrier: f"{parts.public_url}/webhooks/carriers/{carrier}",
+            is_same_carrier=self._still_served,
         )
 
     async def aclose(self) -> None:
@@ -208,6 +218,13 @@ class Desk(Quoting):
         view = await self._call_off.submit(OrderId(order_id))
         self._changed(order_id)
         return view
+
+    async def stop_automatic(
+        self, *, schedule_id: str, by: str, reason: str, answer: Answering[ScheduleView] | None = None
+    ) -> tuple[ScheduleView, bool]:
+        """Have staff, or a program of theirs, stop a top-up that runs by itself. As `Schedules.stop`."""
+        keys = self._parts.keys
+        return await self.schedules.stop(schedule_id=schedule_id, by=by, reason=reason, keys=keys, answer=answer)
 
     async def credit_slips(self, *, order_id: str) -> list[ShownSlip]:
         """What came back of an order's payments as vouchers, for its payer: their PINs are shown for ten minutes from

@@ -1,4 +1,6 @@
-"""How long top-ups took, from paid to credited, of those that were credited in a span of time."""
+"""How long top-ups took, of those that were credited in a span of time: from paid to credited, and those that run by
+themselves from when they were due.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,6 +17,17 @@ SELECT date_trunc('hour', w.paid_at), w.class, count(*) FROM (
     WHERE d.state = 'delivered' AND d.at > %(after)s AND d.at <= %(until)s
 ) AS w GROUP BY 1, 2
 """
+# What was declined waited for its owner's card: only first attempts are ours to answer for.
+_RUN_WAITS = """
+SELECT date_trunc('hour', w.due_at), w.class, count(*) FROM (
+    SELECT r.due_at,
+        (SELECT count(*) FROM unnest(%(bounds)b::float8[]) AS b (seconds)
+            WHERE b.seconds < extract(epoch FROM d.at - r.due_at)) AS class
+    FROM orders.history AS d
+    JOIN orders.schedule_runs AS r ON r.lane = d.lane AND r.order_id = d.order_id AND r.attempt = 1
+    WHERE d.state = 'delivered' AND d.at > %(after)s AND d.at <= %(until)s
+) AS w GROUP BY 1, 2
+"""
 
 
 async def waits(
@@ -26,4 +39,13 @@ async def waits(
     """
     parameters = {"bounds": list(bounds_s), "after": after, "until": until}
     cursor = await connection.execute(_WAITS, parameters)
+    return [(hour, int(number), int(count)) for hour, number, count in await cursor.fetchall()]
+
+
+async def run_waits(
+    connection: Connection, *, after: datetime, until: datetime, bounds_s: Sequence[float]
+) -> list[tuple[datetime, int, int]]:
+    """As `waits`, of automatic top-ups that were paid at the first attempt: by the hour they were due in."""
+    parameters = {"bounds": list(bounds_s), "after": after, "until": until}
+    cursor = await connection.execute(_RUN_WAITS, parameters)
     return [(hour, int(number), int(count)) for hour, number, count in await cursor.fetchall()]

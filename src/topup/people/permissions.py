@@ -10,7 +10,9 @@ class Permission(StrEnum):
     READ_LINES = "lines.read"
     """Balances of any line, what became of them, what it used, shares and adjustments."""
     BAR_LINES = "lines.bar"
-    """Bar a line, so that it takes no top-up, and lift the bar; block its SIM card, and unblock it."""
+    """Bar a line, so that it takes no top-up, and lift the bar; block its SIM card, and unblock it; stop what tops it
+    up by itself.
+    """
     REPLACE_CARDS = "cards.replace"
     """Hand another SIM card over at a till, which takes the line from whoever has the old one."""
     APPROVE_CARDS = "cards.approve"

@@ -92,6 +92,8 @@ def test_the_document_names_every_route_of_the_contract(document):
         "GET /api/v1/lines/{number}/plans/compared",
         "POST /api/v1/lines/{number}/plan",
         "POST /api/v1/lines/{number}/plan/cancel",
+        "GET /api/v1/lines/{number}/automatic",
+        "POST /api/v1/lines/{number}/automatic/{schedule_id}/stop",
         "GET /api/v1/lines/{number}/shares",
         "GET /api/v1/shares/{share_id}",
         "GET /api/v1/buckets/{bucket_id}",
@@ -150,6 +152,7 @@ def test_what_creates_needs_a_key_and_what_shows_a_line_needs_another(document):
         "sellTopUp",
         "createLink",
         "takeLinePlan",
+        "stopAutomaticTopUp",
     }
     for path, item in document["paths"].items():
         for operation in item.values():

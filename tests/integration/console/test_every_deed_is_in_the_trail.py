@@ -10,6 +10,7 @@ import pyotp
 import pytest
 
 from tests.integration.console.conftest import PASSWORD, form_token, sign_in
+from tests.integration.console.test_automatic import automatic
 from tests.integration.console.test_catalogue import HOME, ours
 from tests.integration.console.test_deciding import listed, now_text, unresolved
 from tests.integration.console.test_ending_accounts import owner as leaving
@@ -28,7 +29,19 @@ from topup.kernel.ids import new_id
 from topup.people.permissions import Role
 from topup.work.operations import Decision, list_for_person
 
-__all__ = ["asks", "by_name", "campaign", "finger", "given_up", "leaving", "line", "listed", "ours", "unresolved"]
+__all__ = [
+    "asks",
+    "automatic",
+    "by_name",
+    "campaign",
+    "finger",
+    "given_up",
+    "leaving",
+    "line",
+    "listed",
+    "ours",
+    "unresolved",
+]
 pytestmark = pytest.mark.xdist_group("browser")
 
 ENTERING = frozenset(
@@ -44,7 +57,7 @@ TWO = frozenset(
 )
 RECORDS = frozenset(
     {f"/console/orders/{{order_id}}/{form}" for form in ("ask", "hand-over", "replay")}
-    | {f"/console/lines/{{line_id}}/{form}" for form in ("bar", "card")}
+    | {f"/console/lines/{{line_id}}/{form}" for form in ("bar", "card", "automatic")}
     | {"/console/reconciliation/{method}/{day}/sign", "/console/tickets/{ticket_id}", "/console/outages"}
     | {"/console/given-up/messages/{message_id}", "/console/given-up/events/{item_id}"}
     | {"/console/agents", "/console/agents/{agent_id}", "/console/staff", "/console/staff/{staff_id}"}
@@ -198,7 +211,7 @@ async def parked(site, payment_id: str) -> str:
         return (await cursor.fetchone())[0]
 
 
-async def test_what_takes_one(site, come, topped_up, a_number, line, billed, asks, given_up):  # noqa: PLR0917 - fixtures
+async def test_what_takes_one(site, come, topped_up, a_number, line, automatic, billed, asks, given_up):  # noqa: PLR0917 - fixtures
     doing, one = Doing(site), await come(Role.OPERATOR)
     order_id, payment_id, number = topped_up
     waits = await another_order(site, a_number())
@@ -220,6 +233,9 @@ async def test_what_takes_one(site, come, topped_up, a_number, line, billed, ask
     told = [re.sub(r"<[^>]*>", "", side).strip() for side in re.findall(r"<dd>(.*?)</dd>", barred)]
     assert told == ["Before", "After", "Before active", "After Barred"]
     address, _, (card, _) = line
+    own, schedule = automatic
+    stopped = {"schedule": schedule, "reason": "They called"}
+    await doing.does(one, "/console/lines/{line_id}/automatic", f"{own}/automatic", **stopped)
     fields = {"card": card, "act": "block", "reason": "Stolen"}
     await doing.does(one, "/console/lines/{line_id}/card", f"{address}/card", **fields)
 

@@ -44,7 +44,7 @@ async def schedules_that_run(shop: Shop):
     shop.database.clock_offset = timedelta()
     assert len(await schedules.of(subscriber_id=who)) == len(made)
     assert len(await schedules.of_number(number=OWN_NUMBER)) == len(made)
-    assert await schedules.stop(schedule_id=made[0], by="cli", reason="seen to", keys=shop.keys)
+    assert (await schedules.stop(schedule_id=made[0], by="cli", reason="seen to", keys=shop.keys))[1]
     await schedules.stop_all(subscriber_id=who)
     await schedules.use(subscriber_id=who, schedule_id=made[0], instrument_id=card)
     await schedules.resume(subscriber_id=who, schedule_id=made[0])

@@ -73,8 +73,9 @@ async def test_one_that_ended_in_the_wallet_stops_the_schedule_and_says_so(autom
     automatic.shop.gateway.signed.clear()
     await automatic.shop.tells(AgreementFact(wallet, ended=True), event_id="ended")
     await automatic.shop.desk.agreements.ask_due()
+    assert await automatic.state(schedule) == ("stopped", "card_removed"), "at once, and not when it is due"
+    assert await automatic.told() == ["automatic_stopped"]
     await automatic.passes(days=7)
-    assert await automatic.state(schedule) == ("stopped", "card_removed")
     assert (automatic.shop.gateway.charged, await automatic.told()) == ([], ["automatic_stopped"])
 
 

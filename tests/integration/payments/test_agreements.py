@@ -258,6 +258,7 @@ async def test_sent_twice_it_is_one_and_not_more_than_a_few(cards):
         ({"method": "cash"}, "method_agrees_nothing"),
         ({"terms": Terms(Money(0, "CNY"), 30)}, "agreement_most"),
         ({"terms": Terms(Money(10_000, "USD"), 30)}, "agreement_most"),
+        ({"terms": Terms(Money(10_000_001, "CNY"), 30)}, "agreement_above"),
         ({"terms": Terms(Money(10_000, "CNY"), 1)}, "agreement_days"),
     ],
 )
@@ -275,7 +276,7 @@ async def test_what_cannot_be_agreed_to_is_refused(cards, wrong, code):
 
 async def test_a_way_to_pay_that_agrees_to_nothing_is_no_wallet(database, data_dir):
     async with open_shop(database, data_dir, ScriptedGateway()) as shop:
-        assert shop.desk.agreements.wallets == []
+        assert await shop.desk.agreements.wallets() == []
 
 
 # On the pages.
@@ -295,10 +296,20 @@ async def test_its_owner_asks_for_it_goes_to_the_wallet_and_thinks_better_of_it(
     async with visiting(cards.shop) as visitor:
         visitor.cookies.update(await signed_in(cards.shop, owner))
         agree = f"{AUTOMATIC}/agreements"
-        assert await sends(visitor, agree, method="scripted", most="0", days="30") == f"{AUTOMATIC}?note=wallet_most"
-        assert await sends(visitor, agree, method="scripted", most="many", days="30") == f"{AUTOMATIC}?note=wallet_most"
-        assert await sends(visitor, agree, method="scripted", most="100", days="1") == f"{AUTOMATIC}?note=wallet_not"
-        assert await sends(visitor, agree, method="cash", most="100", days="30") == f"{AUTOMATIC}?note=wallet_not"
+        for most, days, box in (
+            ("0", "30", "most"),
+            ("many", "30", "most"),
+            ("1e9", "7", "most"),
+            ("100", "1", "days"),
+        ):
+            page = (await visitor.get(await sends(visitor, agree, method="scripted", most=most, days=days))).text
+            assert re.findall(r'id="([^"]+)"[^>]* aria-invalid="true"', page) == [f"{box}-scripted"], (most, days)
+            assert f'value="{most}"' in page, "what was typed is kept"
+        [highest] = [one.most for one in await cards.shop.desk.agreements.wallets()]
+        above = f"{highest.amount_minor // 100 + 1}"
+        page = (await visitor.get(await sends(visitor, agree, method="scripted", most=above, days="30"))).text
+        assert f"{highest.to_major()}" in page
+        await visitor.get(await sends(visitor, agree, method="cash", most="100", days="30"))
         assert await unsigned(cards, owner) == []
         assert await sends(visitor, agree, method="scripted", most="100", days="7") == f"{AUTOMATIC}?note=agree"
         [agreement] = await unsigned(cards, owner)

@@ -140,6 +140,9 @@ async def tokens_of(mine: Person) -> dict[str, str]:
         "/account/automatic/new/{token:str}": (await mine.sends("/account/automatic/number", number=TYPED)).headers[
             "location"
         ],
+        "/account/automatic/again/{token:str}": (
+            await mine.sends("/account/automatic/agreements", method="alipay", most="0")
+        ).headers["location"],
         "/account/email/{token:str}": (await mine.sends("/account/email", email="no address")).headers["location"],
         "/account/number/{token:str}": (await mine.sends("/account/number", number=TYPED + "9")).headers["location"],
         "/account/password/{token:str}": (await mine.sends("/account/password", password="x")).headers["location"],

@@ -1,5 +1,7 @@
 """Pages of top-ups that run by themselves, over HTTP: what is asked before the card of one is removed."""
 
+import re
+
 import httpx
 import pytest
 
@@ -31,6 +33,10 @@ class Owner:
 
     async def page(self, path: str = AUTOMATIC) -> str:
         return (await self._client.get(path)).text
+
+    async def leads(self, path: str) -> str:
+        """Where a page of its own leads on to."""
+        return (await self._client.get(path)).headers["location"]
 
     async def sends(self, path: str, **fields: str) -> str:
         answer = await self._client.post(AUTOMATIC + path, data={FORM_TOKEN: self._form_token, **fields})
@@ -75,3 +81,18 @@ async def test_a_card_that_something_pays_with_is_removed_when_its_owner_has_see
     page = await owner.page()
     assert "Stopped." in page
     assert "The card or agreement it paid with is gone." in page
+
+
+async def test_each_mistake_stands_at_its_box_and_what_was_typed_is_kept(owner):
+    [number] = set(re.findall(r'name="number" value="([^"]+)"', await owner.page()))
+    form = await owner.sends("/number", number=number)
+    kept = {"number": number, "id": re.search(r'name="id" value="([^"]+)"', await owner.page(form))[1]}
+    typed = {"trigger": "monthly", "day": "45", "early": "x", "amount": "5000", "cap": "", "interval": "0"}
+    page = await owner.page(await owner.sends("/new", **kept, **typed, card=owner.cards["Visa 1881"]))
+    wrong = re.findall(r'id="([^"]+)"[^>]* aria-invalid="true"', page)
+    assert wrong == ["day", "early", "cap", "interval"]
+    assert 'href="#day"' in page, "the first of them is said at the top"
+    assert all(f'value="{typed[name]}"' in page for name in ("day", "early", "interval"))
+    listed = await owner.page(await owner.leads(await owner.sends("/number", number="123")))
+    assert re.findall(r'id="([^"]+)"[^>]* aria-invalid="true"', listed) == ["number"]
+    assert 'value="123"' in listed

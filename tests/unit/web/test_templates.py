@@ -10,13 +10,17 @@ import topup.charging.usage.wording as usage_wording
 import topup.lines.plans.wording as plans_wording
 from topup.channels.web import assets as module
 from topup.channels.web.assets import STATIC, assets, by_path
+from topup.orders.schedules import wording as automatic_wording
 from topup.platform.i18n import catalogue
 
 WEB = Path(module.__file__).parent
 TEMPLATES = sorted((WEB / "templates").rglob("*.html"))
 SUBJECTS = sorted({path.parent for path in TEMPLATES} - {WEB / "templates", WEB / "templates" / "help"})
 """Folders of pages whose texts have a file of their own, asked for as `s`."""
-SAID_BELOW = {"plans": (Path(plans_wording.__file__), Path(usage_wording.__file__))}
+SAID_BELOW = {
+    "plans": (Path(plans_wording.__file__), Path(usage_wording.__file__)),
+    "automatic": (Path(automatic_wording.__file__),),
+}
 """What every channel says in the same words, where those of a folder's subject have their file."""
 BUDGET_BYTES = 60_000
 

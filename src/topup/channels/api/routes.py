@@ -6,6 +6,7 @@ from litestar import Router, get
 
 from topup.catalogue.queries import CatalogueCache
 from topup.channels.api.agents import AgentRoutes
+from topup.channels.api.automatic import AutomaticRoutes
 from topup.channels.api.credit import Adjusting, Books, Ceiling, Shares
 from topup.channels.api.endpoints import Endpoint
 from topup.channels.api.health import Check, HealthRoutes
@@ -90,6 +91,7 @@ def all_endpoints(
         *PlanRoutes(
             plans=Plans(database=database, catalogue=catalogue), database=database, keys=keys, catalogue=catalogue
         ).endpoints(),
+        *AutomaticRoutes(desk=desk, database=database, keys=keys).endpoints(),
         *Books(database=database, catalogue=catalogue).endpoints(),
         *Shares(database=database, keys=keys, catalogue=catalogue).endpoints(),
         *Adjusting(

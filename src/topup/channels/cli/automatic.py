@@ -63,7 +63,7 @@ async def stop_automatic(runtime: Runtime, settings: Settings, *, schedule_id: s
     `approval_reason_missing`, `approval_reason_too_long`.
     """
     async with runtime.store(settings) as store:
-        stopped = await _schedules(store).stop(schedule_id=schedule_id, by=_ACTOR, reason=reason, keys=store.keyring)
+        _, stopped = await _schedules(store).stop(schedule_id=schedule_id, by=_ACTOR, reason=reason, keys=store.keyring)
     out.print(f"[green]✓[/] {escape(say('automatic.stopped' if stopped else 'automatic.not_running'))}")
     return Exit.DONE
 

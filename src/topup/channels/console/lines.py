@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from topup.catalogue.queries import CatalogueCache
+from topup.channels.console.automating import AutomaticSheets
 from topup.channels.console.planning import PlanSheets
 from topup.channels.console.rendering import Look, asked, asked_of, wording_of
 from topup.channels.console.wording import Wording
@@ -35,7 +36,7 @@ from topup.platform.web.pages import Page, WebRequest, go_to
 TONES: Final = {"active": "good", "low": "", "expiring": "", "reserved": "over", "recycled": "over"}
 """How a status looks at a glance; what is not named is barred or blocked."""
 _CARD_TONES: Final = {CardState.ACTIVE: "good", CardState.BLOCKED: "alarm", CardState.REPLACED: "over"}
-_DONE: Final = ("barred", "lifted", "card_blocked", "card_unblocked")
+_DONE: Final = ("barred", "lifted", "card_blocked", "card_unblocked", "automatic_stopped")
 """What the page of a line can say was done."""
 
 
@@ -91,7 +92,9 @@ class Coming:
 class LinePages:
     """What lines have, and what is done with them."""
 
-    def __init__(self, *, look: Look, database: Database, catalogue: CatalogueCache) -> None:
+    def __init__(
+        self, *, look: Look, database: Database, catalogue: CatalogueCache, automatic: AutomaticSheets
+    ) -> None:
         self._look = look
         self._database = database
         self._catalogue = catalogue
@@ -99,6 +102,7 @@ class LinePages:
         self._barring = Barring(database)
         self._cards = CardDesk(database)
         self._plans = PlanSheets(database=database, catalogue=catalogue)
+        self._automatic = automatic
 
     async def find(self, request: WebRequest, who: SignedIn, form: Form) -> Page:  # noqa: ARG002 - a page like the others
         """The search; a number or an id that a line has leads to it."""
@@ -155,6 +159,16 @@ class LinePages:
             return await self._sheet(request, who, form, line_id, problem=problem)
         return await self._sheet(request, who, Form(), line_id, unmasked=shown)
 
+    async def stop_automatic(self, request: WebRequest, who: SignedIn, form: Form, line_id: str) -> Page:
+        """Stop what tops it up by itself, for a reason; its owner is told."""
+        number = (await self._known(line_id))[0]
+        wanted, reason = form.one("schedule"), form.one("reason")
+        try:
+            await self._automatic.stop(who, number=number, schedule_id=wanted, reason=reason)
+        except Invalid as problem:
+            return await self._sheet(request, who, form, line_id, problem=problem)
+        return go_to(f"/console/lines/{line_id}?done=automatic_stopped")
+
     async def _card_of(self, line_id: str, form: Form) -> str:
         """The id of the card that a form is about; raises NotFound `card_unknown` for one that this line never had."""
         async with self._database.read() as transaction:
@@ -191,6 +205,7 @@ class LinePages:
             coming=say.coming(),
             cards=[say.card(use, unmasked) for use in uses],
             plan=await self._plans.of(number=number, line_id=line_id, wording=wording),
+            automatic=await self._automatic.of(number=number, wording=wording),
             moved=[say.moved(one) for one in moved.transfers],
             more=moved.before,
             may={
@@ -199,6 +214,7 @@ class LinePages:
                 "orders": who.may(Permission.SEARCH_RECORDS),
             },
             reason=form.one("reason"),
+            stopping=form.one("schedule"),
             done=asked_of(request, "done", _DONE),
             mistake=wording.problem(problem, who=who) if problem else None,
         )

@@ -9,6 +9,7 @@ from topup.care.answering import Answering
 from topup.catalogue.queries import CatalogueCache
 from topup.channels.console.agents import AgentPages
 from topup.channels.console.approving import ApprovalPages
+from topup.channels.console.automating import AutomaticSheets
 from topup.channels.console.catalogue import CataloguePages
 from topup.channels.console.drafting import DraftPages
 from topup.channels.console.entering import EnteringPages, asset
@@ -35,6 +36,7 @@ from topup.channels.console.working import WorkPages
 from topup.charging.adjustments import Adjustments
 from topup.orders.evidence import Evidence
 from topup.orders.post_room import PostRoom
+from topup.orders.schedules.desk import Schedules
 from topup.people.doors import Door, Doors, Route
 from topup.people.permissions import Permission
 from topup.people.proving import Proving, asking_page
@@ -165,7 +167,11 @@ class Console:
             lanes=self._lanes,
         )
         bills = ReconciliationPages(look=self._look, database=self._database)
-        lines = LinePages(look=self._look, database=self._database, catalogue=self._catalogue)
+        automatic = AutomaticSheets(
+            schedules=Schedules(database=self._database, catalogue=self._catalogue, lanes=self._lanes),
+            keyring=self._keyring,
+        )
+        lines = LinePages(look=self._look, database=self._database, catalogue=self._catalogue, automatic=automatic)
         live = BoardPages(look=self._look, database=self._database, watch=self._installed.watch)
         agents = AgentPages(
             look=self._look,
@@ -192,6 +198,7 @@ class Console:
             ("GET", "/reconciliation/{method:str}/{day:str}", Permission.READ_BILLS, bills.day),
             ("GET", "/reconciliation/{method:str}/{day:str}/differences.csv", Permission.READ_BILLS, bills.file),
             ("POST", "/lines/{line_id:str}/card", Permission.BAR_LINES, lines.card),
+            ("POST", "/lines/{line_id:str}/automatic", Permission.BAR_LINES, lines.stop_automatic),
             ("POST", "/lines/{line_id:str}/card/whole", Permission.SEARCH_RECORDS, lines.unmask_card),
             ("POST", "/reconciliation/{method:str}/{day:str}/sign", Permission.SIGN_DAYS, bills.sign),
             ("GET", "/agents", Permission.READ_AGENTS, agents.listed),

@@ -25,7 +25,7 @@ async def filled_in(
     offer = offering(products, reader.wording, chosen=filled.choice, elder=reader.elder)
     if filled.choice.startswith("credit:") and not offer.has_tile(filled.choice) and offer.free and habit.face:
         filled = Filled(filled.number, "free", habit.face.to_major())
-    return page(request, "start.html", form=filled, offer=offer, picks=())
+    return page(request, "start.html", form=filled, offer=offer, picks=(), slow="")
 
 
 def _filled(habit: Habit, *, number: Msisdn) -> Filled:

@@ -68,7 +68,7 @@ def create_web_router(
     saving = Saving(database=database, keyring=keyring)
     catalogue = CatalogueCache()
     plans = Plans(database=database, catalogue=catalogue)
-    start = StartPages(desk, keeping, house.changes, picking)
+    start = StartPages(desk, care, keeping, house.changes, picking)
     review = ReviewPages(desk, care, keys, keeping)
     following = FollowingPages(desk, keys, public_url, picking)
     receipts = ReceiptPages(desk, public_url)
@@ -87,7 +87,7 @@ def create_web_router(
             public_url=public_url,
         ),
         *saved_routes(desk, database=database, saving=saving, picking=picking, visitors=visitors, keeping=keeping),
-        *automatic_routes(desk, database=database, picking=picking, visitors=visitors, keeping=keeping),
+        *automatic_routes(desk, care, database=database, picking=picking, visitors=visitors, keeping=keeping),
         *help_routes(care, desk, keeping),
         *home_routes(desk, plans=plans, database=database, keyring=keyring, visitors=visitors),
         *plan_routes(desk, plans=plans, catalogue=catalogue, database=database, keyring=keyring, visitors=visitors),

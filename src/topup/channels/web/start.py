@@ -4,7 +4,9 @@ from typing import Final
 
 from litestar import Response
 
+from topup.care.desk import Care
 from topup.channels.web.forms import Form, local_path, read_choice, read_form
+from topup.channels.web.helping.tips import slow_tip
 from topup.channels.web.keeping import Keeping, problem_of
 from topup.channels.web.offering import Filled, Offering, offering
 from topup.channels.web.rendering import (
@@ -39,8 +41,9 @@ _SHORTEST_ASKED: Final = 7
 class StartPages:
     """Choosing what to top up."""
 
-    def __init__(self, desk: Desk, keeping: Keeping, changes: Changes, picking: Picking) -> None:
+    def __init__(self, desk: Desk, care: Care, keeping: Keeping, changes: Changes, picking: Picking) -> None:
         self._desk = desk
+        self._care = care
         self._keeping = keeping
         self._changes = changes
         self._picking = picking
@@ -48,7 +51,8 @@ class StartPages:
     async def start(self, request: WebRequest) -> Page:
         """The first screen, empty; for who is signed in with what they may pick."""
         picks = await self._picking.picks(reader_of(request).subscriber)
-        return page(request, "start.html", form=Filled(), offer=Offering(), picks=picks)
+        slow = await slow_tip(self._care, request)
+        return page(request, "start.html", form=Filled(), offer=Offering(), picks=picks, slow=slow)
 
     async def number(self, request: WebRequest) -> Page:
         """What depends on the number, alone: asked for while it is being typed, and once more when the field is left.
@@ -117,7 +121,7 @@ class StartPages:
             products = await self._desk.products(text=form.one("number"))
         except Invalid:
             offer = await self._offer(request, form, typing=False)
-            return page(request, "start.html", form=_filled(form), offer=offer, picks=())
+            return page(request, "start.html", form=_filled(form), offer=offer, picks=(), slow="")
         problem = problem_of(kept)
         if problem is not None:
             return self._refused(request, form, products, problem)
@@ -174,7 +178,7 @@ class StartPages:
         wrong = _said(problem, products, reader_of(request).wording)
         if problem.code.startswith("number_"):
             offer = Offering(wrong_number=wrong)
-            return page(request, "start.html", form=_filled(form), offer=offer, picks=())
+            return page(request, "start.html", form=_filled(form), offer=offer, picks=(), slow="")
         return self._choose(request, form, products, wrong=wrong)
 
     def _choose(self, request: WebRequest, form: Form, products: ProductsView, *, wrong: Said | None = None) -> Page:
@@ -185,7 +189,7 @@ class StartPages:
         if wrong is None and form.one("shown") == products.number.msisdn.e164:
             wrong = Said(reader.wording.text("choice_missing"), reader.wording.text("choice_missing_do"))
         offer = offering(products, reader.wording, chosen=form.one("choice"), elder=reader.elder, wrong_choice=wrong)
-        return page(request, "start.html", form=_filled(form), offer=offer, picks=())
+        return page(request, "start.html", form=_filled(form), offer=offer, picks=(), slow="")
 
 
 def _said(problem: Invalid, products: ProductsView, wording: Wording) -> Said:

@@ -16,7 +16,7 @@ from topup.lines.lives import seen
 from topup.lines.owners import owns
 from topup.lines.queries import Route, route
 from topup.orders.schedules import records, runs
-from topup.orders.schedules.looking import Stop, looks_inside, offered_by, payment_fee
+from topup.orders.schedules.looking import Stop, dearest, looks_inside, offered_by, payment_fee
 from topup.orders.schedules.records import MOST, Schedule
 from topup.orders.schedules.rules import (
     MOST_DAYS_BEFORE,
@@ -34,6 +34,7 @@ from topup.payments.instruments.records import Kept
 from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Connection, Database
 from topup.platform.keys import KeyRing
+from topup.platform.request_keys import Answering, store_answers
 from topup.work import trail
 from topup.work.approvals import checked_reason
 
@@ -166,6 +167,10 @@ class Schedules:
             raise Invalid("number_not_served")
         return offered_by(carrier)
 
+    async def dearest(self, connection: Connection, method: str, currency: str) -> Money:
+        """What the dearest top-up in a currency costs by a way to pay: no agreement has to let more be charged."""
+        return dearest(await self._catalogue.current(connection), method, currency)
+
     async def of_number(self, *, number: str) -> list[ScheduleView]:
         """Everybody's that top a number up, oldest first, for staff. Raises the refusals of `parse_msisdn`."""
         msisdn = parse_msisdn(number)
@@ -182,10 +187,19 @@ class Schedules:
             found = await _there(transaction.connection, schedule_id)
             return await self._seen(transaction.connection, found)
 
-    async def stop(self, *, schedule_id: str, by: str, reason: str, keys: KeyRing) -> bool:
+    async def stop(
+        self,
+        *,
+        schedule_id: str,
+        by: str,
+        reason: str,
+        keys: KeyRing,
+        answer: Answering[ScheduleView] | None = None,
+    ) -> tuple[ScheduleView, bool]:
         """Have staff (`by`) stop one, and tell its owner, who may take it up again; the trail says why. What is being
-        paid may end. One that does not run is left as it is; whether it ran. Raises NotFound `schedule_unknown`, and
-        those of `approvals.checked_reason`.
+        paid may end. One that does not run is left as it is. Gives it as it is then, and whether it ran; `answer` is
+        where the answer to a request with a key is kept. Raises NotFound `schedule_unknown`, and those of
+        `approvals.checked_reason`.
         """
         why = checked_reason(reason)
         async with self._database.transaction() as transaction:
@@ -197,9 +211,12 @@ class Schedules:
                 change = trail.change({"state": one.state.value}, {"state": ScheduleState.STOPPED.value})
                 facts = {**change, "reason": why}
                 await trail.write(connection, actor=by, action=STOPPED_BY_STAFF, subject=one.id, facts=facts, now=now)
+            view = await self._seen(connection, await _there(connection, schedule_id))
+            if answer is not None:
+                await store_answers(connection, [(answer.claim, *answer.render(view))])
             crash_point(_BEFORE_CHANGE)
         crash_point(_AFTER_CHANGE)
-        return ran
+        return view, ran
 
     async def pause(self, *, subscriber_id: str, schedule_id: str) -> None:
         """Top up no more by itself until it is taken up again; what waits for another attempt is called off. Raises
@@ -276,13 +293,13 @@ class Schedules:
 def check(agreement: Agreement, carrier: CarrierVersion, method: str) -> None:
     """Whether what somebody agrees to can be. Raises Invalid with which part of it cannot: schedule_day,
     schedule_early, schedule_threshold, schedule_before, schedule_amount, schedule_target, schedule_cap,
-    schedule_interval.
+    schedule_interval; and with the `others` that cannot either.
     """
     offered = offered_by(carrier)
     amount, target, keeps = agreement.amount_minor, agreement.target_minor, agreement.trigger is Trigger.KEEP
     known = amount is None or offered.at_least(amount) == amount
     said = [one for one in (amount, target) if one is not None]
-    least = amount or target or (offered.at_least(1) if keeps else 0) or 0
+    least = max(0, amount or target or (offered.at_least(1) if keeps else 0) or 0)
     wrong = {
         "schedule_day": not 1 <= agreement.day <= _LAST_DAY,
         "schedule_early": not 0 <= agreement.days_early <= MOST_DAYS_EARLY,
@@ -294,9 +311,8 @@ def check(agreement: Agreement, carrier: CarrierVersion, method: str) -> None:
         "schedule_cap": agreement.cap_minor < least + payment_fee(carrier, method, least),
         "schedule_interval": not 1 <= agreement.interval_days <= MOST_INTERVAL_DAYS,
     }
-    for code, is_wrong in wrong.items():
-        if is_wrong:
-            raise Invalid(code)
+    if codes := [code for code, is_wrong in wrong.items() if is_wrong]:
+        raise Invalid(codes[0], others=codes[1:])
 
 
 def check_wallet(agreement: Agreement, carrier: CarrierVersion, kept: Kept) -> None:

@@ -10,6 +10,7 @@ from topup.catalogue.fees import fee_minor
 from topup.catalogue.queries import CatalogueCache, Snapshot
 from topup.catalogue.versions import CarrierVersion
 from topup.kernel.errors import NotFound
+from topup.kernel.money import Money
 from topup.kernel.msisdn import Msisdn
 from topup.lines.forecasts import forecast_of
 from topup.lines.owners import owns
@@ -91,6 +92,13 @@ def offered_by(carrier: CarrierVersion) -> Offered:
 def payment_fee(carrier: CarrierVersion, method: str, amount_minor: int) -> int:
     """What paying an amount of credit by a method costs besides, minor units: as every price of the carrier has it."""
     return fee_minor(carrier.document.fees.payment.get(method, ()), amount_minor)
+
+
+def dearest(snapshot: Snapshot, method: str, currency: str) -> Money:
+    """What the dearest top-up in a currency costs by a way to pay, with its fee; nothing where none is sold."""
+    sold = [one for one in snapshot.carriers() if one.currency == currency]
+    costs = [largest + payment_fee(one, method, largest) for one in sold if (largest := offered_by(one).largest)]
+    return Money(max(costs, default=0), currency)
 
 
 class Looking:

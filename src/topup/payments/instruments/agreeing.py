@@ -8,14 +8,24 @@ import structlog
 
 from topup.kernel.errors import Invalid, NotFound
 from topup.kernel.ids import InvalidId, is_id, lane_of, new_id
+from topup.kernel.money import Money
 from topup.payments import inbox
 from topup.payments.instruments import agreements, records
 from topup.payments.instruments.agreements import Agreement, AgreementState
-from topup.payments.instruments.ports import AgreementAnswer, AgreementRequest, AgreementStanding, Agrees, Terms
+from topup.payments.instruments.ports import (
+    AgreementAnswer,
+    AgreementRequest,
+    AgreementStanding,
+    Agrees,
+    Dearest,
+    OnRemoved,
+    Removed,
+    Terms,
+)
 from topup.payments.ports import AgreementFact, Gateway, Instrument, Scene
 from topup.people.subscribers.accounts import still_there
 from topup.platform.crash import crash_label, crash_point
-from topup.platform.database import Connection, Database, Transaction
+from topup.platform.database import Database, Transaction
 from topup.platform.inbox import EventKey
 from topup.platform.jobs import Sweep
 from topup.platform.keys import KeyRing
@@ -44,11 +54,12 @@ _log: Final = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """A wallet that agrees: once in one of `days`, in its currency."""
+    """A wallet that agrees: once in one of `days`, in its currency, at most `most` each time."""
 
     method: str
     days: tuple[int, ...]
     currency: str
+    most: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +82,9 @@ class AgreementHeard:
 
 
 class Agreements:
-    """The agreements of this installation, whose pages and webhooks are under `public_url`."""
+    """The agreements of this installation, whose pages and webhooks are under `public_url`; `on_removed` is what
+    follows where one ended in the wallet, `dearest` the most that any of them has to let be charged.
+    """
 
     def __init__(
         self,
@@ -80,28 +93,38 @@ class Agreements:
         keys: KeyRing,
         gateways: Mapping[str, Gateway],
         public_url: str,
+        on_removed: OnRemoved,
+        dearest: Dearest,
     ) -> None:
         self._database = database
         self._keys = keys
         self._gateways = gateways
         self._public_url = public_url
+        self._on_removed = on_removed
+        self._dearest = dearest
 
-    @property
-    def wallets(self) -> list[Wallet]:
+    async def wallets(self) -> list[Wallet]:
         """The ways to pay that agree."""
         agree = [(name, one) for name, one in self._gateways.items() if isinstance(one, Agrees) and one.agreement_days]
-        return [Wallet(name, one.agreement_days, one.agreement_currency) for name, one in agree]
+        async with self._database.read() as transaction:
+            mosts = [await self._dearest(transaction.connection, name, one.agreement_currency) for name, one in agree]
+        return [
+            Wallet(name, one.agreement_days, one.agreement_currency, most)
+            for (name, one), most in zip(agree, mosts, strict=True)
+        ]
 
     async def agree(self, *, subscriber_id: str, method: str, terms: Terms, agreement_id: str) -> None:
         """Ask for one, under an id (`new_id`) that may be sent again; its owner signs it on the wallet's page. Raises
-        InvalidId, Invalid `method_agrees_nothing`, `agreement_most`, `agreement_days`, Conflict `agreements_too_many`,
-        NotFound `account_unknown`.
+        InvalidId, Invalid `method_agrees_nothing`, `agreement_most`, `agreement_above` for more than any top-up costs,
+        `agreement_days`, Conflict `agreements_too_many`, NotFound `account_unknown`.
         """
-        wallet = next((one for one in self.wallets if one.method == method), None)
+        wallet = next((one for one in await self.wallets() if one.method == method), None)
         if wallet is None:
             raise Invalid("method_agrees_nothing")
         if terms.most.currency != wallet.currency or terms.most.amount_minor <= 0:
             raise Invalid("agreement_most")
+        if terms.most > wallet.most:
+            raise Invalid("agreement_above", most=wallet.most.to_major(), currency=wallet.currency)
         if terms.every_days not in wallet.days:
             raise Invalid("agreement_days")
         if not is_id("instrument", agreement_id) or lane_of(agreement_id) != lane_of(subscriber_id):
@@ -210,7 +233,7 @@ class Agreements:
         if one is None:
             return
         if one.state is AgreementState.SIGNED:
-            await _settle_signed(transaction, one, asked, answer)
+            await self._settle_signed(transaction, one, asked, answer)
         elif answer.instrument is not None:
             wanted = stays and one.state is AgreementState.WANTED
             await self._keep(transaction, replace(one, ask_at=asked.ask_at), answer.instrument, wanted=wanted)
@@ -235,32 +258,36 @@ class Agreements:
         else:
             await agreements.over(connection, one.id)
 
+    async def _settle_signed(
+        self, transaction: Transaction, one: Agreement, asked: Agreement, answer: AgreementAnswer
+    ) -> None:
+        """Of one that holds here, as it was when the wallet was `asked`. That the wallet knows none ends it only where
+        it told of the end before: else it may be us who ask in another name, and what is ended for that is ended for
+        good.
+        """
+        connection, now = transaction.connection, transaction.now
+        if answer.instrument is not None:
+            await agreements.signed(connection, asked, now)
+        elif answer.standing is AgreementStanding.ENDED or (
+            answer.standing is AgreementStanding.ABSENT and asked.told_ended
+        ):
+            await self._gone(one, transaction)
+        elif answer.standing is AgreementStanding.ABSENT and asked.state is AgreementState.SIGNED:
+            # Its first such answer since it was known; what a person decided since stays decided.
+            list_it = list_for_person if asked.asked else list_anew
+            await list_it(connection, [Decision(asked.lane, UNKNOWN, asked.id, {"method": asked.method})], now)
+            return
+        else:
+            return
+        await close_for_person(connection, [(asked.lane, UNKNOWN, asked.id)], now)
 
-async def _settle_signed(transaction: Transaction, one: Agreement, asked: Agreement, answer: AgreementAnswer) -> None:
-    """Of one that holds here, as it was when the wallet was `asked`. That the wallet knows none ends it only where it
-    told of the end before: else it may be us who ask in another name, and what is ended for that is ended for good.
-    """
-    connection, now = transaction.connection, transaction.now
-    if answer.instrument is not None:
-        await agreements.signed(connection, asked, now)
-    elif answer.standing is AgreementStanding.ENDED or (
-        answer.standing is AgreementStanding.ABSENT and asked.told_ended
-    ):
-        await _gone(connection, one, transaction)
-    elif answer.standing is AgreementStanding.ABSENT and asked.state is AgreementState.SIGNED:
-        # Its first such answer since it was known; what a person decided since stays decided.
-        list_it = list_for_person if asked.asked else list_anew
-        await list_it(connection, [Decision(asked.lane, UNKNOWN, asked.id, {"method": asked.method})], now)
-        return
-    else:
-        return
-    await close_for_person(connection, [(asked.lane, UNKNOWN, asked.id)], now)
-
-
-async def _gone(connection: Connection, one: Agreement, transaction: Transaction) -> None:
-    """It ended in the wallet."""
-    try:
-        await records.remove(connection, subscriber_id=one.subscriber_id, instrument_id=one.id, now=transaction.now)
-    except NotFound:
-        _log.info("agreement_removed_already")
-    await agreements.over(connection, one.id)
+    async def _gone(self, one: Agreement, transaction: Transaction) -> None:
+        """It ended in the wallet: what is paid with it stops now, and not when it comes due."""
+        connection, now = transaction.connection, transaction.now
+        try:
+            await records.remove(connection, subscriber_id=one.subscriber_id, instrument_id=one.id, now=now)
+        except NotFound:
+            _log.info("agreement_removed_already")
+        else:
+            await self._on_removed(connection, Removed(one.subscriber_id, one.id, now))
+        await agreements.over(connection, one.id)

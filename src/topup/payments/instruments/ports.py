@@ -94,12 +94,14 @@ class Agrees(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """An instrument that its owner wants to be used no more."""
+    """An instrument that is used no more: its owner removed it, or what was agreed to with the wallet ended there."""
 
     subscriber_id: str
     instrument_id: str
     at: datetime
 
 
+Dearest = Callable[[Connection, str, str], Awaitable[Money]]
+"""What the dearest thing sold in a currency costs by a way to pay."""
 OnRemoved = Callable[[Connection, Removed], Awaitable[None]]
 """What follows from it where something pays with it, in the same transaction."""

@@ -1,11 +1,15 @@
 """Agreeing to a top-up that runs by itself: for which number, when, how much, and by which card."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
+from topup.care.desk import Care
 from topup.channels.web.account.entering import said
-from topup.channels.web.automatic.pages import AUTOMATIC
+from topup.channels.web.automatic.pages import AGAIN, AUTOMATIC
+from topup.channels.web.helping.tips import automatic_tips
 from topup.channels.web.keeping import Keeping, own_place
 from topup.channels.web.rendering import Page, WebRequest, go_to, page, reader_of
+from topup.channels.web.wording import Said, Wording
 from topup.kernel.errors import Conflict, Invalid, NotFound
 from topup.kernel.ids import InvalidId
 from topup.kernel.money import InvalidMoney, Money
@@ -33,6 +37,7 @@ _USUAL: Final = {
 _LONGEST_WHOLE: Final = 4
 _ASKED: Final = (Trigger.MONTHLY, Trigger.LOW, Trigger.EXPIRY)
 """A number is kept by itself from the page that tells how long it lives."""
+NO_NUMBER: Final = -1
 _FIELD: Final = {
     "schedule_day": "day",
     "schedule_early": "early",
@@ -47,15 +52,15 @@ _FIELD: Final = {
     "schedule_wallet_most": "amount",
     "schedule_wallet_often": "interval",
     "schedule_wallet_used": "card",
-    "amount_unreadable": "cap",
 }
 
 
 class MakingPages:
     """The form, and what comes of it."""
 
-    def __init__(self, *, desk: Desk, keeping: Keeping) -> None:
+    def __init__(self, *, desk: Desk, care: Care, keeping: Keeping) -> None:
         self._desk = desk
+        self._care = care
         self._keeping = keeping
 
     async def new(self, request: WebRequest, who: Subscriber, form: Form) -> Page:  # noqa: ARG002 - a page like the others
@@ -89,9 +94,10 @@ class MakingPages:
     async def _show(self, request: WebRequest, who: Subscriber, number: str, kept: dict[str, Any]) -> Page:
         try:
             products = await self._desk.products(text=number)
-        except Invalid:
+        except Invalid as problem:
             # What is no number of ours is told where it was typed.
-            return go_to(f"{AUTOMATIC}?note=number")
+            sealed = self._keeping.seal({"number": number}, place=own_place(AGAIN, who), problem=problem)
+            return go_to(f"{AUTOMATIC}/again/{sealed}")
         offered = await self._desk.schedules.offered(number=number)
         cards = await self._desk.instruments.of(subscriber_id=who.id)
         own = await self._desk.has_line(subscriber_id=who.id, number=number)
@@ -112,47 +118,66 @@ class MakingPages:
             ],
             others=bool(cards),
             own=own,
+            waited=await automatic_tips(self._care, request),
             triggers=[one.value for one in _ASKED] if own else [Trigger.MONTHLY.value],
             most_early=MOST_DAYS_EARLY,
             most_before=MOST_DAYS_BEFORE,
             id=kept["fields"].get("id") or await self._desk.schedules.new_id(number=number),
             fields=_USUAL | kept["fields"],
             mistake=mistake,
-            field=_FIELD.get(str(kept.get("code", "")), "cap") if mistake else "",
+            field=_field(kept) if mistake else "",
+            wrong=_wrong(request, kept),
         )
 
 
 def read(form: Form, currency: str) -> Agreement:
-    """What was typed. Raises Invalid `amount_unreadable`, and `schedule_…` for what is no number."""
+    """What was typed; what is no number is NO_NUMBER, which `check` refuses beside all else that cannot be."""
     try:
         trigger = Trigger(form.one("trigger"))
     except ValueError:
         trigger = Trigger.MONTHLY
     up_to = form.one("buys") == "target"
-    amount = None if up_to else _whole(form, "amount", "schedule_amount", longest=12)
-    target = _money(form, "target", currency, "schedule_target") if up_to else None
     return Agreement(
         trigger,
-        day=_whole(form, "day", "schedule_day") if trigger is Trigger.MONTHLY else 1,
-        days_early=_whole(form, "early", "schedule_early") if trigger is Trigger.MONTHLY else 0,
-        threshold_minor=_money(form, "below", currency, "schedule_threshold") if trigger is Trigger.LOW else 0,
-        days_before=_whole(form, "before", "schedule_before") if trigger is Trigger.EXPIRY else 0,
-        amount_minor=amount,
-        target_minor=target,
-        cap_minor=_money(form, "cap", currency, "schedule_cap"),
-        interval_days=_whole(form, "interval", "schedule_interval"),
+        day=_whole(form, "day") if trigger is Trigger.MONTHLY else 1,
+        days_early=_whole(form, "early") if trigger is Trigger.MONTHLY else 0,
+        threshold_minor=_money(form, "below", currency) if trigger is Trigger.LOW else 0,
+        days_before=_whole(form, "before") if trigger is Trigger.EXPIRY else 0,
+        amount_minor=None if up_to else _whole(form, "amount", longest=12),
+        target_minor=_money(form, "target", currency) if up_to else None,
+        cap_minor=_money(form, "cap", currency),
+        interval_days=_whole(form, "interval"),
     )
 
 
-def _whole(form: Form, name: str, code: str, *, longest: int = _LONGEST_WHOLE) -> int:
+def _whole(form: Form, name: str, *, longest: int = _LONGEST_WHOLE) -> int:
     text = form.one(name).strip()
-    if not (text.isascii() and text.isdigit() and len(text) <= longest):
-        raise Invalid(code)
-    return int(text)
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= longest else NO_NUMBER
 
 
-def _money(form: Form, name: str, currency: str, code: str) -> int:
+def _money(form: Form, name: str, currency: str) -> int:
     try:
         return money_typed(form.one(name), currency).amount_minor
     except InvalidMoney:
-        raise Invalid(code) from None
+        return NO_NUMBER
+
+
+def _codes(kept: Mapping[str, Any]) -> list[str]:
+    """All that is wrong with what was typed, as far as it was found in one look."""
+    others = kept.get("parameters", {}).get("others", [])
+    return [kept["code"], *others] if "code" in kept else []
+
+
+def _field(kept: Mapping[str, Any], code: str = "") -> str:
+    """The id of the box in which a mistake is, the first one without `code`."""
+    code = code or kept["code"]
+    if code == "schedule_wallet_most" and kept["fields"].get("buys") == "target":
+        return "target"
+    return _FIELD.get(code, "cap")
+
+
+def _wrong(request: WebRequest, kept: Mapping[str, Any]) -> dict[str, Said]:
+    """What is wrong with each box, in words."""
+    wording: Wording = reader_of(request).wording
+    parameters = kept.get("parameters", {})
+    return {_field(kept, code): wording.problem(Invalid(code, **parameters)) for code in reversed(_codes(kept))}

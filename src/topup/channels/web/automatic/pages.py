@@ -1,8 +1,13 @@
 """One's automatic top-ups: the list of them, what stops them, and the cards they are paid with."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
+from topup.care.desk import Care
+from topup.channels.web.account.entering import said
 from topup.channels.web.automatic.showing import Shown, shown, terms_shown
+from topup.channels.web.helping.tips import automatic_tips
+from topup.channels.web.keeping import Keeping, own_place
 from topup.channels.web.rendering import Page, WebRequest, go_to, page, reader_of, scene_of
 from topup.channels.web.saved.picking import Picking
 from topup.channels.web.wording import Wording
@@ -18,19 +23,30 @@ from topup.platform.web.forms import Form
 from topup.platform.web.typed import money_typed
 
 AUTOMATIC: Final = "/account/automatic"
+AGAIN: Final = "automatic-again"
+"""The list, with a form on it that held a mistake."""
 _LONGEST_DAYS: Final = 3
 
 
 class AutomaticPages:
     """What somebody agreed to."""
 
-    def __init__(self, *, desk: Desk, database: Database, picking: Picking) -> None:
+    def __init__(self, *, desk: Desk, care: Care, database: Database, picking: Picking, keeping: Keeping) -> None:
         self._desk = desk
+        self._care = care
         self._database = database
         self._picking = picking
+        self._keeping = keeping
 
     async def listed(self, request: WebRequest, who: Subscriber, form: Form) -> Page:  # noqa: ARG002 - a page like the others
         """All of them, the cards, and the way to one more."""
+        return await self._list(request, who, {"fields": {}})
+
+    async def again(self, request: WebRequest, who: Subscriber, form: Form, token: str) -> Page:  # noqa: ARG002 - as above
+        """The same, with what was typed into a form of it and what is wrong with that."""
+        return await self._list(request, who, self._keeping.open(token, place=own_place(AGAIN, who)))
+
+    async def _list(self, request: WebRequest, who: Subscriber, kept: Mapping[str, Any]) -> Page:
         views = await self._desk.schedules.of(subscriber_id=who.id)
         cards = await self._desk.instruments.of(subscriber_id=who.id)
         picks = await self._picking.picks(who)
@@ -45,26 +61,31 @@ class AutomaticPages:
             schedules=[shown(view, wording, now) for view in views],
             cards=[(card.id, card.label, card.id in used, terms_shown(card.terms, wording)) for card in cards],
             pays_in={card.id: card.terms.most.currency for card in cards if card.terms},
-            wallets=self._wallets(wording),
+            wallets=await self._wallets(wording),
             unsigned=await self._unsigned(request, who),
             agreement_id=self._desk.agreements.new_id(subscriber_id=who.id),
             numbers=[(pick.name, pick.number) for pick in picks],
             full=len(views) >= MOST,
             note=note if (note := request.query_params.get("note", "")) in _NOTES else "",
-            alarm=note in _ALARMS,
+            waited=await automatic_tips(self._care, request),
+            fields=kept["fields"],
+            mistake=(mistake := said(request, kept)),
+            field=_field(kept) if mistake else "",
         )
 
     async def agree(self, request: WebRequest, who: Subscriber, form: Form) -> Page:  # noqa: ARG002 - as above
         """Ask for an agreement with a wallet; its owner goes to the wallet from the list, where it is shown."""
         agreements, method = self._desk.agreements, form.one("method")
-        currency = next((one.currency for one in agreements.wallets if one.method == method), "")
+        currency = next((one.currency for one in await agreements.wallets() if one.method == method), "")
         try:
             terms = Terms(_most(form, currency), _days(form))
             await agreements.agree(subscriber_id=who.id, method=method, terms=terms, agreement_id=form.one("id"))
         except InvalidId:
             raise NotFound("instrument_unknown") from None
         except (Invalid, Conflict) as problem:
-            return go_to(f"{AUTOMATIC}?note={_WRONG.get(problem.code, 'wallet_not')}")
+            fields = {name: form.one(name) for name in ("method", "most", "days", "id")}
+            sealed = self._keeping.seal(fields, place=own_place(AGAIN, who), problem=problem)
+            return go_to(f"{AUTOMATIC}/again/{sealed}")
         return go_to(f"{AUTOMATIC}?note=agree")
 
     async def call_off(self, request: WebRequest, who: Subscriber, form: Form, instrument_id: str) -> Page:  # noqa: ARG002 - as above
@@ -75,11 +96,13 @@ class AutomaticPages:
             raise NotFound("instrument_unknown") from None
         return go_to(f"{AUTOMATIC}?note=called_off")
 
-    def _wallets(self, wording: Wording) -> list[tuple[str, str, str, tuple[int, ...]]]:
-        """The wallets that agree: method, name, the sign of its currency, and once in how many days."""
+    async def _wallets(self, wording: Wording) -> list[tuple[str, str, str, tuple[int, ...], str]]:
+        """The wallets that agree: method, name, the sign of its currency, once in how many days, and at most how much
+        each time.
+        """
         return [
-            (one.method, wording.method(one.method), wording.symbol(one.currency), one.days)
-            for one in self._desk.agreements.wallets
+            (one.method, wording.method(one.method), wording.symbol(one.currency), one.days, wording.money(one.most))
+            for one in await self._desk.agreements.wallets()
         ]
 
     async def _unsigned(self, request: WebRequest, who: Subscriber) -> list[tuple[str, str, str, str]]:
@@ -149,10 +172,14 @@ class AutomaticPages:
         return [one for one in (shown(view, wording, now) for view in found) if one.active]
 
 
-_WRONG: Final = {"agreement_most": "wallet_most", "agreements_too_many": "wallet_many"}
-_ALARMS: Final = frozenset({"number", "wallet_most", "wallet_many", "wallet_not"})
-_NOTES: Final = frozenset({"made", "stopped", "removed", "card", "agree", "signed", "called_off"}) | _ALARMS
+_NOTES: Final = frozenset({"made", "stopped", "removed", "card", "agree", "signed", "called_off"})
 """What a page may say has just been done: nothing else that an address says is shown."""
+
+
+def _field(kept: Mapping[str, Any]) -> str:
+    """Where the mistake is: the id of the box, on a page that may have a form for each wallet."""
+    method = kept["fields"].get("method")
+    return f"{'days' if kept['code'] == 'agreement_days' else 'most'}-{method}" if method else "number"
 
 
 def _most(form: Form, currency: str) -> Money:

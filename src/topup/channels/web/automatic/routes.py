@@ -1,5 +1,6 @@
 """Every address of top-ups that run by themselves."""
 
+from topup.care.desk import Care
 from topup.channels.web.automatic.making import MakingPages
 from topup.channels.web.automatic.pages import AUTOMATIC, AutomaticPages
 from topup.channels.web.keeping import Keeping
@@ -11,15 +12,16 @@ from topup.platform.database import Database
 
 
 def automatic_routes(
-    desk: Desk, *, database: Database, picking: Picking, visitors: Visitors, keeping: Keeping
+    desk: Desk, care: Care, *, database: Database, picking: Picking, visitors: Visitors, keeping: Keeping
 ) -> list[Route]:
     """The pages."""
     only = visitors.only
-    pages = AutomaticPages(desk=desk, database=database, picking=picking)
-    making = MakingPages(desk=desk, keeping=keeping)
+    pages = AutomaticPages(desk=desk, care=care, database=database, picking=picking, keeping=keeping)
+    making = MakingPages(desk=desk, care=care, keeping=keeping)
     one = f"{AUTOMATIC}/{{schedule_id:str}}"
     return [
         ("GET", AUTOMATIC, only(pages.listed)),
+        ("GET", f"{AUTOMATIC}/again/{{token:str}}", only(pages.again)),
         ("POST", f"{AUTOMATIC}/stop", only(pages.stop)),
         ("POST", f"{AUTOMATIC}/number", only(making.new)),
         ("GET", f"{AUTOMATIC}/new/{{token:str}}", only(making.asked)),

@@ -61,6 +61,14 @@ CREATE TABLE care.waits (
     PRIMARY KEY (hour, class)
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON care.waits TO topup_app;
+-- The same of automatic top-ups, from when they were due: by the hour they were due in.
+CREATE TABLE care.automatic_waits (
+    hour    timestamptz NOT NULL,
+    class   smallint NOT NULL,
+    runs    bigint NOT NULL,
+    PRIMARY KEY (hour, class)
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON care.automatic_waits TO topup_app;
 -- Up to when deliveries are counted.
 CREATE TABLE care.waits_through (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
