@@ -21,6 +21,7 @@ from topup.fulfilment.states import ATTEMPT
 from topup.kernel.transitions import Transitions
 from topup.lines.cards.states import CARD
 from topup.lines.plans.states import PLAN
+from topup.offers.batches.states import BATCH
 from topup.offers.states import RESERVATION
 from topup.orders.schedules.states import RUN, SCHEDULE
 from topup.orders.states import ORDER, Cause
@@ -51,6 +52,7 @@ _MACHINES: Final[Mapping[str, Transitions[Any]]] = {
     "One run of it": RUN,
     "An offer promised to an order": RESERVATION,
     "A gift that goes with an order": GIFT,
+    "A batch of an offer's codes": BATCH,
     "A voucher": VOUCHER,
     "An attempt to deliver through another carrier": ATTEMPT,
     "Credit shared between lines": SHARE,

@@ -4,13 +4,13 @@ import itertools
 from contextlib import suppress
 from importlib.resources import files
 
+from tests.support import code_batches
 from tests.support.desk import LANES
 from topup.catalogue.checking import check_bytes
 from topup.catalogue.operations import AlreadyPublished, publish
 from topup.kernel.ids import OrderId, lane_of, new_id
 from topup.kernel.money import Money
 from topup.ledger.audit import audit
-from topup.offers import codes
 from topup.offers.counting import CampaignKey
 from topup.offers.invariants import miscounted
 
@@ -134,7 +134,7 @@ async def giving(database) -> None:
 
 
 async def _made(transaction, carrier: str, campaign: str, count: int, keys) -> list[str]:
-    return await codes.make(
+    return await code_batches.made(
         transaction.connection,
         CampaignKey(carrier, campaign),
         prefix="MEMBER",

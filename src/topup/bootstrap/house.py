@@ -32,6 +32,7 @@ from topup.lines import tasks as lines
 from topup.notifications.ports import AddressKind
 from topup.offers import stopping
 from topup.offers import tasks as offers
+from topup.offers.batches.approving import kind as coupon_kind
 from topup.orders import tasks as orders
 from topup.orders.deciding_transfers import DecidingTransfers
 from topup.orders.desk import Desk
@@ -161,6 +162,7 @@ def _kinds(store: Store, desk: Desk, catalogue: CatalogueCache) -> list[Kind]:
         publication_kind(request=Permission.PUBLISH_CATALOGUE.value, approve=Permission.APPROVE_CATALOGUE.value),
         stopping.kind(lanes=store.installation.lanes),
         voucher_kind(),
+        coupon_kind(lanes=store.installation.lanes),
         *Approving(Adjustments(database=store.database, catalogue=catalogue)).kinds(),
         *differences(),
         erasure_kind(leaving(database=store.database, keyring=store.keyring)),

@@ -73,6 +73,7 @@ PREFIXES: Final = {
     "draft": "dft",
     "publication": "pub",
     "stop": "stp",
+    "coupons": "cpb",
 }
 MAXIMUM_LANES: Final = 1024
 

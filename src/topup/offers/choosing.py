@@ -8,7 +8,7 @@ from topup.offers.answers import Applied, CodeVerdict, Offer, Reason, Verdict
 from topup.offers.book import Book, Entry
 from topup.offers.combining import Search, Set, affords, candidates, conflict, most_worth, with_one_more
 from topup.offers.facts import MOST_CODES, Asking, Code
-from topup.offers.judging import Why, code_spent, why_not
+from topup.offers.judging import Why, code_refusal, why_not
 
 
 def choose(book: Book, asking: Asking, *, thorough: bool = False, among: Collection[Entry] | None = None) -> Offer:
@@ -54,7 +54,7 @@ def _entered(book: Book, asking: Asking) -> dict[str, Code]:
         if entry is None or not _exists(entry, code):
             continue
         other = found.get(entry.campaign.id)
-        if other is None or (code_spent(entry.campaign, other) and not code_spent(entry.campaign, code)):
+        if other is None or (code_refusal(entry.campaign, other) and not code_refusal(entry.campaign, code)):
             found[entry.campaign.id] = code
     return found
 
@@ -106,7 +106,7 @@ def _code_verdicts(book: Book, asking: Asking, entered: dict[str, Code], told: d
         elif entry is None or not _exists(entry, code):
             yield CodeVerdict(code.text, Reason.CODE_UNKNOWN)
         elif entered[entry.campaign.id] is not code:
-            reason = code_spent(entry.campaign, code) or Reason.CODE_IDLE
+            reason = code_refusal(entry.campaign, code) or Reason.CODE_IDLE
             yield CodeVerdict(code.text, reason, entry.campaign.id, entry.campaign.names)
         else:
             yield CodeVerdict(

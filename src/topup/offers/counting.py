@@ -11,6 +11,7 @@ from topup.offers.answers import Reason
 
 UNLIMITED: Final = 2**53
 ALL: Final = "all"
+_MARK: Final = "code:#"
 _WHILE_HELD: Final = {Reason.CODE_USED_UP: Reason.CODE_HELD, Reason.PERSON_LIMIT: Reason.PERSON_HELD}
 """What is said where it is orders that are not paid yet which leave nothing."""
 
@@ -32,7 +33,8 @@ class Wanted:
     """One campaign to be held for one order until `expires_at`, within the limits of the version that was quoted.
 
     `day`: of the line's zone. `persons`: pseudonyms of who gets it, each counted by itself. `code`: what `code_scope`
-    gave of the code that was entered, good for `code_uses` (None: as often as the limits allow).
+    gave of the code that was entered, good for `code_uses` (None: as often as the limits allow); `batch`: that of a
+    code that was made by itself.
     """
 
     campaign: CampaignKey
@@ -44,6 +46,7 @@ class Wanted:
     persons: tuple[str, ...] = ()
     code: str | None = None
     code_uses: int | None = None
+    batch: str | None = None
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -54,11 +57,13 @@ class Wanted:
     def bounds(self) -> tuple[tuple[str, int | None, Reason], ...]:
         """Each counter with how often it may be taken, and what is said where it may not."""
         coded = () if self.code is None else ((self.code, self.code_uses, Reason.CODE_USED_UP),)
+        batch = () if self.batch is None else ((batch_scope(self.batch), None, Reason.USED_UP),)
         return (
             (ALL, self.limits.total, Reason.USED_UP),
             (day_scope(self.day), self.limits.per_day, Reason.USED_UP_TODAY),
             *((person_scope(one), self.limits.per_person, Reason.PERSON_LIMIT) for one in self.persons),
             *coded,
+            *batch,
         )
 
 
@@ -158,4 +163,14 @@ def word_scope(code: str) -> str:
 
 def mark_scope(mark: bytes) -> str:
     """The counter of a code that was made by itself, by its mark."""
-    return f"code:#{mark.hex()}"
+    return f"{_MARK}{mark.hex()}"
+
+
+def mark_of(scope: str) -> bytes | None:
+    """The mark that such a scope was made of; None for any other."""
+    return bytes.fromhex(scope.removeprefix(_MARK)) if scope.startswith(_MARK) else None
+
+
+def batch_scope(batch_id: str) -> str:
+    """The counter of all codes of a batch."""
+    return f"batch:{batch_id}"

@@ -42,6 +42,8 @@ class Code:
     made: bool = False
     held: int = 0
     """How much of `uses` that is."""
+    is_blocked: bool = False
+    is_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

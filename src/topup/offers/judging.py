@@ -57,12 +57,14 @@ def _not_coded(campaign: Campaign, code: Code | None) -> Why | None:
         return None
     if code is None:
         return Reason.CODE_NEEDED, {}
-    spent = code_spent(campaign, code)
-    return (spent, {}) if spent else None
+    refusal = code_refusal(campaign, code)
+    return (refusal, {}) if refusal else None
 
 
-def code_spent(campaign: Campaign, code: Code) -> Reason | None:
-    """Whether a code was used as often as it may be, or would be by the orders that hold it."""
+def code_refusal(campaign: Campaign, code: Code) -> Reason | None:
+    """Why a code that there is cannot be had: it is blocked, over, used up, or held by others."""
+    if code.is_blocked or code.is_over:
+        return Reason.CODE_BLOCKED if code.is_blocked else Reason.CODE_OVER
     most = campaign.coupon.most_uses if campaign.coupon else None
     if most is None or code.uses < most:
         return None

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from topup.offers import records
 from topup.offers.answers import Reason
-from topup.offers.counting import CampaignKey, Counter, Tally, Wanted
+from topup.offers.counting import CampaignKey, Counter, Tally, Wanted, mark_of
 from topup.offers.records import Reservation, ReservationKey
 from topup.offers.states import RESERVATION, ReservationState
 from topup.platform.database import Connection
@@ -34,6 +34,7 @@ async def reserve(
     if not wanted:
         return []
     stopped = await records.locked(connection, [one.campaign for one in wanted], lanes=lanes)
+    wanted, shut = await _with_batches(connection, wanted, now, lanes=lanes)
     there = await records.reserved(connection, [key_of(one) for one in wanted], lanes=lanes)
     scopes = [(one.campaign, scope) for one in wanted for scope in one.scopes]
     tallies = await records.tallies(connection, scopes, lanes=lanes)
@@ -50,7 +51,7 @@ async def reserve(
             if known.state is ReservationState.HELD and known.expires_at < one.expires_at:
                 changed.append(replace(known, expires_at=one.expires_at))
             continue
-        refusal = Reason.STOPPED if stopped[one.campaign] else tally.refusal(one)
+        refusal = Reason.STOPPED if stopped[one.campaign] else shut.get(key_of(one)) or tally.refusal(one)
         answers.append(refusal)
         if refusal is None:
             tally.take(one)
@@ -59,6 +60,23 @@ async def reserve(
             changed.append(held)
     await records.write(connection, changed, tallies, now, lanes=lanes)
     return answers
+
+
+async def _with_batches(
+    connection: Connection, wanted: Sequence[Wanted], now: datetime, *, lanes: int
+) -> tuple[list[Wanted], dict[ReservationKey, Reason]]:
+    """Each with the batch of its code, and why those cannot be had whose code is blocked, or over. The campaigns are
+    locked: who blocks a code waits.
+    """
+    marks = {key_of(one): (one.campaign, mark) for one in wanted if one.code and (mark := mark_of(one.code))}
+    found = await records.codes(connection, set(marks.values()), now, lanes=lanes)
+    batched, shut = [], {}
+    for one in wanted:
+        code = found.get(marks[key_of(one)]) if key_of(one) in marks else None
+        batched.append(one if code is None else replace(one, batch=code.batch_id))
+        if code is not None and (code.is_blocked or code.is_over):
+            shut[key_of(one)] = Reason.CODE_BLOCKED if code.is_blocked else Reason.CODE_OVER
+    return batched, shut
 
 
 async def settle(

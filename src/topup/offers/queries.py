@@ -21,12 +21,15 @@ FROM unnest(%b::smallint[], %b::text[], %b::text[]) AS k (lane, carrier_id, camp
 JOIN offers.campaigns AS c USING (lane, carrier_id, campaign_id) WHERE c.stopped_at IS NOT NULL
 """
 _CODES: Final = """
-SELECT k.place, k.scope, c.mark IS NOT NULL, coalesce(n.held, 0), coalesce(n.used, 0)
+SELECT k.place, k.scope, c.mark IS NOT NULL, coalesce(n.held, 0), coalesce(n.used, 0),
+    c.blocked_at IS NOT NULL OR coalesce(b.state = 'blocked', false), coalesce(b.valid_until <= %b, false)
 FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::bytea[], %b::text[], %b::integer[])
     AS k (lane, carrier_id, campaign_id, mark, scope, place)
 LEFT JOIN offers.codes AS c USING (lane, carrier_id, campaign_id, mark)
-LEFT JOIN offers.counters AS n USING (lane, carrier_id, campaign_id, scope)
-WHERE k.mark = '' OR c.mark IS NOT NULL
+LEFT JOIN offers.code_batches AS b ON b.lane = c.lane AND b.id = c.batch_id
+LEFT JOIN offers.counters AS n ON n.lane = k.lane AND n.carrier_id = k.carrier_id AND n.campaign_id = k.campaign_id
+    AND n.scope = k.scope
+WHERE k.mark = '' OR (b.state IN ('made', 'blocked') AND c.draw = b.draw)
 """
 _HOLDERS: Final = """
 SELECT k.carrier_id, k.campaign_id, k.scope, h.order_id, h.expires_at
@@ -122,15 +125,18 @@ class Known:
     scope: str | None
 
 
-async def codes(connection: Connection, typed: Sequence[Typed], *, keys: KeyRing, lanes: int) -> list[Known]:
+async def codes(
+    connection: Connection, typed: Sequence[Typed], now: datetime, *, keys: KeyRing, lanes: int
+) -> list[Known]:
     """What is known of each; one statement, however many they are."""
     rows = [row for place, one in enumerate(typed) for row in _sought(place, one, keys, lanes)]
     found: dict[int, Known] = {}
     if rows:
         cursor = connection.cursor(row_factory=tuple_row)
-        await cursor.execute(_CODES, columns(rows), binary=True)
-        for place, scope, is_made, held, used in await cursor.fetchall():
-            found[place] = Known(Code(typed[place].text, held + used, made=is_made, held=held), scope)
+        await cursor.execute(_CODES, (now, *columns(rows)), binary=True)
+        for place, scope, is_made, held, used, blocked, over in await cursor.fetchall():
+            fact = Code(typed[place].text, held + used, made=is_made, held=held, is_blocked=blocked, is_over=over)
+            found[place] = Known(fact, scope)
     return [found.get(place) or Known(Code(one.text), None) for place, one in enumerate(typed)]
 
 

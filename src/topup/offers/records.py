@@ -41,6 +41,13 @@ ON CONFLICT (lane, carrier_id, campaign_id, scope) DO UPDATE SET held = excluded
     held_minor = excluded.held_minor, used_minor = excluded.used_minor,
     most = excluded.most, most_minor = excluded.most_minor
 """
+_CODES: Final = """
+SELECT k.carrier_id, k.campaign_id, k.mark, c.batch_id, c.blocked_at IS NOT NULL OR b.state = 'blocked',
+    coalesce(b.valid_until <= %b, false)
+FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::bytea[]) AS k (lane, carrier_id, campaign_id, mark)
+JOIN offers.codes AS c USING (lane, carrier_id, campaign_id, mark)
+JOIN offers.code_batches AS b ON b.lane = c.lane AND b.id = c.batch_id
+"""
 _WRITE: Final = """
 INSERT INTO offers.reservations
     (lane, carrier_id, campaign_id, order_id, off_minor, scopes, state, expires_at, state_since)
@@ -117,6 +124,30 @@ async def tallies(
         for carrier, campaign, scope, *counts in await cursor.fetchall():
             found[CampaignKey(carrier, campaign)].counters[scope] = Counter(*counts)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRow:
+    """A code that was made by itself: its batch, and whether it is blocked, or its time over."""
+
+    batch_id: str
+    is_blocked: bool
+    is_over: bool
+
+
+async def codes(
+    connection: Connection, marks: Iterable[tuple[CampaignKey, bytes]], now: datetime, *, lanes: int
+) -> dict[tuple[CampaignKey, bytes], CodeRow]:
+    """How these codes stand; asks nothing where there are none."""
+    rows = [(one.lane(lanes), one.carrier_id, one.campaign_id, mark) for one, mark in marks]
+    if not rows:
+        return {}
+    cursor = connection.cursor(row_factory=tuple_row)
+    await cursor.execute(_CODES, (now, *columns(rows)), binary=True)
+    return {
+        (CampaignKey(carrier, campaign), bytes(mark)): CodeRow(*stands)
+        for carrier, campaign, mark, *stands in await cursor.fetchall()
+    }
 
 
 async def write(

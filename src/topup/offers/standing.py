@@ -23,9 +23,6 @@ SELECT c.carrier_id, c.campaign_id, c.stop_id, c.stopped_at, c.stopped_by, c.sto
 FROM unnest(%b::smallint[], %b::text[], %b::text[]) AS k (lane, carrier_id, campaign_id)
 JOIN offers.campaigns AS c USING (lane, carrier_id, campaign_id) WHERE c.stopped_at IS NOT NULL
 """
-_CODES: Final = """
-SELECT count(*), max(made_at) FROM offers.codes WHERE lane = %s AND carrier_id = %s AND campaign_id = %s
-"""
 
 
 class Stage(StrEnum):
@@ -83,14 +80,6 @@ class Standing:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """How many codes of its own a campaign has, and when the latest were made."""
-
-    count: int
-    latest: datetime | None
-
-
 async def standings(
     connection: Connection, campaigns: Sequence[CampaignKey], *, today: date, lanes: int
 ) -> dict[CampaignKey, Standing]:
@@ -115,10 +104,3 @@ async def by_day(
     tallies = await records.tallies(connection, [(campaign, day_scope(day)) for day in days], lanes=lanes)
     tally = tallies.get(campaign)
     return [(day, tally.of(day_scope(day)) if tally else Counter()) for day in days]
-
-
-async def codes_made(connection: Connection, campaign: CampaignKey, *, lanes: int) -> Made:
-    """The codes of its own that it has."""
-    key = (campaign.lane(lanes), campaign.carrier_id, campaign.campaign_id)
-    row = await (await connection.execute(_CODES, key)).fetchone()
-    return Made(*row) if row else Made(0, None)

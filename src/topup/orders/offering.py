@@ -210,7 +210,8 @@ class Offering:
         coded = {name: wish for name, wish in wishes.items() if wish.coupons}
         # All are locked first, in one order for all who ask.
         out = await guesses.shut_out(connection, [wish.guesser for wish in coded.values()], now)
-        known = await self._known(connection, {name: wish for name, wish in coded.items() if wish.guesser not in out})
+        asked = {name: wish for name, wish in coded.items() if wish.guesser not in out}
+        known = await self._known(connection, asked, now)
         for name, wish in coded.items():
             if await guesses.shut_out(connection, [wish.guesser], now):
                 refused[name] = Throttled("coupons_guessed", retry_after_s=guesses.RETRY_AFTER_S)
@@ -224,14 +225,14 @@ class Offering:
     def _ranks_of(self, wish: Wish) -> Ranks:
         return self._books.of(wish.carrier)
 
-    async def _known(self, connection: Connection, wishes: Mapping[int, Wish]) -> dict[int, list[Known]]:
+    async def _known(self, connection: Connection, wishes: Mapping[int, Wish], now: datetime) -> dict[int, list[Known]]:
         """What is known of the codes of each."""
         typed = [
             Typed(code, wish.carrier.carrier_id, self._ranks_of(wish).book.of_code(code))
             for wish in wishes.values()
             for code in map(normalised, wish.coupons)
         ]
-        known = iter(await queries.codes(connection, typed, keys=self._keys, lanes=self._lanes))
+        known = iter(await queries.codes(connection, typed, now, keys=self._keys, lanes=self._lanes))
         return {name: [next(known) for _ in wish.coupons] for name, wish in wishes.items()}
 
     async def _customers(self, connection: Connection, wishes: Sequence[Wish]) -> set[object]:

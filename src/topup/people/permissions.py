@@ -109,6 +109,10 @@ class Permission(StrEnum):
     """Ask that a batch of vouchers be made, and see which there are."""
     APPROVE_VOUCHERS = "vouchers.approve"
     """Decide what another asked for: whether a batch of vouchers is made."""
+    REQUEST_COUPONS = "coupons.request"
+    """Ask that a batch of an offer's codes be made."""
+    APPROVE_COUPONS = "coupons.approve"
+    """Decide what another asked for: whether a batch of an offer's codes is made."""
 
 
 class Role(StrEnum):
@@ -221,6 +225,7 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
             Permission.PUBLISH_CATALOGUE,
             Permission.STOP_OFFERS,
             Permission.REQUEST_VOUCHERS,
+            Permission.REQUEST_COUPONS,
         }
     ),
     Role.FINANCE: frozenset(
@@ -253,7 +258,9 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
             Permission.APPROVE_CATALOGUE,
             Permission.STOP_OFFERS,
             Permission.REQUEST_VOUCHERS,
+            Permission.REQUEST_COUPONS,
             Permission.APPROVE_VOUCHERS,
+            Permission.APPROVE_COUPONS,
         }
     ),
     Role.SECURITY: frozenset(

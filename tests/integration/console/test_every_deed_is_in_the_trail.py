@@ -24,8 +24,11 @@ from tests.integration.console.test_sim_cards import line
 from tests.integration.console.test_staff_passkeys import NAME, by_name, enters, finger
 from tests.integration.console.test_tickets import asks
 from tests.integration.console.test_vouchers import SAID
+from tests.support.code_batches import Kept
 from tests.support.deeds import CONSOLE, Doing
 from topup.kernel.ids import new_id
+from topup.offers.batches.making import make
+from topup.offers.batches.queries import batches
 from topup.people.permissions import Role
 from topup.work.operations import Decision, list_for_person
 
@@ -63,10 +66,13 @@ RECORDS = frozenset(
     | {"/console/agents", "/console/agents/{agent_id}", "/console/staff", "/console/staff/{staff_id}"}
 )
 OFFERS = frozenset(f"/console/offers/{{carrier_id}}/{{campaign_id}}/{form}" for form in ("stop", "resume"))
+CODES = frozenset(f"/console/offers/{{carrier_id}}/{{campaign_id}}/{form}" for form in ("codes", "codes/block")) | {
+    "/console/offers/batches/{batch_id}/block"
+}
 
 
 def test_every_deed_of_the_console_is_done_below():
-    assert set(CONSOLE) == ENTERING | TWO | RECORDS | OFFERS
+    assert set(CONSOLE) == ENTERING | TWO | RECORDS | OFFERS | CODES
 
 
 @dataclass
@@ -271,3 +277,19 @@ async def test_a_campaign_is_stopped_and_starts_again(site, come, campaign):
     asked = await doing.does(one, form, f"{campaign.page}/resume", **wish)
     assert (await two.posts(asked.headers["location"], decision="approve", note="")).status_code == 303
     assert doing.done == OFFERS
+
+
+async def test_codes_are_asked_for_and_blocked(site, come, campaign):
+    doing, one, two = Doing(site), await come(Role.OPERATOR), await come(Role.OPERATOR)
+    form = "/console/offers/{carrier_id}/{campaign_id}/codes"
+    asked = await doing.does(one, form, f"{campaign.page}/codes", count="2", reason="For the members")
+    assert (await two.posts(asked.headers["location"], decision="approve", note="")).status_code == 303
+    async with site.transaction() as transaction:
+        [batch] = await batches(transaction.connection, campaign.key, lanes=campaign.lanes)
+    kept, store = Kept(), site.house.store
+    facts = {"batch_id": batch.id, "by": "cli", "keep": kept.keep, "progress": kept.told}
+    await make(store.database, store.keyring, **facts)
+    await doing.does(one, f"{form}/block", f"{campaign.page}/codes/block", code=kept.codes[0], reason="Lost")
+    end = "/console/offers/batches/{batch_id}/block"
+    await doing.does(one, end, f"/console/offers/batches/{batch.id}/block", reason="Lost too")
+    assert doing.done == CODES

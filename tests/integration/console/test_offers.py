@@ -9,8 +9,9 @@ import pytest
 
 from tests.integration.console.conftest import form_token
 from tests.integration.console.test_catalogue import SOURCE, kept, loaded
+from tests.support import code_batches
 from topup.catalogue.campaigns import Limits
-from topup.offers import codes, operations
+from topup.offers import operations
 from topup.offers.answers import Reason
 from topup.offers.counting import CampaignKey, Wanted
 from topup.offers.operations import key_of
@@ -152,7 +153,7 @@ async def test_a_code_is_looked_up_without_saying_whose_it_is(site, enter, ours)
     client, _ = await enter(Role.SUPPORT)
     prefix = re.search(r"begin with (\S+)-,", said((await client.get(ours.page)).text))[1]
     async with site.transaction() as transaction:
-        [code] = await codes.make(
+        [code] = await code_batches.made(
             transaction.connection, ours.key, prefix=prefix, count=1, by="stf_test", now=transaction.now,
             keys=site.house.store.keyring, lanes=ours.lanes,
         )  # fmt: skip

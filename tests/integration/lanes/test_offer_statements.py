@@ -2,10 +2,14 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+from tests.support import code_batches
+from tests.support.code_batches import approved
 from tests.support.offers import NAMES, book
 from tests.support.statements import hot_tables
 from topup.catalogue.campaigns import Campaign, Coupon, Limits
-from topup.offers import codes, operations, queries, standing
+from topup.offers import operations, queries, standing
+from topup.offers.batches import operations as batch_operations
+from topup.offers.batches import queries as batches
 from topup.offers.counting import CampaignKey, Wanted
 from topup.offers.operations import key_of
 from topup.offers.tasks import lapse
@@ -25,7 +29,11 @@ async def test_whatever_is_promised_names_its_lane_or_carries_it_per_item(databa
     )
     async with database.transaction() as transaction:
         connection, now = transaction.connection, transaction.now
-        [code] = await codes.make(connection, SPRING, prefix="MEMBER", count=1, by="x", now=now, keys=keys, lanes=LANES)
+        [code] = await code_batches.made(
+            connection, SPRING, prefix="MEMBER", count=1, by="x", now=now, keys=keys, lanes=LANES
+        )
+        [batch] = await batches.batches(connection, SPRING, lanes=LANES)
+        await batches.shares(connection, [batch], uses=1, lanes=LANES)
         await operations.reserve(connection, [first, second, third], now, lanes=LANES)
         await operations.settle(connection, [key_of(first)], now, lanes=LANES)
         await operations.give_back(connection, [key_of(first)], now, lanes=LANES)
@@ -35,13 +43,22 @@ async def test_whatever_is_promised_names_its_lane_or_carries_it_per_item(databa
         await standing.standings(connection, [SPRING], today=date(2026, 3, 15), lanes=LANES)
         day = date(2026, 3, 15)
         await standing.by_day(connection, SPRING, first=day - timedelta(days=2), last=day, lanes=LANES)
-        assert (await standing.codes_made(connection, SPRING, lanes=LANES)).count == 1
+        assert (await batches.codes_made(connection, SPRING, lanes=LANES)).count == 1
         await queries.uses(connection, [SPRING], day=date(2026, 3, 15), persons=("anna",), lanes=LANES)
         typed = [queries.Typed(text, "acme", entry) for text in (code, "MEMBER-NONE")]
-        [known, _] = await queries.codes(connection, typed, keys=keys, lanes=LANES)
+        [known, _] = await queries.codes(connection, typed, now, keys=keys, lanes=LANES)
+        with_code = Wanted(SPRING, "fourth", 500, Limits(), day, now, code=known.scope, code_uses=1)
+        await operations.reserve(connection, [with_code], now, lanes=LANES)
+        begun = await approved(connection, SPRING, prefix="MEMBER", count=2, by="x", now=now, lanes=LANES)
+        for _ in range(2):
+            begun = await batch_operations.begin(connection, begun.id, now)
+            await batch_operations.sweep(connection, begun)
+            await batch_operations.write(connection, begun, [keys.marks(f"MEMBER-{begun.draw}")[0]])
+        await batch_operations.block_code(connection, SPRING, keys.marks(code), reason="x", now=now, lanes=LANES)
+        await batch_operations.block(connection, batch.id, reason="x", now=now, lanes=LANES)
         await queries.holders(connection, [(SPRING, known.scope)], lanes=LANES)
     database.clock_offset += timedelta(days=1)
-    assert await lapse(database, lanes=LANES) == 1
+    assert await lapse(database, lanes=LANES) == 2
     found = recorded.over_all_lanes(hot)
     print(f"{len(recorded.statements)} statements of offers, {len(found)} ways over all lanes")
     assert found == {}

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from tests.support import code_batches
 from tests.support.offers import NAMES, book
 from tests.support.promises import FAR, LANES, OTHER, SPRING, TODAY, Promises, wanted
 from topup.catalogue.campaigns import Campaign, Coupon, Limits
-from topup.offers import codes, operations, queries
+from topup.offers import operations, queries
 from topup.offers.answers import Reason
 from topup.offers.counting import word_scope
 from topup.offers.facts import Code, Uses
@@ -184,7 +185,7 @@ async def test_codes_made_one_by_one_are_known_by_their_marks_and_used_once(prom
     keys = KeyRing(tmp_path / "keys")
     entry = book([Campaign("spring", NAMES, points=5, coupon=Coupon(prefix="MEMBER"))]).entries[0]
     async with database.transaction() as transaction:
-        made = await codes.make(
+        made = await code_batches.made(
             transaction.connection,
             SPRING,
             prefix="MEMBER",
@@ -200,7 +201,7 @@ async def test_codes_made_one_by_one_are_known_by_their_marks_and_used_once(prom
     async def looked_up(*texts: str) -> list[Known]:
         async with database.read() as transaction:
             typed = [Typed(text, "acme", entry) for text in texts]
-            return await queries.codes(transaction.connection, typed, keys=keys, lanes=LANES)
+            return await queries.codes(transaction.connection, typed, transaction.now, keys=keys, lanes=LANES)
 
     first, never = await looked_up(made[0], "MEMBER-NONE")
     assert (first.fact, never) == (Code(made[0], 0, made=True), Known(Code("MEMBER-NONE"), None))

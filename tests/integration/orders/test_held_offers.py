@@ -47,9 +47,9 @@ async def test_the_codes_of_a_price_are_looked_up_at_once(shop, monkeypatch):
     await publish_with(shop.database, OWN_CODES, ONCE)
     made, asked, codes = await made_codes(shop, 3), [], queries.codes
 
-    async def counted(connection, typed, **facts):
+    async def counted(connection, typed, now, **facts):
         asked.append(len(typed))
-        return await codes(connection, typed, **facts)
+        return await codes(connection, typed, now, **facts)
 
     monkeypatch.setattr(queries, "codes", counted)
     quote = await quoted(shop, *made, "ONCE", "MEMBER-NEVER")

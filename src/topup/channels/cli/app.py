@@ -18,6 +18,7 @@ from topup.channels.cli.agent_commands import add_agents
 from topup.channels.cli.automatic_commands import add_automatic
 from topup.channels.cli.care_commands import add_outages, add_tickets
 from topup.channels.cli.catalogue_commands import add_drafts, add_explain, add_offers
+from topup.channels.cli.coupon_commands import add_coupons
 from topup.channels.cli.credit_commands import add_credit
 from topup.channels.cli.line_commands import add_lines
 from topup.channels.cli.link_commands import add_links
@@ -96,6 +97,9 @@ def create_app(runtime: "Runtime") -> typer.Typer:
     _add_files(app, runtime)
     offers = _group("offers", say("offers.help"))
     add_offers(offers)
+    codes = _group("codes", say("coupons.help"))
+    add_coupons(codes, runtime)
+    offers.add_typer(codes)
     app.add_typer(offers, rich_help_panel=_SETTING_UP)
     _add_setting_up(app, runtime)
     return app

@@ -51,8 +51,6 @@ def add_explain(group: typer.Typer) -> None:
 
 def add_offers(group: typer.Typer) -> None:
     """Add `explain` to the group `offers`."""
-    # A group with one command would be that command.
-    group.callback()(_offers)
 
     @group.command(help=say("offers_explain.help"))
     def explain(
@@ -73,10 +71,6 @@ def add_offers(group: typer.Typer) -> None:
 
         asked = Asked(file, product, tuple(coupon or ()), channel, on, points, first, as_json)
         run(lambda _settings: explain_offers(asked))
-
-
-def _offers() -> None:
-    """Commands of `topup offers`."""
 
 
 def add_drafts(group: typer.Typer, runtime: "Runtime") -> None:

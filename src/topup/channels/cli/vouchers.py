@@ -23,10 +23,11 @@ from topup.payments.vouchers.approving import asking_for, kind
 from topup.payments.vouchers.desk import VoucherDesk
 from topup.payments.vouchers.operations import Printed, Wanted
 from topup.payments.vouchers.pins import grouped
-from topup.payments.vouchers.printing import claim_file, read_recipient, sealed, sealed_csv, write_durably
+from topup.payments.vouchers.printing import sealed_csv
 from topup.payments.vouchers.queries import Batch
 from topup.payments.vouchers.states import VoucherState
 from topup.platform.i18n import format_money
+from topup.platform.sealed_files import claim_file, read_recipient, sealed, write_durably
 from topup.platform.settings import Settings
 from topup.work.approvals import MAXIMUM_PAGE, Approvals
 

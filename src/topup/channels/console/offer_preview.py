@@ -149,7 +149,7 @@ class OfferPreview:
         if day := day_in(typed["on"]):
             at = datetime.combine(day, _NOON, carrier.zone)
         texts = list(dict.fromkeys(normalised(text) for text in typed["codes"].split(",") if text.strip()))
-        codes = await self._codes(connection, book, texts[: MOST_CODES + 1])
+        codes = await self._codes(connection, book, texts[: MOST_CODES + 1], at)
         keys = [CampaignKey(carrier.carrier_id, entry.campaign.id) for entry in book.entries]
         day_of = at.astimezone(carrier.zone).date()
         taken = await queries.uses(connection, keys, day=day_of, persons=(), lanes=self._lanes)
@@ -164,9 +164,9 @@ class OfferPreview:
         product, amount = _bought(typed, carrier)
         return explain(book, supposed, product=product, amount=amount)
 
-    async def _codes(self, connection: Connection, book: Book, texts: Sequence[str]) -> list[Code]:
+    async def _codes(self, connection: Connection, book: Book, texts: Sequence[str], at: datetime) -> list[Code]:
         typed = [queries.Typed(text, book.carrier.carrier_id, book.of_code(text)) for text in texts]
-        return [one.fact for one in await queries.codes(connection, typed, keys=self._keyring, lanes=self._lanes)]
+        return [one.fact for one in await queries.codes(connection, typed, at, keys=self._keyring, lanes=self._lanes)]
 
 
 def _bought(typed: dict[str, str], carrier: CarrierVersion) -> tuple[str | None, Money | None]:

@@ -15,6 +15,7 @@ from topup.kernel.errors import Conflict, Invalid, NotFound, Problem
 from topup.kernel.money import Money
 from topup.offers import queries, standing, stopping
 from topup.offers.answers import Reason, Verdict
+from topup.offers.batches.queries import codes_made
 from topup.offers.book import Books, Entry
 from topup.offers.counting import CampaignKey, Counter
 from topup.offers.describing import DOMAIN, Describing
@@ -204,8 +205,8 @@ class OfferPages:
             stands = (await standing.standings(connection, [key], today=today, lanes=self._lanes))[key]
             first, last = _span(found.entry, today)
             days = await standing.by_day(connection, key, first=first, last=last, lanes=self._lanes)
-            made = await standing.codes_made(connection, key, lanes=self._lanes)
-            looked_up = await self._code(connection, found, form.one("code"), wording) if looking_up else None
+            made = await codes_made(connection, key, lanes=self._lanes)
+            looked_up = await self._code(connection, found, form.one("code"), now, wording) if looking_up else None
             names = await names_of(connection, [stands.stop.by] if stands.stop and stands.stop.by else [])
         waiting = [
             one
@@ -240,7 +241,7 @@ class OfferPages:
             subject=stopping.subject_of(key),
         )
 
-    async def _code(self, connection: Any, found: _Found, typed: str, wording: Wording) -> str:
+    async def _code(self, connection: Any, found: _Found, typed: str, now: datetime, wording: Wording) -> str:
         """What there is to say of a code."""
         text = normalised(typed)[:_LONGEST_CODE]
         book, campaign = self._books.of(found.carrier), found.entry.campaign
@@ -249,10 +250,12 @@ class OfferPages:
         if entry is not found.entry or coupon is None:
             return say("code_not_here", code=text)
         typed_code = queries.Typed(text, found.carrier.carrier_id, entry)
-        [known] = await queries.codes(connection, [typed_code], keys=self._keyring, lanes=self._lanes)
+        [known] = await queries.codes(connection, [typed_code], now, keys=self._keyring, lanes=self._lanes)
         code = known.fact
         if known.scope is None:
             return say("code_never_made", code=text)
+        if code.is_blocked or code.is_over:
+            return say("code_blocked" if code.is_blocked else "code_over", code=text)
         uses = format_number(code.uses, wording.locale)
         most = coupon.most_uses
         if most is None:

@@ -11,6 +11,7 @@ from topup.channels.console.agents import AgentPages
 from topup.channels.console.approving import ApprovalPages
 from topup.channels.console.automating import AutomaticSheets
 from topup.channels.console.catalogue import CataloguePages
+from topup.channels.console.coupon_batches import CouponBatchPages
 from topup.channels.console.drafting import DraftPages
 from topup.channels.console.entering import EnteringPages, asset
 from topup.channels.console.erasing import ErasurePages
@@ -253,6 +254,14 @@ class Console:
             catalogue=self._catalogue,
             lanes=self._lanes,
         )
+        batches = CouponBatchPages(
+            look=self._look,
+            database=self._database,
+            keyring=self._keyring,
+            catalogue=self._catalogue,
+            approvals=self._approvals,
+            lanes=self._lanes,
+        )
         campaign = "/offers/{carrier_id:str}/{campaign_id:str}"
         return [
             ("GET", "/offers", Permission.READ_CATALOGUE, offers.listed),
@@ -262,6 +271,10 @@ class Console:
             ("POST", campaign + "/code", Permission.READ_CATALOGUE, offers.look_up),
             ("POST", campaign + "/stop", Permission.STOP_OFFERS, offers.stop),
             ("POST", campaign + "/resume", Permission.STOP_OFFERS, offers.resume),
+            ("GET", campaign + "/codes", Permission.READ_CATALOGUE, batches.listed),
+            ("POST", campaign + "/codes", Permission.REQUEST_COUPONS, batches.ask),
+            ("POST", campaign + "/codes/block", Permission.STOP_OFFERS, batches.block_one),
+            ("POST", "/offers/batches/{batch_id:str}/block", Permission.STOP_OFFERS, batches.block),
         ]
 
     def _helping(self) -> list[Route]:

@@ -21,7 +21,7 @@ CREATE TABLE offers.counters (
     lane        smallint NOT NULL,
     carrier_id  text COLLATE "C" NOT NULL,
     campaign_id text COLLATE "C" NOT NULL,
-    scope       text COLLATE "C" NOT NULL, -- all, day:2026-03-15, person:…, code:…
+    scope       text COLLATE "C" NOT NULL, -- all, day:2026-03-15, person:…, code:…, batch:…
     held        bigint NOT NULL CHECK (held >= 0),
     used        bigint NOT NULL CHECK (used >= 0),
     held_minor  bigint NOT NULL CHECK (held_minor >= 0),
@@ -55,18 +55,49 @@ CREATE INDEX reservations_holding ON offers.reservations USING gin (scopes) WHER
 GRANT SELECT, INSERT ON offers.reservations TO topup_app;
 GRANT UPDATE (off_minor, scopes, state, state_since, expires_at) ON offers.reservations TO topup_app;
 
+-- Codes that were made together, in their campaign's lane: asked for by one person, approved by another.
+CREATE TABLE offers.code_batches (
+    lane         smallint NOT NULL,         -- the campaign's
+    id           text COLLATE "C" NOT NULL,
+    carrier_id   text COLLATE "C" NOT NULL,
+    campaign_id  text COLLATE "C" NOT NULL,
+    prefix       text NOT NULL,
+    count        integer NOT NULL CHECK (count BETWEEN 1 AND 200000),
+    last_day     date,                      -- null: as long as the campaign runs
+    valid_until  timestamptz,               -- the end of that day where the carrier is
+    state        text NOT NULL CHECK (state IN ('approved', 'making', 'made', 'blocked')),
+    state_since  timestamptz NOT NULL,
+    draw         integer NOT NULL DEFAULT 0, -- how often its making was begun: codes of an earlier one are worth nothing
+    made         integer NOT NULL DEFAULT 0 CHECK (made BETWEEN 0 AND count),
+    requested_by text NOT NULL,
+    approved_at  timestamptz NOT NULL,
+    approval_id  text NOT NULL,
+    block_reason text,
+    PRIMARY KEY (lane, id),
+    FOREIGN KEY (lane, carrier_id, campaign_id) REFERENCES offers.campaigns,
+    CHECK (state <> 'made' OR made = count)
+);
+CREATE INDEX code_batches_of ON offers.code_batches (lane, carrier_id, campaign_id, approved_at DESC);
+GRANT SELECT, INSERT ON offers.code_batches TO topup_app;
+GRANT UPDATE (state, state_since, draw, made, block_reason) ON offers.code_batches TO topup_app;
+
 -- A code that was made one by one, in its campaign's lane. How often it was used is a counter.
 CREATE TABLE offers.codes (
     lane        smallint NOT NULL,
     carrier_id  text COLLATE "C" NOT NULL,
     campaign_id text COLLATE "C" NOT NULL,
     mark        bytea NOT NULL CHECK (length(mark) = 32), -- HMAC of the code under a key that is not in the database
-    made_at     timestamptz NOT NULL,
-    made_by     text NOT NULL,
+    batch_id    text COLLATE "C" NOT NULL,
+    draw        integer NOT NULL,
+    blocked_at  timestamptz,               -- null: it is not blocked by itself
+    block_reason text,
     PRIMARY KEY (lane, carrier_id, campaign_id, mark),
-    FOREIGN KEY (lane, carrier_id, campaign_id) REFERENCES offers.campaigns
+    FOREIGN KEY (lane, batch_id) REFERENCES offers.code_batches
 );
-GRANT SELECT, INSERT ON offers.codes TO topup_app;
+CREATE INDEX codes_of ON offers.codes (lane, batch_id, draw);
+CREATE INDEX codes_blocked ON offers.codes (lane, batch_id) WHERE blocked_at IS NOT NULL;
+GRANT SELECT, INSERT, DELETE ON offers.codes TO topup_app; -- what was written by a making that was begun anew is removed
+GRANT UPDATE (blocked_at, block_reason) ON offers.codes TO topup_app;
 
 -- Codes that do not exist, counted in windows: by payer, by address, and in total.
 CREATE TABLE offers.code_guesses (
