@@ -1,16 +1,20 @@
 """A number that is kept by itself: topped up once for the day on which it would be lost, in time, and not in vain."""
 
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from importlib.resources import files
+from types import SimpleNamespace
 
 import pytest
 
 from tests.support.automatic import Automatic
-from tests.support.desk import open_shop
+from tests.support.desk import LANES, open_shop
 from tests.support.households import Households
 from tests.support.keeping import KeepingGateway
 from topup.catalogue.checking import check_bytes
 from topup.catalogue.operations import publish
+from topup.channels.cli.automatic import show_automatic
+from topup.channels.cli.speech import locale
 from topup.kernel.errors import Conflict, Invalid
 from topup.kernel.money import Money
 from topup.lines.keeping.kept import Kept
@@ -19,6 +23,7 @@ from topup.orders.schedules.numbers import Wish
 from topup.orders.schedules.rules import SAFE_DAYS, Agreement, Trigger
 from topup.orders.schedules.states import ScheduleState
 from topup.payments.ports import AgreementFact, Decline
+from topup.platform.i18n import format_moment, translate
 
 NUMBER = "+85251230001"
 START = datetime.fromisoformat("2030-03-10T04:00+00:00")
@@ -320,3 +325,20 @@ async def test_only_its_owner_may_have_a_number_kept(owner):
     owner.who = stranger
     with pytest.raises(Conflict, match="schedule_not_yours"):
         await owner.agrees(KEEP)
+
+
+async def test_the_terminal_says_what_keeps_a_number_and_when_next(owner, capsys):
+    schedule = await owner.agrees(KEEP)
+    await owner.sweeps()
+
+    @asynccontextmanager
+    async def store(_settings):
+        shop = owner.shop
+        installation = SimpleNamespace(lanes=LANES)
+        yield SimpleNamespace(database=shop.database, keyring=shop.keys, installation=installation)
+
+    await show_automatic(SimpleNamespace(store=store), None, schedule_id=schedule, as_json=False)
+    said = " ".join(capsys.readouterr().out.split())
+    assert translate(locale(), "automatic", "keeps") in said
+    [view] = await owner.schedules.of(subscriber_id=owner.who)
+    assert " ".join(format_moment(view.schedule.next_at, locale(), zone="Asia/Hong_Kong").split()) in said

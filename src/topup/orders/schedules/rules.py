@@ -215,8 +215,8 @@ def decide(schedule_id: str, agreement: Agreement, facts: Facts) -> Run | Skip |
 
 
 def monthly_at(schedule_id: str, agreement: Agreement, month: date, zone: ZoneInfo) -> datetime:
-    """When a schedule runs for the month that begins with `month`: always the same instant between the opening of the
-    first day it may and the closing of the last, so that the schedules of a day spread over the time their owners gave.
+    """When a schedule runs for the month that begins with `month`: always the same instant in the daytime of one of
+    the days it may, so that the schedules of a day spread over the time their owners gave.
     """
     last = months_on(month, 1) - timedelta(days=1)
     day = month.replace(day=min(agreement.day, last.day))
@@ -321,9 +321,12 @@ def _lost(lost_at: datetime, zone: ZoneInfo) -> str:
 
 
 def _between(first: date, last: date, zone: ZoneInfo, what: str) -> datetime:
-    """An instant between the opening of one day and the closing of another that is chance, but always the same."""
-    opens, closes = latest_instant(first, OPENS, zone), latest_instant(last, CLOSES, zone)
-    return opens + (closes - opens) * (int.from_bytes(blake2b(what.encode(), digest_size=6).digest()) / 2**48)
+    """An instant on one of these days, after its opening and before its closing: chance, but always the same."""
+    chance = int.from_bytes(blake2b(what.encode(), digest_size=6).digest()) / 2**48
+    days, share = divmod(chance * ((last - first).days + 1), 1)
+    day = first + timedelta(days=days)
+    opens, closes = latest_instant(day, OPENS, zone), latest_instant(day, CLOSES, zone)
+    return opens + (closes - opens) * share
 
 
 def _keep(due: _Due, agreement: Agreement, facts: Facts, soonest: datetime) -> Run | Skip | Wait:
