@@ -246,6 +246,7 @@ class Shop:
             done += await outside.deliver()
             done += await outside.refund()
             done += await self.desk.promising.follow()
+            done += await self.desk.rewarding.follow()
             total += done
             if not done:
                 return total

@@ -142,9 +142,17 @@ class Model:
         if points is None or points.worth_minor is None:
             return 0, 0
         for spent in range(0, min(asking.spend, asking.points) + 1, points.step):
+            if spent and (spent < points.least or (points.most is not None and spent > points.most)):
+                continue
             pays = spent * points.worth_minor
             if pays * 1_000_000 <= left * points.most_ppm and (
                 not spent or left - pays >= self.stacking.least_total_minor
             ):
                 best = spent
         return best, best * points.worth_minor
+
+    def earned(self, paid, applied):
+        """The points of a price: one for each `per` that is paid, and those of the campaigns."""
+        points = self.stacking.points
+        whole = Fraction(paid, points.per_minor) if points and points.per_minor else Fraction(0)
+        return whole.numerator // whole.denominator + sum(self.campaigns[one].points for one in applied)

@@ -2,6 +2,7 @@
 
 import itertools
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.resources import files
 
 from tests.support import code_batches
@@ -13,6 +14,8 @@ from topup.kernel.money import Money
 from topup.ledger.audit import audit
 from topup.offers.counting import CampaignKey
 from topup.offers.invariants import miscounted
+from topup.offers.points.invariants import unequal
+from topup.offers.points.queries import balances, movements
 
 TIERS = """
 [[campaigns]]
@@ -78,6 +81,16 @@ take = "all"
 """
 
 
+POINTS = """
+[offers.points]
+per = 1
+worth = "0.01"
+step = 100
+permille = 500
+validity = { rule = "days", days = 365 }
+"""
+
+
 async def publish_with(database, *campaigns: str, carrier: str = "qingfeng", version_of: str = "") -> None:
     """Publish a carrier of the demonstration with these campaigns."""
     text = files("topup.catalogue.demonstration").joinpath(f"{carrier}.toml").read_text("utf-8")
@@ -101,7 +114,7 @@ async def offering(database, keys, *, count: int = 1) -> list[str]:
     text = files("topup.catalogue.demonstration").joinpath("yunfan.toml").read_text("utf-8")
     text = text.replace('id = "yunfan"', 'id = "offering"').replace("+85251230000", f"+{FIRST_NUMBER}")
     text = text.replace('ranges = ["+8525", "+8526", "+8529"]', 'ranges = ["+85247"]')
-    checked = check_bytes((text + GROUPS + TIERS + OWN_CODES).encode(), name="offering.toml")
+    checked = check_bytes((text + GROUPS + POINTS + TIERS + OWN_CODES).encode(), name="offering.toml")
     async with database.transaction() as transaction:
         with suppress(AlreadyPublished):
             await publish(transaction.connection, checked, transaction.now)
@@ -147,9 +160,9 @@ async def _made(transaction, carrier: str, campaign: str, count: int, keys) -> l
 
 
 async def quoted(
-    shop, *coupons: str, number="13800138000", amount=10000, currency="CNY", channel="web", payer_id=None, at=None
+    shop, *coupons: str, number="13800138000", amount=10000, currency="CNY", channel="web", at=None, **who
 ):
-    """A price; at the counter of the shop `at`."""
+    """A price; at the counter of the shop `at`. `who`: the payer_id, and the points that are to be spent."""
     return await shop.desk.quote(
         number=number,
         product=None,
@@ -157,8 +170,8 @@ async def quoted(
         payment_method=None,
         channel="counter" if at else channel,
         coupons=coupons,
-        payer_id=payer_id,
         shop=at,
+        **who,
     )
 
 
@@ -180,6 +193,38 @@ async def paid(shop, order):
     return await shop.order(order)
 
 
+@dataclass
+class Customer:
+    """Somebody who is signed in, in a lane that need not be their lines'."""
+
+    shop: object
+    id: str
+
+    async def quoted(self, **wish):
+        return await quoted(self.shop, payer_id=self.id, **wish)
+
+    async def ordered(self, quote):
+        return await ordered(self.shop, quote, payer_id=self.id)
+
+    async def buys(self, **wish):
+        """Order, pay, and let all follow."""
+        order = await paid(self.shop, await self.ordered(await self.quoted(**wish)))
+        await self.shop.run()
+        return await self.shop.order(order)
+
+    async def has(self) -> tuple[int, int, int]:
+        """What is available, held and owed with the one carrier they have points of."""
+        async with self.shop.database.read() as transaction:
+            found = await balances(transaction.connection, self.id, transaction.now)
+        [one] = found or [None]
+        return (one.available, one.held, one.owed) if one else (0, 0, 0)
+
+    async def history(self) -> list[tuple[int, str]]:
+        async with self.shop.database.read() as transaction:
+            found = await movements(transaction.connection, self.id)
+        return [(one.points, one.purpose) for one in found]
+
+
 async def states(database) -> dict[str, list[str]]:
     """What became of each campaign's holds, by campaign, in alphabetical order."""
     async with database.read() as transaction:
@@ -190,7 +235,8 @@ async def states(database) -> dict[str, list[str]]:
 
 
 async def faults(database) -> list[object]:
-    """What is wrong with the counters and the ledger."""
+    """What is wrong with the counters, the points and the ledger."""
     async with database.read() as transaction:
         found = await miscounted(transaction.connection)
+        found += await unequal(transaction.connection)
         return [*found, *(await audit(transaction.connection)).faults]

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from topup.care import tickets
 from topup.lines.personal import LineKeeper
+from topup.offers.points.keeping import PointsKeeper
 from topup.orders.personal import OrderKeeper
 from topup.orders.schedules.personal import ScheduleKeeper
 from topup.payments.instruments.personal import InstrumentKeeper
@@ -51,7 +52,15 @@ class TicketKeeper:
 
 def keepers(keyring: KeyRing) -> Sequence[Keeper]:
     """Every room above people that keeps something about subscribers. What comes to an account is added here."""
-    return [LineKeeper(), OrderKeeper(keyring), ScheduleKeeper(), InstrumentKeeper(), TicketKeeper(keyring)]
+    return [
+        LineKeeper(),
+        OrderKeeper(keyring),
+        ScheduleKeeper(),
+        InstrumentKeeper(),
+        TicketKeeper(keyring),
+        # Last, as it posts: the ledger is waited for by who holds all else.
+        PointsKeeper(),
+    ]
 
 
 def leaving(*, database: Database, keyring: KeyRing) -> Leaving:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from topup.catalogue.campaigns import (
     CHANNELS,
     GIFT_DAYS,
+    NEVER_ENDS,
     Campaign,
     Coupon,
     Discount,
@@ -22,7 +23,7 @@ from topup.catalogue.offer_form import GRANT, IDENTIFIER, NAMES, plain
 from topup.catalogue.positions import Path
 from topup.catalogue.reading import Reading, Wrong, major, shown
 from topup.catalogue.shapes import Amount, Choice, Field, ListOf, MapOf, Permille, Schema, Table, Text, Whole
-from topup.catalogue.validity_form import ascending
+from topup.catalogue.validity_form import LASTING, ascending
 
 Fields = dict[str, Any]
 
@@ -199,6 +200,8 @@ _GROUP: Final = Table(
 def _points(fields: Fields, path: Path, reading: Reading) -> Points | Wrong:
     if fields["per_minor"] is None and fields["worth_minor"] is None:
         return reading.mistake(path, "says nothing: it needs per, worth or both")
+    if fields["most"] is not None and fields["most"] // fields["step"] * fields["step"] < fields["least"]:
+        return reading.mistake((*path, "most"), "leaves no whole step from least on")
     return Points(**fields)
 
 
@@ -210,6 +213,10 @@ _POINTS: Final = Table(
         "step": Field(Whole(1, 1_000_000), "they are spent in steps of so many", default=1),
         "permille": Field(Permille(4), "they pay these thousandths of what is left at most", default=_WHOLE_PPM,
                           into="most_ppm"),
+        "least": Field(Whole(1, 1_000_000), "at least so many at once", default=1),
+        "most": Field(Whole(1, 1_000_000_000), "at most so many at once"),
+        "validity": Field(LASTING, "how long points that are earned may be used; never ends when left out",
+                          default=NEVER_ENDS),
     },
 )  # fmt: skip
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
 
-from topup.catalogue.grant_rules import GrantRule, Names, Rounding
+from topup.catalogue.grant_rules import GrantRule, Names, Rounding, ValidityRule
 
 CREDIT: Final = "credit"
 """The product that is plain credit, of whatever amount; a pack is called by its id."""
@@ -126,17 +126,24 @@ class Group:
     excludes: tuple[str, ...] = ()
 
 
+NEVER_ENDS: Final = ValidityRule()
+
+
 @dataclass(frozen=True, slots=True)
 class Points:
     """One point for each `per_minor` that is paid. A point pays `worth_minor`, spent in steps of `step` points.
 
-    They pay at most `most_ppm` parts per million of what is left to pay; 0: they are not spent on top-ups.
+    They pay at most `most_ppm` parts per million of what is left to pay; 0: they are not spent on top-ups. At once
+    `least` of them are spent, and `most` at most. Points that are earned, from campaigns too, are good for `validity`.
     """
 
     per_minor: int | None = None
     worth_minor: int | None = None
     step: int = 1
     most_ppm: int = 1_000_000
+    least: int = 1
+    most: int | None = None
+    validity: ValidityRule = NEVER_ENDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,12 +143,16 @@ def _rule(word: str, meaning: str) -> Field:
     return Field(Choice((word,)), meaning, required=True)
 
 
+def _lasting(fields: Fields, path: Path, reading: Reading) -> ValidityRule | Wrong:
+    term = term_of({"days": None, "months": None} | fields, path, reading)
+    return term if isinstance(term, Wrong) else ValidityRule(**fields)
+
+
+_NEVER: Final = Table(lambda fields, _path, _reading: ValidityRule(**fields), {"rule": _rule("never", "it never ends")})
 VALIDITY: Final = Variants(
     "rule",
     {
-        "never": Table(
-            lambda fields, _path, _reading: ValidityRule(**fields), {"rule": _rule("never", "it never ends")}
-        ),
+        "never": _NEVER,
         "days": Table(
             _validity,
             {
@@ -179,3 +183,26 @@ VALIDITY: Final = Variants(
         ),
     },
 )
+LASTING: Final = Variants(
+    "rule",
+    {
+        "never": _NEVER,
+        "days": Table(
+            _lasting,
+            {
+                "rule": _rule("days", "it ends some days after"),
+                "days": Field(DAYS, "how many whole days after the day it was given", required=True),
+                "ends": ENDS,
+            },
+        ),
+        "months": Table(
+            _lasting,
+            {
+                "rule": _rule("months", "it ends some months after"),
+                "months": Field(MONTHS, SPAN["months"].meaning, required=True),
+                "ends": ENDS,
+            },
+        ),
+    },
+)
+"""Of what stands alone: no beside, and nothing but the loss at its end."""

@@ -196,6 +196,14 @@ async def gave(connection: Connection, *, lane: int, key: str) -> list[tuple[Buc
     return [(Bucket(**{name: row[name] for name in Bucket.__dataclass_fields__}), row["amount"]) for row in rows]
 
 
+async def scopes_of(connection: Connection, *, lane: int, ids: Sequence[str]) -> dict[str, str]:
+    """The scopes of buckets, closed ones too, by their ids."""
+    cursor = await connection.execute(
+        "SELECT id, scope FROM ledger.buckets WHERE lane = %s AND id = ANY (%s)", (lane, list(ids))
+    )
+    return dict(await cursor.fetchall())
+
+
 async def holds_due(connection: Connection, *, now: datetime, limit: int = 256) -> list[DueHold]:
     """Open holds past their time, the oldest first."""
     cursor = await connection.execute(

@@ -109,9 +109,39 @@ class Applied:
     code: str | None = None
 
 
+class PointsReason(StrEnum):
+    """What becomes of a payer's points, and why not more."""
+
+    SPENT = "spent"
+    NOT_ASKED = "not_asked"
+    """They could be spent; the payer did not say so."""
+    NOT_HERE = "not_here"
+    """This carrier takes none."""
+    TOO_FEW = "too_few"
+    """The payer has fewer than are spent at once."""
+    TOO_FEW_ASKED = "too_few_asked"
+    """The payer offers fewer than are spent at once, though there are more."""
+    PRICE_TOO_LOW = "price_too_low"
+    """So few pay all that points may pay of this price."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """Points that are spent, and what they pay, minor units; those that `could` be, if the payer offered all. At least
+    `least` are spent at once.
+    """
+
+    reason: PointsReason
+    spent: int = 0
+    spent_minor: int = 0
+    could: int = 0
+    could_minor: int = 0
+    least: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a price comes to: `price` without offers, what `applied` in order, and points spent, worth `points_minor`.
+    """What a price comes to: `price` without offers, what `applied` in order, and what `points` pay.
 
     `earned` points are given once it is paid. `verdicts` are of every campaign that was looked at, `codes` of every
     code that was entered.
@@ -119,8 +149,7 @@ class Offer:
 
     price: Money
     applied: tuple[Applied, ...]
-    spent: int
-    points_minor: int
+    points: Spending
     earned: int
     verdicts: tuple[Verdict, ...]
     codes: tuple[CodeVerdict, ...]
@@ -128,7 +157,7 @@ class Offer:
     @property
     def total(self) -> Money:
         """What is left to pay, before the fee of a way to pay."""
-        off = sum(one.off_minor for one in self.applied) + self.points_minor
+        off = sum(one.off_minor for one in self.applied) + self.points.spent_minor
         return Money(self.price.amount_minor - off, self.price.currency)
 
     @property
@@ -139,9 +168,9 @@ class Offer:
             for one in self.applied
             if one.off_minor
         ]
-        if self.points_minor:
-            points: dict[str, str | Names] = {"points": str(self.spent)}
-            found.append(QuoteLine(LineType.DISCOUNT, self._less(self.points_minor), "line_points", points))
+        if self.points.spent:
+            points: dict[str, str | Names] = {"points": str(self.points.spent)}
+            found.append(QuoteLine(LineType.DISCOUNT, self._less(self.points.spent_minor), "line_points", points))
         return tuple(found)
 
     @property

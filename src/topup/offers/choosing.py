@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from topup.catalogue.campaigns import Points
 from topup.catalogue.fees import share_minor
-from topup.offers.answers import Applied, CodeVerdict, Offer, Reason, Verdict
+from topup.offers.answers import Applied, CodeVerdict, Offer, PointsReason, Reason, Spending, Verdict
 from topup.offers.book import Book, Entry
 from topup.offers.combining import Search, Set, affords, candidates, conflict, most_worth, with_one_more
 from topup.offers.facts import MOST_CODES, Asking, Code
@@ -28,16 +28,15 @@ def choose(book: Book, asking: Asking, *, thorough: bool = False, among: Collect
         entry.campaign.id: against[entry.campaign.id] or _outcome(entry, best, beyond, asking, least)
         for entry in looked_at
     }
-    spent, points_minor = _spent(stacking.points, asking, best.left_minor, least)
-    paid = best.left_minor - points_minor
+    points = _spending(stacking.points, asking, best.left_minor, least)
+    paid = best.left_minor - points.spent_minor
     return Offer(
         price=asking.price,
         applied=tuple(
             Applied(entry.campaign, off, entered[entry.campaign.id].text if entry.campaign.coupon else None)
             for entry, off in zip(best.entries, best.off_minor, strict=True)
         ),
-        spent=spent,
-        points_minor=points_minor,
+        points=points,
         earned=_earned(stacking.points, paid) + sum(entry.campaign.points for entry in best.entries),
         verdicts=tuple(
             Verdict(entry.campaign.id, entry.campaign.names, *told[entry.campaign.id]) for entry in looked_at
@@ -118,14 +117,37 @@ def _code_verdicts(book: Book, asking: Asking, entered: dict[str, Code], told: d
             )
 
 
-def _spent(points: Points | None, asking: Asking, left_minor: int, least_minor: int) -> tuple[int, int]:
-    """The points that are spent of those the payer offers, and what they pay."""
-    if points is None or points.worth_minor is None:
-        return 0, 0
+def _spending(points: Points | None, asking: Asking, left_minor: int, least_minor: int) -> Spending:
+    """What becomes of the points the payer offers, and what could become of all there are."""
+    if points is None or points.worth_minor is None or not points.most_ppm:
+        return Spending(PointsReason.NOT_HERE)
     most_minor = min(share_minor(left_minor, points.most_ppm, "down"), max(left_minor - least_minor, 0))
-    most = min(asking.spend, asking.points, most_minor // points.worth_minor)
-    spent = max(most, 0) // points.step * points.step
-    return spent, spent * points.worth_minor
+    most = most_minor // points.worth_minor
+    most = most if points.most is None else min(most, points.most)
+    could = _whole(points, min(asking.points, most))
+    spent = _whole(points, min(asking.points, most, asking.spend))
+    if spent:
+        reason = PointsReason.SPENT
+    elif not _whole(points, asking.points):
+        reason = PointsReason.TOO_FEW
+    elif not could:
+        reason = PointsReason.PRICE_TOO_LOW
+    else:
+        reason = PointsReason.NOT_ASKED if not asking.spend else PointsReason.TOO_FEW_ASKED
+    return Spending(
+        reason,
+        spent,
+        spent * points.worth_minor,
+        could,
+        could * points.worth_minor,
+        -(-points.least // points.step) * points.step,
+    )
+
+
+def _whole(points: Points, most: int) -> int:
+    """So many of `most` points as may be spent: whole steps, and none where these are fewer than the least."""
+    found = max(most, 0) // points.step * points.step
+    return found if found >= points.least else 0
 
 
 def _earned(points: Points | None, paid_minor: int) -> int:

@@ -154,6 +154,7 @@ class Desk(Quoting):
         for batcher in self._batchers:
             await batcher.aclose()
         await self.promising.aclose()
+        await self.rewarding.aclose()
 
     @property
     def _batchers(self) -> Sequence[Batcher]:  # type: ignore[type-arg]  # each has its own item and result

@@ -10,8 +10,9 @@ from typing import Final
 
 from topup.orders import queries
 from topup.orders.queries import Order
-from topup.orders.quotes import StoredGift, StoredQuote
+from topup.orders.quotes import StoredQuote
 from topup.orders.states import LET_GO, USED, OrderState
+from topup.orders.stored_offers import StoredGift
 from topup.payments import queries as paid
 from topup.payments.states import Disposition
 from topup.platform.batching import Batcher

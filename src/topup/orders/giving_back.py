@@ -1,9 +1,9 @@
 """Money that staff give back for a top-up that was delivered: one asks, another decides, the payer's source gets it.
 
-The credit stays with the line: what is given back is our cost, of the account GOODWILL. Whoever wants the credit back
-as well asks for an adjustment. Never more goes back than came, refunds of unknown outcome included (G16); and it goes
-back in the currency that was paid. A part of a price that was paid in another currency is that part of what was paid,
-rounded down to what the gateway takes, a minor unit mostly.
+The credit stays with the line: what is given back is our cost, of the account GOODWILL; points that came of the order
+are taken back by as much. Whoever wants the credit back as well asks for an adjustment. Never more goes back than came,
+refunds of unknown outcome included (G16); and it goes back in the currency that was paid. A part of a price that was
+paid in another currency is that part of what was paid, rounded down to what the gateway takes, a minor unit mostly.
 """
 
 from collections.abc import Mapping
@@ -83,6 +83,7 @@ async def _execute(transaction: Transaction, approval: Approval) -> Mapping[str,
     except OverRefund:
         major = Money(left, capture.currency).to_major()
         raise Conflict("refund_too_much", left=major, currency=capture.currency) from None
+    await operations.mark_points(connection, [(payment.lane, str(payment.order_id))])
     given = Transfer(
         lane=payment.lane,
         key=f"{refund.id}:{GOODWILL}",

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from topup.kernel.money import Money
-from topup.offers.answers import Reason
+from topup.offers.answers import PointsReason, Reason
 from topup.offers.facts import normalised
 
 LONGEST_CODE: Final = 64
@@ -74,3 +74,30 @@ class HeldView:
     said: Mapping[str, str]
     names: Mapping[str, str]
     held_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PointsView:
+    """Points of who is signed in: so many come of what is bought; of those they `asked` to spend so many are `spent`
+    and take `off` so much; if they asked for all, `could` would be, at least `least` at once. `reason` says why not
+    more (`offers.answers.PointsReason`).
+    """
+
+    earned: int
+    asked: int
+    spent: int
+    off: Money
+    could: int
+    could_off: Money
+    least: int
+    reason: str
+
+    @property
+    def spendable(self) -> bool:
+        """Whether points are spent, or could be."""
+        return bool(self.spent or self.could)
+
+    @property
+    def taken_here(self) -> bool:
+        """Whether this carrier takes points at all."""
+        return self.reason != PointsReason.NOT_HERE

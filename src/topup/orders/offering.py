@@ -1,9 +1,9 @@
 """What offers make of prices: the facts their choice goes by, as far as they are honestly known here, and the choice.
 
 A payer is who tops up this number, and who is signed in: neither costs nothing to be. Whether they topped up before is
-known of both by the orders there are. Gifts come with what is sold at a counter, out of the stock of its shop. Points
-are promised by nobody here, so campaigns that give them do not apply; what is given besides, only to lines of our own
-network, which the ledger can give it to.
+known of both by the orders there are. Points are earned and spent by who is signed in. Gifts come with what is sold at
+a counter, out of the stock of its shop; what is given besides, only to lines of our own network, which the ledger can
+give it to.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,11 +25,14 @@ from topup.offers.choosing import choose
 from topup.offers.contending import RankedBooks, Ranks
 from topup.offers.counting import CampaignKey
 from topup.offers.facts import Asking, Given, normalised
+from topup.offers.points.postings import AccountKey
+from topup.offers.points.queries import usable
 from topup.offers.queries import Known, Look, Typed
 from topup.offers.wording import reason_words
 from topup.orders.holding import LACKED, Scope, Told, holders, missed, scopes_of, told
 from topup.orders.offer_views import LONGEST_CODE
-from topup.orders.quotes import StoredCode, StoredGift, StoredHeld, StoredOffer
+from topup.orders.purses import payer_marks, stored_points
+from topup.orders.stored_offers import StoredCode, StoredGift, StoredHeld, StoredOffer, StoredPoints
 from topup.platform.arrays import columns
 from topup.platform.database import Connection
 from topup.platform.guesses import NOBODY, Guesser
@@ -56,7 +59,8 @@ SELECT w.id FROM unnest(%b::text[]) AS w (id) WHERE EXISTS (
 @dataclass(frozen=True, slots=True)
 class Wish:
     """A price that offers may change: for which number, in whose lane, where and by whom it is asked for, with codes as
-    they were typed. `shop`: the one whose counter asks, which may hand gifts over.
+    they were typed. `shop`: the one whose counter asks, which may hand gifts over. `spend`: so many points at most are
+    to pay for it.
     """
 
     carrier: CarrierVersion
@@ -69,6 +73,18 @@ class Wish:
     payer_id: str | None = None
     guesser: Guesser = NOBODY
     shop: str | None = None
+    spend: int = 0
+
+    @property
+    def purse(self) -> AccountKey | None:
+        """Whose points it is about: those of who is signed in, with that carrier."""
+        return AccountKey(self.payer_id, self.carrier.carrier_id) if self.payer_id else None
+
+    @property
+    def has_offers(self) -> bool:
+        """Whether anything could come of looking at offers."""
+        points = self.payer_id and self.carrier.document.offers.points
+        return bool(self.coupons or self.carrier.document.campaigns or points)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +99,7 @@ class Offered:
     codes: tuple[StoredCode, ...] = ()
     held: tuple[StoredHeld, ...] = ()
     gifts: tuple[StoredGift, ...] = ()
+    points: StoredPoints | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +113,8 @@ class _Chosen:
 
 def persons_of(keys: KeyRing, *, e164: str, payer_id: str | None) -> tuple[str, ...]:
     """Pseudonyms of who gets offers, by each key there was: of the number, and of who is signed in."""
-    who = [f"offers:number:{e164}"] + ([f"offers:subscriber:{payer_id}"] if payer_id else [])
-    return tuple(mark.hex() for text in who for mark in keys.marks(text))
+    numbers = tuple(mark.hex() for mark in keys.marks(f"offers:number:{e164}"))
+    return numbers + (payer_marks(keys, payer_id) if payer_id else ())
 
 
 class Offering:
@@ -111,10 +128,10 @@ class Offering:
     async def choose(
         self, connection: Connection, wishes: Mapping[int, Wish], now: datetime
     ) -> dict[int, Offered | Problem]:
-        """The best that is to be had for each; not there: neither campaigns nor codes concern it. Throttled
+        """The best that is to be had for each; not there: neither campaigns nor codes nor points concern it. Throttled
         `coupons_guessed` for who entered too many codes that do not exist: then none is looked at.
         """
-        wished = {name: wish for name, wish in wishes.items() if wish.coupons or wish.carrier.document.campaigns}
+        wished = {name: wish for name, wish in wishes.items() if wish.has_offers}
         entered, found = await self._all_entered(connection, wished, now)
         concerned = {name: wish for name, wish in wished.items() if name not in found}
         if not concerned:
@@ -124,8 +141,10 @@ class Offering:
         persons = {
             name: persons_of(self._keys, e164=wish.e164, payer_id=wish.payer_id) for name, wish in concerned.items()
         }
+        purses = {wish.purse for wish in concerned.values() if wish.purse and wish.carrier.document.offers.points}
+        points = await usable(connection, sorted(purses), now)
         askings = {
-            name: _asking(wish, entered[name], now, before=_top_ups_before(wish, known), stock=stock)
+            name: _asking(wish, entered[name], now, before=_top_ups_before(wish, known), stock=stock, points=points)
             for name, wish in concerned.items()
         }
         askings = await self._with_uses(connection, concerned, askings, persons)
@@ -264,6 +283,7 @@ class Offering:
             persons=persons,
             codes=tuple(self._stored(verdict, one) for verdict, one in zip(chosen.codes, entered, strict=True)),
             held=tuple(_stored_held(one) for one in chosen.missed if one.verdict.reason in LACKED),
+            points=stored_points(self._keys, wish.purse, offer, asked=wish.spend),
         )
 
     def _stored(self, told: Told[CodeVerdict], entered: Known) -> StoredCode:
@@ -310,10 +330,16 @@ def _shown(code: str, entered: Known) -> str:
 
 
 def _asking(
-    wish: Wish, entered: Sequence[Known], now: datetime, *, before: int | None, stock: Mapping[Spot, Free]
+    wish: Wish,
+    entered: Sequence[Known],
+    now: datetime,
+    *,
+    before: int | None,
+    stock: Mapping[Spot, Free],
+    points: Mapping[AccountKey, int],
 ) -> Asking:
     """With nothing known yet of what is taken."""
-    without: set[Given] = {"points"}
+    without: set[Given] = set() if wish.purse else {"points"}
     without |= set() if wish.carrier.is_own_network else {"grants"}
     without |= set() if wish.shop else {"gifts"}
     return Asking(
@@ -323,6 +349,8 @@ def _asking(
         now=now,
         top_ups_before=before,
         codes=tuple(one.fact for one in entered),
+        points=points.get(wish.purse, 0) if wish.purse else 0,
+        spend=wish.spend,
         gifts={sku: one.pieces for (shop, sku), one in stock.items() if shop == wish.shop},
         without=frozenset(without),
     )

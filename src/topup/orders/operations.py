@@ -8,7 +8,7 @@ from typing import Final
 
 from topup.kernel.ids import PaymentId
 from topup.orders.queries import Order, Place
-from topup.orders.states import DECIDES_OFFERS, ORDER, Cause, OrderState
+from topup.orders.states import DECIDES_OFFERS, DECIDES_POINTS, ORDER, Cause, OrderState
 from topup.platform.arrays import columns, texts
 from topup.platform.database import Connection
 
@@ -40,7 +40,8 @@ async def advance(connection: Connection, moves: Sequence[Move], now: datetime) 
             "WITH moved AS (UPDATE orders.orders o SET state = %s, state_since = %s, steps = o.steps + %s,"
             " kept_payment_id = coalesce(u.kept, o.kept_payment_id),"
             " closed_at = CASE WHEN %s THEN least(%s, o.expires_at) ELSE o.closed_at END,"
-            " offers_due = o.offers_due OR (o.holds_offers AND %s)"
+            " offers_due = o.offers_due OR (o.holds_offers AND %s),"
+            " points_marks = o.points_marks + (o.moves_points AND %s)::int::smallint"
             " FROM unnest(%b::smallint[], %b::text[], %b::text[]) AS u (lane, id, kept)"
             " WHERE o.lane = u.lane AND o.id = u.id AND o.state = ANY (%s) RETURNING o.lane, o.id, o.steps),"
             " remembered AS (INSERT INTO orders.history (lane, order_id, step, state, cause, at)"
@@ -54,6 +55,7 @@ async def advance(connection: Connection, moves: Sequence[Move], now: datetime) 
                 last in {OrderState.EXPIRED, OrderState.CANCELLED},
                 now,
                 any(state in DECIDES_OFFERS for state, _ in path),
+                any(state in DECIDES_POINTS for state, _ in path),
                 *columns((move.lane, move.id, move.kept) for move in group),
                 [source.value for source in ORDER.sources(path[0][0])],
                 len(path),
@@ -109,10 +111,11 @@ async def create(connection: Connection, orders: Sequence[tuple[Order, str, byte
         return
     await connection.execute(
         "INSERT INTO orders.orders (lane, id, quote_id, msisdn, carrier_id, currency, face_minor, expires_at,"
-        " contact_id, locale, payer_id, holds_offers, channel, payer, state, state_since, steps, created_at)"
+        " contact_id, locale, payer_id, holds_offers, moves_points, channel, payer, state, state_since, steps,"
+        " created_at)"
         " SELECT u.*, 'awaiting_payment', %s, 1, %s FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::text[],"
         " %b::text[], %b::text[], %b::bigint[], %b::timestamptz[], %b::text[], %b::text[], %b::text[], %b::bool[],"
-        " %b::text[], %b::bytea[]) AS u",
+        " %b::bool[], %b::text[], %b::bytea[]) AS u",
         (
             now,
             now,
@@ -130,6 +133,7 @@ async def create(connection: Connection, orders: Sequence[tuple[Order, str, byte
                     o.locale,
                     o.payer_id,
                     o.holds_offers,
+                    o.moves_points,
                     channel,
                     payer,
                 )
@@ -221,7 +225,8 @@ async def keep_payable(connection: Connection, orders: Sequence[tuple[int, str, 
     if orders:
         await connection.execute(
             "UPDATE orders.orders o SET expires_at = greatest(o.expires_at, u.expires_at),"
-            " offers_due = o.offers_due OR o.holds_offers"
+            " offers_due = o.offers_due OR o.holds_offers,"
+            " points_marks = o.points_marks + o.moves_points::int::smallint"
             " FROM (SELECT lane, id, max(until) FROM unnest(%b::smallint[], %b::text[], %b::timestamptz[])"
             " AS v (lane, id, until) GROUP BY 1, 2) AS u (lane, id, expires_at)"
             " WHERE o.lane = u.lane AND o.id = u.id AND o.state = 'awaiting_payment'",
@@ -233,6 +238,16 @@ async def offers_follow(connection: Connection, order: Place) -> None:
     """Have what an order holds of offers brought to where it is, though its state stays: its money went back."""
     await connection.execute(
         "UPDATE orders.orders SET offers_due = true WHERE lane = %s AND id = %s AND holds_offers", order
+    )
+
+
+async def mark_points(connection: Connection, orders: Sequence[Place]) -> None:
+    """Have the points of orders follow, though their state stays: some of their money goes back."""
+    await connection.execute(
+        "UPDATE orders.orders o SET points_marks = o.points_marks + 1"
+        " FROM unnest(%b::smallint[], %b::text[]) AS u (lane, id)"
+        " WHERE o.lane = u.lane AND o.id = u.id AND o.moves_points",
+        columns(orders),
     )
 
 

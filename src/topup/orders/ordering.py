@@ -40,7 +40,7 @@ class QuoteWanted:
     """A price asked for: a product or an amount of credit for a number. `sees_balance`: its owner asks, or staff.
     `link`: through which one, and whether the number is that link's. `channel`: where it is asked for, as campaigns
     name that; without one there are no offers. `coupons`: codes as they were typed, by `guesser`; `payer_id`: the
-    subscriber who is signed in. `shop`: the one whose counter asks.
+    subscriber who is signed in, who pays with so many `points` at most. `shop`: the one whose counter asks.
     """
 
     msisdn: Msisdn
@@ -55,6 +55,7 @@ class QuoteWanted:
     payer_id: str | None = None
     guesser: Guesser = NOBODY
     shop: str | None = None
+    points: int = 0
 
 
 class NewOrder(TypedDict):
@@ -168,6 +169,7 @@ class Ordering:
                 payer_id=item.payer_id,
                 guesser=item.guesser,
                 shop=item.shop,
+                spend=item.points,
             )
             for place, ((item, way), found) in enumerate(zip(asked, priced, strict=True))
             if item.channel is not None and not isinstance(found, Problem)
@@ -202,6 +204,7 @@ class Ordering:
             codes=offered.codes,
             held=offered.held,
             gifts=offered.gifts,
+            points=offered.points,
         )
 
     def carrier_at(self, way: Route, snapshot: Snapshot) -> CarrierVersion:
@@ -246,7 +249,7 @@ class Ordering:
             if isinstance(quote, StoredQuote) and item.quote_id not in used:
                 refusal = refused(quote, routes[quote.id], item, earlier, now)
                 refusal = refusal or _too_much(quote, routes[quote.id], item, held, now)
-                if refusal is None and quote.offers and not item.holds:
+                if refusal is None and (quote.offers or quote.points_spent) and not item.holds:
                     refusal = NotHeld(item.order_id, quote, item.payer_id)
                 if refusal is None:
                     order = new_order(item, quote, rows[quote.id].lane, now)
@@ -379,4 +382,5 @@ def new_order(item: OrderWanted, quote: StoredQuote, lane: int, now: datetime) -
         locale=item.locale,
         payer_id=item.payer_id,
         holds_offers=bool(quote.offers),
+        moves_points=bool(item.payer_id and (quote.points_spent or quote.points_earned)),
     )

@@ -112,6 +112,7 @@ def _view(
         exchange=quote.exchange(kept.method, kept.amount.currency) if kept else None,
         link=quote.link,
         hides_number=quote.hides_number,
+        points=quote.points_view if order.moves_points else None,
     )
 
 

@@ -8,7 +8,7 @@ the mark stays until that is done; and what was held for an order that was never
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -24,8 +24,10 @@ from topup.orders import queries
 from topup.orders.gifting import Gifted, Gifting, gone_on
 from topup.orders.offering import persons_of
 from topup.orders.queries import Order, Place, place_of
-from topup.orders.quotes import PAYABLE_FOR, StoredOffer, StoredQuote, decoded
+from topup.orders.quotes import PAYABLE_FOR, StoredQuote, decoded
+from topup.orders.rewarding import AT_ONCE, SLACK, Rewarding
 from topup.orders.states import LET_GO, USED, OrderState
+from topup.orders.stored_offers import StoredGift, StoredOffer
 from topup.platform.arrays import columns
 from topup.platform.batching import Batcher
 from topup.platform.crash import crash_label, crash_point
@@ -35,9 +37,6 @@ from topup.work.operations import Decision, list_for_person
 
 BEYOND: Final = "offer_beyond_limit"
 """The kind of what a person hears of: a promised price was kept after its campaign had run out."""
-AT_ONCE: Final = 200
-_SLACK: Final = timedelta(minutes=15)
-"""So much longer than the order may be paid it is held: the sweep that lets orders expire may be late."""
 
 _BEFORE_MOVE = crash_label("offers.follow.before_commit")
 _AFTER_MOVE = crash_label("offers.follow.after_commit")
@@ -84,14 +83,17 @@ def key_of(order_id: str, quote: StoredQuote, offer: StoredOffer) -> Reservation
 class Promising:
     """Holds, uses, lets go of and gives back the offers of orders."""
 
-    def __init__(self, *, database: Database, catalogue: CatalogueCache, keys: KeyRing, lanes: int) -> None:
+    def __init__(
+        self, *, database: Database, catalogue: CatalogueCache, keys: KeyRing, lanes: int, rewarding: Rewarding
+    ) -> None:
+        self._rewarding = rewarding
         self._database = database
         self._catalogue = catalogue
         self._keys = keys
         self._lanes = lanes
         self._reserve = Batcher(database, "offers.reserve", self._reserved)
         self._release = Batcher(database, "offers.release", self._released)
-        self._gifts = Gifting(database=database, slack=_SLACK)
+        self._gifts = Gifting(database=database, slack=SLACK)
 
     async def aclose(self) -> None:
         """Finish what was taken in."""
@@ -100,25 +102,39 @@ class Promising:
         await self._gifts.aclose()
 
     async def hold(self, asked: NotHeld) -> None:
-        """Hold all offers of a price for an order, or none. Raises Conflict `offer_gone`, with the `campaign` and the
-        `reason` why there is none of it left.
+        """Hold all offers of a price for an order, and the points that pay for it, or none of them. Raises Conflict
+        `offer_gone`, with the `campaign` and the `reason` why there is none of it left, and `points_gone`.
         """
         for place, one in enumerate(asked.quote.offers):
             refusal = await self._reserve.submit((asked, one))
             if refusal is not None:
                 await self._let_go(asked, asked.quote.offers[:place])
                 raise Conflict("offer_gone", campaign=one.campaign, reason=refusal.value)
-        if not asked.quote.gifts:
-            return
-        async with self._database.read() as transaction:
-            expires_at = transaction.now + PAYABLE_FOR + _SLACK
-        lacking = await self._gifts.hold(asked.order_id, asked.quote, expires_at)
+        lacking = await self._lacking_gift(asked)
         if lacking is not None:
             await self._let_go(asked, asked.quote.offers)
             raise Conflict("offer_gone", campaign=lacking.campaign, reason=Reason.NO_GIFT.value)
+        if asked.quote.points_spent:
+            try:
+                await self._rewarding.hold(order_id=asked.order_id, quote=asked.quote, payer_id=asked.payer_id)
+            except Conflict:
+                await self._gifts.let_go(asked.order_id, asked.quote)
+                await self._let_go(asked, asked.quote.offers)
+                raise
+
+    async def _lacking_gift(self, asked: NotHeld) -> StoredGift | None:
+        """Hold the gifts of a price; the one that is not there any more, and then none is held."""
+        if not asked.quote.gifts:
+            return None
+        async with self._database.read() as transaction:
+            expires_at = transaction.now + PAYABLE_FOR + SLACK
+        return await self._gifts.hold(asked.order_id, asked.quote, expires_at)
 
     async def let_go(self, asked: NotHeld) -> None:
         """The order was not made after all."""
+        if asked.quote.points_spent and asked.payer_id:
+            carrier = asked.quote.carrier_id
+            await self._rewarding.let_go(order_id=asked.order_id, payer_id=asked.payer_id, carrier_id=carrier)
         await self._gifts.let_go(asked.order_id, asked.quote)
         await self._let_go(asked, asked.quote.offers)
 
@@ -159,7 +175,7 @@ class Promising:
             off_minor=one.off_minor,
             limits=limits_of(campaign),
             day=quote.created_at.astimezone(ZoneInfo(quote.zone)).date(),
-            expires_at=now + PAYABLE_FOR + _SLACK,
+            expires_at=now + PAYABLE_FOR + SLACK,
             # Who is signed in may be another than who asked for the price: neither has it beyond their limit.
             persons=tuple(dict.fromkeys((*quote.persons, *persons))),
             code=one.code,
@@ -210,7 +226,7 @@ class Promising:
         free = [key for state in LET_GO for one in of[state] for key in one.keys]
         await offers.release(connection, free, now, lanes=self._lanes)
         waiting = of[OrderState.AWAITING_PAYMENT]
-        longer = {key: one.order.expires_at + _SLACK for one in waiting for key in one.keys}
+        longer = {key: one.order.expires_at + SLACK for one in waiting for key in one.keys}
         await offers.prolong(connection, longer, now, lanes=self._lanes)
         # In the campaign's lane, with what it tells of.
         told = [(one, key) for one in used for key in one.keys if key in beyond]

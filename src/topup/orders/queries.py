@@ -38,6 +38,8 @@ class Order:
     """The subscriber who ordered, if one was signed in."""
     holds_offers: bool = False
     """Whether campaigns are held for it, in their own lanes."""
+    moves_points: bool = False
+    """Whether points of its payer pay for it, or come of it, in the payer's own lane."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "state", OrderState(self.state))

@@ -15,8 +15,9 @@ from topup.kernel.ids import QuoteId
 from topup.kernel.money import InvalidMoney, Money
 from topup.kernel.msisdn import Msisdn
 from topup.orders.granting import beside, promised
-from topup.orders.offer_views import CodeView, DiscountView, GiftView, HeldView
+from topup.orders.offer_views import CodeView, DiscountView, GiftView, HeldView, PointsView
 from topup.orders.queries import QuoteRow
+from topup.orders.stored_offers import StoredCode, StoredGift, StoredHeld, StoredOffer, StoredPoints
 from topup.orders.views import Exchange, QuoteGrant, QuoteLine, QuoteView
 from topup.platform.keys import CannotOpen, KeyRing
 
@@ -46,55 +47,6 @@ class StoredExchange(msgspec.Struct, frozen=True):
     step_minor: int
     source: str
     at: datetime
-
-
-class StoredOffer(msgspec.Struct, frozen=True, array_like=True):
-    """A campaign of the carrier's version that counts in the price, and what it takes off. `code`: the counter of the
-    code it was given for, which nobody can tell the code from where that is somebody's own.
-    """
-
-    campaign: str
-    off_minor: int
-    names: dict[str, str]
-    code: str | None = None
-
-
-class StoredGift(msgspec.Struct, frozen=True, array_like=True):
-    """Pieces of a shop's stock that a campaign gives, and their name per language; worth so much in all as its campaign
-    says, in the quote's currency; handed over before `until`.
-    """
-
-    campaign: str
-    sku: str
-    quantity: int
-    shop: str
-    names: dict[str, str]
-    worth_minor: int
-    until: datetime
-
-
-class StoredCode(msgspec.Struct, frozen=True, array_like=True):
-    """A code that was entered: what is shown of it, what became of it (`offers.answers.Reason`), and that as a
-    sentence per language; `sealed` is the code itself, for who asks for the price anew. `holders` are the unpaid orders
-    that hold it.
-    """
-
-    shown: str
-    reason: str
-    said: dict[str, str]
-    names: dict[str, str] | None
-    sealed: bytes
-    holders: list[str] = []
-
-
-class StoredHeld(msgspec.Struct, frozen=True, array_like=True):
-    """A campaign that would count, did unpaid orders, `holders`, not hold it: why, in words, and its name."""
-
-    campaign: str
-    reason: str
-    said: dict[str, str]
-    names: dict[str, str]
-    holders: list[str] = []
 
 
 class StoredQuote(msgspec.Struct, frozen=True):
@@ -139,6 +91,23 @@ class StoredQuote(msgspec.Struct, frozen=True):
     held: list[StoredHeld] = []
     gifts: list[StoredGift] = []
     """What is held of a shop's stock when it is ordered; each item once."""
+    points: StoredPoints | None = None
+    """Of who was signed in, where the carrier has points."""
+
+    @property
+    def points_spent(self) -> int:
+        """Points that pay for it: held when it is ordered."""
+        return self.points.spent if self.points else 0
+
+    @property
+    def points_earned(self) -> int:
+        """Points that come of it once it is delivered."""
+        return self.points.earned if self.points else 0
+
+    @property
+    def points_view(self) -> PointsView | None:
+        """What channels show of them."""
+        return self.points.view(self.currency) if self.points else None
 
     @property
     def holders(self) -> list[str]:
@@ -242,6 +211,7 @@ class StoredQuote(msgspec.Struct, frozen=True):
             held=tuple(
                 HeldView(one.campaign, one.reason, one.said, one.names, _first(one.holders, own)) for one in self.held
             ),
+            points=self.points_view,
         )
 
 
@@ -271,6 +241,7 @@ def compose(
     codes: Sequence[StoredCode] = (),
     held: Sequence[StoredHeld] = (),
     gifts: Sequence[StoredGift] = (),
+    points: StoredPoints | None = None,
 ) -> StoredQuote:
     """The quote of a price that was just worked out; `rates` are those of each method that converts."""
     document = carrier.document
@@ -314,6 +285,7 @@ def compose(
         codes=list(codes),
         held=list(held),
         gifts=list(gifts),
+        points=points,
     )
 
 

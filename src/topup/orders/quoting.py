@@ -17,6 +17,7 @@ from topup.orders.promising import NotHeld, Promising
 from topup.orders.queries import place_of
 from topup.orders.quotes import decoded
 from topup.orders.reading import Parts
+from topup.orders.rewarding import Rewarding
 from topup.orders.views import OrderView, QuoteView
 from topup.people.contacts import parse_contact
 from topup.people.operations import seal_contact
@@ -40,8 +41,13 @@ class Quoting(Attempting):
             gateways=parts.gateways,
             networks=frozenset(parts.carriers),
         )
+        self.rewarding = Rewarding(database=parts.database, catalogue=parts.catalogue, keys=parts.keys)
         self.promising = Promising(
-            database=parts.database, catalogue=parts.catalogue, keys=parts.keys, lanes=parts.lanes
+            database=parts.database,
+            catalogue=parts.catalogue,
+            keys=parts.keys,
+            lanes=parts.lanes,
+            rewarding=self.rewarding,
         )
         self._quotes = Batcher(parts.database, "orders.quote", self._ordering.quote)
         self._orders = Batcher(parts.database, "orders.order", Once(self._ordering.order, lanes=parts.lanes))
@@ -62,6 +68,7 @@ class Quoting(Attempting):
         payer_id: str | None = None,
         guessing: Guesser = NOBODY,
         shop: str | None = None,
+        points: int = 0,
     ) -> QuoteView:
         """A signed price, valid 15 minutes. Raises as `number`, and product_or_amount, product_unknown,
         amount_not_offered, amount_too_small, amount_too_large, amount_above_cap, currency_wrong, method_unknown,
@@ -70,9 +77,9 @@ class Quoting(Attempting):
         this one; with `hides_number` the number is the link's, and is shown masked from here to the receipt.
 
         `channel` is where it is asked for, one of `catalogue.campaigns.CHANNELS`: with the offers there are, and with
-        `coupons` as they were typed. `payer_id` is the subscriber who is signed in. Wrong codes are counted against
-        `guessing` (see `guesser`): raises Throttled `coupons_guessed`. `shop`: whose counter asks, and whose stock the
-        gifts come from.
+        `coupons` as they were typed. `payer_id` is the subscriber who is signed in, who pays with so many `points` of
+        theirs at most, as far as the file's rules allow. Wrong codes are counted against `guessing` (see `guesser`):
+        raises Throttled `coupons_guessed`. `shop`: whose counter asks, and whose stock the gifts come from.
         """
         wanted = QuoteWanted(
             parse_msisdn(number),
@@ -87,6 +94,7 @@ class Quoting(Attempting):
             payer_id,
             guessing,
             shop,
+            points,
         )
         return await self._quotes.submit(wanted)
 
@@ -107,7 +115,8 @@ class Quoting(Attempting):
         `confirmations` that are missing, and the `minutes` since a suspected duplicate of the caller's own: who that is
         says `payer`, which is kept as a pseudonym. With `sees_balance` also line_full, line_nearly_full, and every
         duplicate is told as one's own, unless it is a subscriber who sees it (`payer_id`). Where an offer of the price
-        ran out since: offer_gone, with the `campaign` and the `reason`; the payer asks for a new price.
+        ran out since: offer_gone, with the `campaign` and the `reason`; where the payer's points are there no more:
+        points_gone. Then the payer asks for a new price.
         """
         return cast("OrderView", await self._make(wanted, None))
 

@@ -11,6 +11,7 @@ from topup.orders.wording import (
     line_words,
     method_name,
     name_in,
+    points_words,
     until_words,
 )
 from topup.platform.i18n import format_moment, format_money, translate
@@ -74,6 +75,7 @@ def receipt_sheet(receipt: ReceiptView, *, locale: str) -> ReceiptSheet:
             *(_rate(exchanged, body.zone, locale) if exchanged else ()),
             Row(text("payment_reference"), body.payment_reference),
             *((Row(text("order"), body.order_id),) if body.order_id else ()),
+            *_points(receipt, locale),
         ),
         price=text("price"),
         lines=tuple(
@@ -96,6 +98,14 @@ def receipt_sheet(receipt: ReceiptView, *, locale: str) -> ReceiptSheet:
         verify=text("verify"),
         verify_hint=text("verify_hint"),
     )
+
+
+def _points(receipt: ReceiptView, locale: str) -> tuple[Row, ...]:
+    """The points that came of it; none of what was taken back."""
+    count = receipt.body.points_earned
+    if not count or not receipt.stands:
+        return ()
+    return (Row(translate(locale, "orders", "receipt.points"), points_words(count, locale=locale)),)
 
 
 def _rate(exchanged: Exchange, zone: str, locale: str) -> tuple[Row, ...]:

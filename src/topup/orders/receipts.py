@@ -117,6 +117,7 @@ def write(
         zone=quote.zone,
         exchange=_exchange(quote, paid),
         hides_number=quote.hides_number,
+        points_earned=quote.points_earned if order.moves_points else 0,
     )
     return _encode(body).decode()
 

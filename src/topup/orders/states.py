@@ -76,6 +76,9 @@ USED: Final = frozenset(
 LET_GO: Final = frozenset({OrderState.EXPIRED, OrderState.CANCELLED})
 """It was not paid for."""
 
+DECIDES_POINTS: Final = DECIDES_OFFERS | {OrderState.DELIVERED}
+"""Where the payer's points are spent, let go or given back, and where points are earned or taken back."""
+
 WHO_MUST_ACT: Final[dict[OrderState, WhoMustAct | None]] = {
     OrderState.QUOTED: WhoMustAct.YOU,
     OrderState.AWAITING_PAYMENT: WhoMustAct.YOU,

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Final
 
 from topup.orders.desk import Desk
-from topup.orders.promising import AT_ONCE
+from topup.orders.rewarding import AT_ONCE
 from topup.platform.jobs import Sweep
 
 PATIENCE_S: Final = 0.2
@@ -16,6 +16,7 @@ def sweeps(desk: Desk) -> list[Sweep]:
     return [
         Sweep("orders.expire", 1.0, desk.expire, batch=200),
         Sweep("orders.offers", 1.0, desk.promising.follow, batch=AT_ONCE),
+        Sweep("orders.points", 1.0, desk.rewarding.follow, batch=AT_ONCE),
         Sweep("orders.inbox", 1.0, desk.post_room.sweep, batch=200),
         Sweep("orders.deliver", 0.2, partial(desk.outside.deliver, patience_s=PATIENCE_S)),
         Sweep("orders.transfers", 30.0, desk.transfers.sweep, batch=500),

@@ -13,7 +13,7 @@ from topup.catalogue.storefront import Offer
 from topup.kernel.ids import OrderId, PaymentId, QuoteId
 from topup.kernel.money import Money
 from topup.kernel.msisdn import Msisdn
-from topup.orders.offer_views import CodeView, DiscountView, GiftView, HeldView
+from topup.orders.offer_views import CodeView, DiscountView, GiftView, HeldView, PointsView
 from topup.payments.ports import Action
 
 
@@ -136,6 +136,7 @@ class QuoteView:
     gifts: tuple[GiftView, ...] = ()
     codes: tuple[CodeView, ...] = ()
     held: tuple[HeldView, ...] = ()
+    points: PointsView | None = None
 
     @property
     def shown_number(self) -> str:
@@ -232,6 +233,7 @@ class OrderView:
     """The link it was ordered through."""
     hides_number: bool = False
     """The number is the link's, and not for its opener to read, who is the payer."""
+    points: PointsView | None = None
 
     @property
     def shown_number(self) -> str:
@@ -310,6 +312,7 @@ class ReceiptBody(msgspec.Struct, frozen=True):
     exchange: ReceiptExchange | None = None
     hides_number: bool = False
     """Whoever paid is shown the number masked."""
+    points_earned: int = 0
 
     @property
     def shown_number(self) -> str:

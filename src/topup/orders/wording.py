@@ -16,6 +16,7 @@ from topup.platform.i18n import (
     format_datetime,
     format_moment,
     format_money,
+    format_number,
     has_text,
     translate,
     zone_place,
@@ -126,6 +127,11 @@ def amount_words(asset: str, amount: int, *, locale: str) -> str:
         return translate(locale, "orders", "credit_of", amount=format_money(Money(amount, asset), locale))
     message_id, parameters = amount_text(asset, amount)
     return translate(locale, "catalogue", message_id, **parameters)
+
+
+def points_words(count: int, *, locale: str) -> str:
+    """`1,250 points`."""
+    return translate(locale, "orders", "points", points=format_number(count, locale))
 
 
 def until_words(usable_until: datetime | None, *, zone: str, locale: str) -> str:

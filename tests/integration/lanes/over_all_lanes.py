@@ -8,6 +8,7 @@ OVER_ALL_LANES = LINES_OVER_ALL_LANES | {
     "ledger.holds by holds_due",
     "orders.orders by orders_to_expire",
     "orders.orders by orders_with_offers_due",
+    "orders.orders by orders_with_points_due",
     "orders.schedule_runs by schedule_runs_due",
     "orders.schedules by schedules_due",
     "orders.schedules by schedules_to_keep",

@@ -7,11 +7,17 @@ from tests.support.code_batches import approved
 from tests.support.offers import NAMES, book
 from tests.support.statements import hot_tables
 from topup.catalogue.campaigns import Campaign, Coupon, Limits
+from topup.kernel.ids import new_id
 from topup.offers import operations, queries, standing
 from topup.offers.batches import operations as batch_operations
 from topup.offers.batches import queries as batches
 from topup.offers.counting import CampaignKey, Wanted
 from topup.offers.operations import key_of
+from topup.offers.points import operations as points
+from topup.offers.points.operations import Aim, Reward, Spend
+from topup.offers.points.postings import FOR_EVER, AccountKey
+from topup.offers.points.queries import balances, movements, usable
+from topup.offers.states import ReservationState
 from topup.offers.tasks import lapse
 from topup.platform.keys import KeyRing
 
@@ -57,6 +63,15 @@ async def test_whatever_is_promised_names_its_lane_or_carries_it_per_item(databa
         await batch_operations.block_code(connection, SPRING, keys.marks(code), reason="x", now=now, lanes=LANES)
         await batch_operations.block(connection, batch.id, reason="x", now=now, lanes=LANES)
         await queries.holders(connection, [(SPRING, known.scope)], lanes=LANES)
+        key = AccountKey(new_id("subscriber", 3), "acme")
+        reward = Aim(key, "o1", None, now, Reward(9, 9, FOR_EVER))
+        await points.follow(connection, [reward], now)
+        assert await points.hold(connection, [Spend(key, "o2", 5, now + timedelta(minutes=1))], now) == [True]
+        await points.follow(connection, [Aim(key, "o2", ReservationState.SETTLED, now, None)], now)
+        await points.follow(connection, [Aim(key, "o2", ReservationState.GIVEN_BACK, now, None)], now)
+        assert await usable(connection, [key], now) == {key: 9}
+        assert len(await balances(connection, key.subscriber_id, now)) == 1
+        assert len(await movements(connection, key.subscriber_id)) == 3
     database.clock_offset += timedelta(days=1)
     assert await lapse(database, lanes=LANES) == 2
     found = recorded.over_all_lanes(hot)

@@ -4,17 +4,21 @@ import asyncio
 
 import pytest
 
+from tests.integration.orders.test_deciding import approvals, decided  # noqa: F401 - a fixture
 from tests.support.desk import FOREIGN_NUMBER, LANES, ScriptedGateway, open_shop
-from tests.support.selling_offers import ONCE, faults, ordered, paid, publish_with, quoted, states
+from tests.support.selling_offers import ONCE, Customer, faults, ordered, paid, publish_with, quoted, states
+from tests.support.selling_offers import POINTS as POINTS_RULES
 from topup.kernel.errors import Conflict
 from topup.kernel.ids import OrderId, lane_of, new_id
+from topup.ledger.tasks import release_holds
 from topup.offers.tasks import forget_guesses, lapse
-from topup.orders import promising
+from topup.orders import promising, rewarding
 from topup.orders.promising import NotHeld
 from topup.orders.quotes import decoded
 from topup.platform import batching, crash
 
 BATCHED = ("offers.reserve", "offers.release", "orders.order")
+OF_POINTS = ("offers.points.hold", "offers.points.release", "orders.order")
 POINTS = ("before_commit", "after_commit")
 FOLLOWING = ("before_commit", "after_commit", "before_note", "after_note")
 
@@ -82,6 +86,80 @@ async def test_who_dies_while_ordering_leaves_nothing_spent_and_nothing_doubled(
         assert set((await states(database))["once"]) == {"released"}
         assert (await quoted(other, "ONCE")).codes[0].applied
         assert await faults(database) == []
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("name", OF_POINTS)
+async def test_who_dies_while_ordering_leaves_no_points_spent_and_none_lost(
+    database, data_dir, monkeypatch, name, point
+):
+    async with open_shop(database, data_dir, ScriptedGateway()) as shop:
+        await publish_with(database, POINTS_RULES)
+        anna = Customer(shop, new_id("subscriber", 11))
+        await anna.buys(amount=50000)
+        quote, rival = [await anna.quoted(points=400) for _ in range(2)]
+        if name == "offers.points.release":
+            first = await anna.ordered(rival)
+            asked = NotHeld(first.id, decoded(await body_of(database, rival.id)), anna.id)
+            await dies(shop.desk.promising.let_go(asked), f"{name}.{point}", monkeypatch)
+        else:
+            await dies(anna.ordered(quote), f"{name}.{point}", monkeypatch)
+    async with open_shop(database, data_dir, ScriptedGateway(), publishing=False) as other:
+        again = Customer(other, anna.id)
+        [answer] = await asyncio.gather(again.ordered(quote), return_exceptions=True)
+        assert getattr(answer, "code", "") in {"", "points_gone", "quote_used"}
+        there, held, owed = await again.has()
+        assert (there + held, owed) == (500, 0)
+        await other.later(minutes=60)
+        await other.run()
+        await release_holds(database)
+        assert await again.has() == (500, 0, 0)
+        assert await faults(database) == []
+
+
+@pytest.mark.parametrize("label", [f"offers.points.follow.{point}" for point in FOLLOWING])
+@pytest.mark.parametrize(
+    ("ending", "has"), [("paid", (49, 0, 0)), ("cancelled", (100, 0, 0)), ("refunded", (100, 0, 0))]
+)
+async def test_who_dies_while_points_follow_their_orders_lets_them_follow_once(shop, deadly, ending, has, label):
+    await publish_with(shop.database, POINTS_RULES, carrier="lion-island")
+    anna, abroad = Customer(shop, new_id("subscriber", 11)), {"number": FOREIGN_NUMBER, "currency": "SGD"}
+    await anna.buys(amount=10000, **abroad)
+    order = await anna.ordered(await anna.quoted(points=100, amount=5000, **abroad))
+    if ending == "cancelled":
+        await shop.desk.cancel(order_id=order.id)
+    else:
+        await paid(shop, order)
+    if ending == "refunded":
+        await shop.desk.call_off(order_id=order.id)
+        await shop.desk.outside.refund()
+    else:
+        await shop.desk.outside.deliver()
+    deadly(label)
+    with pytest.raises(Died):
+        await shop.desk.rewarding.follow()
+    await shop.desk.rewarding.follow()
+    assert await anna.has() == has
+    assert await shop.desk.rewarding.follow() == 0
+    assert await faults(shop.database) == []
+
+
+async def test_an_order_whose_money_goes_back_while_its_points_follow_stays_due(shop, approvals, monkeypatch):  # noqa: F811
+    await publish_with(shop.database, POINTS_RULES)
+    anna = Customer(shop, new_id("subscriber", 11))
+    order = await paid(shop, await anna.ordered(await anna.quoted()))
+    follow = rewarding.points.follow
+
+    async def refunded_meanwhile(connection, aims, now):
+        await follow(connection, aims, now)
+        await decided(approvals, "refund", order.payments[0].id, amount="50.00")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rewarding.points, "follow", refunded_meanwhile)
+        assert await shop.desk.rewarding.follow() == 1
+    assert await anna.has() == (100, 0, 0)
+    await shop.run()
+    assert await anna.has() == (50, 0, 0)
 
 
 async def body_of(database, quote_id) -> str:

@@ -19,7 +19,7 @@ from topup.catalogue.campaigns import (
     Points,
     Stacking,
 )
-from topup.offers.answers import Reason
+from topup.offers.answers import PointsReason, Reason
 from topup.offers.choosing import choose
 from topup.offers.contending import Ranks
 from topup.offers.facts import Code, Uses
@@ -88,6 +88,8 @@ STACKING = st.builds(
             worth_minor=maybe(st.integers(1, 20)),
             step=st.sampled_from([1, 7, 100]),
             most_ppm=st.sampled_from([0, 300_000, 1_000_000]),
+            least=st.sampled_from([1, 1, 50, 120]),
+            most=maybe(st.sampled_from([60, 200, 1000])),
         )
     ),
 )
@@ -156,7 +158,16 @@ def test_the_choice_is_the_one_that_trying_every_set_finds(offered, stacking, wa
     expected = model.best(wanted)
     assert {one.campaign.id: one.off_minor for one in found.applied} == expected
     left = wanted.price.amount_minor - sum(expected.values())
-    assert (found.spent, found.points_minor) == model.points(wanted, left)
+    points = found.points
+    assert (points.spent, points.spent_minor) == model.points(wanted, left)
+    # Whoever offers all they have spends what was said they could.
+    everything = replace(wanted, spend=wanted.points)
+    assert (points.could, points.could_minor) == model.points(everything, left)
+    assert choose(book(offered, stacking), everything).points.spent == points.could
+    assert found.earned == model.earned(left - points.spent_minor, expected)
+    assert (points.reason is PointsReason.SPENT) == (points.spent > 0)
+    if not points.could:
+        assert points.reason in {PointsReason.NOT_HERE, PointsReason.TOO_FEW, PointsReason.PRICE_TOO_LOW}
 
 
 MANY = st.tuples(st.integers(0, 60), st.tuples(OPEN, OPEN, OPEN)).map(
@@ -209,7 +220,7 @@ def test_nobody_pays_less_than_the_least_or_more_than_the_price_and_no_limit_is_
         assert limits.per_day is None or uses.today + 1 <= limits.per_day
         assert limits.per_person is None or uses.person + 1 <= limits.per_person
         assert limits.budget_minor is None or uses.off_minor + one.off_minor <= limits.budget_minor
-    assert found.spent <= min(wanted.spend, wanted.points)
+    assert found.points.spent <= min(wanted.spend, wanted.points)
 
 
 @given(campaigns(), STACKING, ASKING, OPEN)

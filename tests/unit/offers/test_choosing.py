@@ -214,11 +214,11 @@ def test_codes_are_compared_without_spaces_and_in_capitals():
 def test_points_pay_in_steps_up_to_a_share_of_what_is_left_and_are_earned_on_what_is_paid():
     stacking = Stacking(groups=ALL.groups, points=Points(per_minor=100, worth_minor=1, step=100, most_ppm=500_000))
     found = choose(book([offer(off_minor=1000, points=7)], stacking), asking(points=3000, spend=2550))
-    assert (found.spent, found.points_minor, found.total) == (2000, 2000, Money(2000, "CNY"))
+    assert (found.points.spent, found.points.spent_minor, found.total) == (2000, 2000, Money(2000, "CNY"))
     assert found.earned == 20 + 7
     assert [line.label_id for line in found.lines] == ["line_discount", "line_points"]
-    assert choose(book([], stacking), asking(points=150, spend=999)).spent == 100
-    assert choose(book([], Stacking()), asking(points=150, spend=150)).spent == 0
+    assert choose(book([], stacking), asking(points=150, spend=999)).points.spent == 100
+    assert choose(book([], Stacking()), asking(points=150, spend=150)).points.spent == 0
 
 
 def test_grants_come_with_their_shares_worked_out_and_gifts_are_named():

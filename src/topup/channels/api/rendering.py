@@ -16,6 +16,7 @@ from topup.kernel.money import Money
 from topup.orders import views
 from topup.orders.balance_views import BalanceView
 from topup.orders.declines import text_of
+from topup.orders.offer_views import PointsView
 from topup.orders.wording import name_in
 from topup.payments.vouchers.slips import ShownSlip
 from topup.platform.i18n import language_tag, translate
@@ -66,6 +67,7 @@ def quote(view: views.QuoteView, locale: str) -> shapes.Quote:
         codes=[
             shapes.Coupon(one.shown, one.applied, one.reason, name_in(one.said, locale=locale)) for one in view.codes
         ],
+        points=_points(view.points),
         held=[
             shapes.HeldOffer(
                 one.campaign, name_in(one.names, locale=locale), one.reason, name_in(one.said, locale=locale)
@@ -115,7 +117,12 @@ def order(view: views.OrderView, locale: str) -> shapes.Order:
         expires_at=_utc(view.expires_at),
         final=view.final,
         exchange=_exchange(view.exchange),
+        points=_points(view.points),
     )
+
+
+def _points(view: PointsView | None) -> shapes.Points | None:
+    return shapes.Points(view.earned, view.spent, _money(view.off)) if view else None
 
 
 def payment(view: views.PaymentView, locale: str) -> shapes.Payment:

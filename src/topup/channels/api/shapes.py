@@ -218,6 +218,14 @@ class HeldOffer(Struct, frozen=True):
     text: SaidText
 
 
+class Points(Struct, frozen=True):
+    """Points of the subscriber who was signed in: `earned` come of it once it is delivered, `spent` pay `off` of it."""
+
+    earned: Annotated[int, Meta(ge=0, examples=[50])]
+    spent: Annotated[int, Meta(ge=0, examples=[0])]
+    off: Money
+
+
 class Quote(Struct, frozen=True):
     """A signed price, held until `expires_at`. `total` is what is paid."""
 
@@ -237,6 +245,7 @@ class Quote(Struct, frozen=True):
     expires_at: Time
     discounts: list[Discount]
     codes: list[Coupon]
+    points: Annotated[Points | None, Meta(description="Where a subscriber was signed in, and the carrier has points.")]
     held: list[HeldOffer]
 
 
@@ -326,13 +335,8 @@ class Order(Struct, frozen=True):
     id: Annotated[str, Meta(examples=["ord_01m7xprzmv03t2s6sdhxcrg8x8"])]
     quote_id: str
     status: Annotated[
-        str,
-        Meta(
-            examples=[
-                "awaiting_payment", "paid", "delivering", "delivered", "expired", "cancelled", "refunding", "refunded",
-                "unresolved", "needs_person",
-            ]
-        ),
+        str, Meta(examples=["awaiting_payment", "paid", "delivering", "delivered", "expired", "cancelled", "refunding",
+                            "refunded", "unresolved", "needs_person"])
     ]  # fmt: skip
     number: E164
     grouped: str
@@ -352,6 +356,7 @@ class Order(Struct, frozen=True):
     expires_at: Annotated[Time, Meta(description="Until then it can be paid.")]
     final: bool
     exchange: Annotated[Exchange | None, Meta(description="How it was paid in another currency, where it was.")] = None
+    points: Annotated[Points | None, Meta(description="Where they come of it, or pay for it.")] = None
 
 
 class Bucket(Struct, frozen=True):

@@ -1,5 +1,6 @@
 """`topup audit`: the ledger replayed, whole or from a point on, with its signed heads where they were kept; the
-counters of offers beside what was reserved, and the shops' stock beside its movements and promised gifts.
+counters of offers beside what was reserved, points beside what orders did with them, and the shops' stock beside its
+movements and promised gifts.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from topup.ledger.heads import HeadsRejected, head_document, head_export, read_h
 from topup.ledger.points import Point
 from topup.ledger.snapshots import snapshot
 from topup.offers.invariants import Miscounted, miscounted
+from topup.offers.points import invariants as points
 from topup.platform.i18n import format_number
 from topup.platform.settings import Settings
 from topup.shops.stock.invariants import Misheld, Unequal, misheld, unequal
@@ -54,24 +56,31 @@ class Beside:
     """What is wrong in the books that the ledger does not keep; false where nothing is."""
 
     offers: list[Miscounted]
+    points: list[points.Unequal]
     stock: list[Unequal]
     gifts: list[Misheld]
 
     def __bool__(self) -> bool:
-        return bool(self.offers or self.stock or self.gifts)
+        return bool(self.offers or self.points or self.stock or self.gifts)
 
 
 async def audit_ledger(runtime: Runtime, settings: Settings, wanted: Wanted) -> Exit:
-    """Replay the ledger, and write the heads of a sound one to `wanted.export`; then look through offers' counters and
-    shops' stock.
+    """Replay the ledger, and write the heads of a sound one to `wanted.export`; then look through offers' counters,
+    points and shops' stock.
 
-    REFUSED when the ledger is not sound, or a counter or a level of stock is wrong. Raises HeadsRejected.
+    REFUSED when the ledger is not sound, or a counter, a sum of points or a level of stock is wrong. Raises
+    HeadsRejected.
     """
     async with runtime.store(settings) as store:
         report = await _replay(store, await asyncio.to_thread(_beginning, wanted, store), wanted)
         async with store.database.read() as transaction:
             connection = transaction.connection
-            wrong = Beside(await miscounted(connection), await unequal(connection), await misheld(connection))
+            wrong = Beside(
+                await miscounted(connection),
+                await points.unequal(connection),
+                await unequal(connection),
+                await misheld(connection),
+            )
         if wanted.export is not None and report.sound:
             now = await store.database.roughly_now()
             _write(head_document(report.points, store.keyring, now=now), wanted.export)
@@ -80,6 +89,7 @@ async def audit_ledger(runtime: Runtime, settings: Settings, wanted: Wanted) -> 
     else:
         _tell(report, wanted)
         _tell_of_offers(wrong.offers)
+        _tell_of_points(wrong.points)
         _tell_of_stock(wrong.stock)
         _tell_of_gifts(wrong.gifts)
     return Exit.DONE if report.sound and not wrong else Exit.REFUSED
@@ -182,6 +192,18 @@ def _tell_of_offers(wrong: list[Miscounted]) -> None:
     complain_in_words(say("audit.offers_faulty", count=len(wrong)), say("audit.offers_faulty.do"))
 
 
+def _tell_of_points(wrong: list[points.Unequal]) -> None:
+    if not wrong:
+        return
+    for one in wrong:
+        err.print(f"  {escape(say('audit.points', **_sum(one)))}")
+    complain_in_words(say("audit.points_faulty", count=len(wrong)), say("audit.points_faulty.do"))
+
+
+def _sum(one: points.Unequal) -> dict[str, str | int]:
+    return {"account": one.account, "said": one.said, "there": one.there}
+
+
 def _tell_of_stock(wrong: list[Unequal]) -> None:
     if not wrong:
         return
@@ -225,6 +247,7 @@ def _report_json(report: AuditReport, wanted: Wanted, wrong: Beside) -> dict[str
             for fault in report.faults
         ],
         "offers": [_counter(one) for one in wrong.offers],
+        "points": [_sum(one) for one in wrong.points],
         "stock": [_level(one) for one in wrong.stock],
         "gifts": [asdict(one) for one in wrong.gifts],
     }

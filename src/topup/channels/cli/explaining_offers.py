@@ -142,7 +142,7 @@ def _json(carrier: CarrierVersion, offer: Offer, now: datetime) -> dict[str, Any
         "applied": [
             {"campaign": one.campaign.id, "off_minor": one.off_minor, "code": one.code} for one in offer.applied
         ],
-        "points": {"spent": offer.spent, "off_minor": offer.points_minor, "earned": offer.earned},
+        "points": {"spent": offer.points.spent, "off_minor": offer.points.spent_minor, "earned": offer.earned},
         "grants": [{"asset": grant.asset, "amount": grant.amount, "kind": grant.kind} for grant in offer.grants],
         "gifts": [{"sku": gift.sku, "quantity": gift.quantity} for gift in offer.gifts],
         "campaigns": [

@@ -189,6 +189,9 @@ def _credits(view: OrderView, wording: Wording) -> list[Credit]:
                 (*why, *said.policy_words(grant, locale=wording.locale)),
             )
         )
+    if view.points is not None and view.points.earned and view.status != "refunded":
+        whose = translate(wording.locale, "orders", "points_of_payer")
+        found.append(Credit(said.points_words(view.points.earned, locale=wording.locale), whose, ()))
     return found
 
 

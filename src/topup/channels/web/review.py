@@ -17,6 +17,7 @@ from topup.channels.web.reviewing import Answers, Question, chosen_way, method_r
 from topup.channels.web.whereabouts import currency_of
 from topup.kernel.errors import Conflict, Invalid, Problem, Throttled, Unavailable
 from topup.kernel.ids import OrderId, PaymentId, lane_of, new_id
+from topup.kernel.money import MAXIMUM_AMOUNT
 from topup.orders.awaited import open_payment
 from topup.orders.desk import Desk
 from topup.orders.ordering import DUPLICATE, LARGE_AMOUNT
@@ -33,7 +34,9 @@ PRINCIPAL: Final = "guest"
 _FIELDS: Final = {"contact_": "contact", "voucher_": "code", "coupons_": "coupon"}
 """How the codes of problems begin that are told at a field of the price's form, and which field."""
 _FILLED: Final = ("method", "contact")
-_GONE: Final = "offer_gone"
+_GONE: Final = frozenset({"offer_gone", "points_gone"})
+_SPENDS: Final = {"all": MAXIMUM_AMOUNT, "none": 0}
+"""What the payer may say of their points: as many as may be, or none."""
 _GUESSED: Final = "coupons_guessed"
 _PATIENCE_S: Final = 10.0
 _ASK_AGAIN_S: Final = 0.1
@@ -61,14 +64,17 @@ class ReviewPages:
         return go_to(f"/quotes/{(await requoted(self._desk, request, old)).id}")
 
     async def coded(self, request: WebRequest, quote_id: str) -> Page:
-        """The same top-up with one more code, at the price that comes of it, with everything kept."""
+        """The same top-up with one more code, or with one's points or without, at the price that comes of it, with
+        everything kept.
+        """
         form = await read_form(request)
         return await self._with_code(request, await self._desk.get_quote(quote_id=quote_id), form)
 
     async def _with_code(self, request: WebRequest, old: QuoteView, form: Form) -> Page:
         limit(request, "quote")
         try:
-            fresh = await requoted(self._desk, request, old, coupon=form.one("coupon"))
+            points = _SPENDS.get(form.one("points"))
+            fresh = await requoted(self._desk, request, old, coupon=form.one("coupon"), points=points)
         except Throttled as problem:
             if problem.code != _GUESSED or old.expired:
                 raise
@@ -90,7 +96,7 @@ class ReviewPages:
             await self._look_at_code(request, quote, form)
             order_id, repeated = await self._ordered(request, quote, form)
         except Conflict as problem:
-            if problem.code == _GONE:
+            if problem.code in _GONE:
                 return self._ask(await requoted(self._desk, request, quote), form, problem=problem)
             if problem.code != "confirmation_needed":
                 raise
@@ -148,8 +154,8 @@ class ReviewPages:
             answers = _questions(request, quote, kept)
         else:
             said, fields = reader_of(request).wording.problem(problem), kept["fields"]
-            wrong = {} if problem.code == _GONE else {_field_of(problem): said}
-            notice = said if problem.code == _GONE else None
+            wrong = {} if problem.code in _GONE else {_field_of(problem): said}
+            notice = said if problem.code in _GONE else None
             answers = Answers(fields["method"], fields["contact"], confirmed=kept["ticked"], wrong=wrong, notice=notice)
         return await self._show(request, quote, answers, key=kept["fields"]["key"], code=code)
 
@@ -247,8 +253,13 @@ def _meant(way: str, quote: QuoteView) -> tuple[str, str]:
     return method, currency or quote.total.currency
 
 
-async def requoted(desk: Desk, request: WebRequest, old: QuoteView | OrderView, *, coupon: str = "") -> QuoteView:
-    """A new price for what an old price or order was about, with the codes that were entered for it, and one more."""
+async def requoted(
+    desk: Desk, request: WebRequest, old: QuoteView | OrderView, *, coupon: str = "", points: int | None = None
+) -> QuoteView:
+    """A new price for what an old price or order was about, with the codes that were entered for it, and one more; with
+    so many `points` at most, or as many as were asked to be spent before.
+    """
+    before = old.points.asked if old.points else 0
     amount = None if old.product else old.face
     if old.link:
         # Through a link for as long as it leads anywhere: raises NotFound link_over.
@@ -266,6 +277,7 @@ async def requoted(desk: Desk, request: WebRequest, old: QuoteView | OrderView, 
         coupons=(*entered, coupon),
         payer_id=who.id if who else None,
         guessing=desk.guesser(payer=who.id if who else None, address=client_address(request)),
+        points=before if points is None else points,
     )
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 
 from topup.channels.web.wording import Said, Wording
 from topup.kernel.errors import Unavailable
+from topup.offers.answers import PointsReason
+from topup.orders.offer_views import PointsView
 from topup.orders.views import MethodView, QuoteGrant, QuoteView
 from topup.payments.ports import Unfit
 
@@ -40,6 +42,18 @@ class CodeRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PointsRow:
+    """The points of who is signed in: how many come of it, what those that are there could do or do, or why not. What
+    does not apply is empty.
+    """
+
+    come: str
+    used: str
+    use: str
+    why_not: str
+
+
+@dataclass(frozen=True, slots=True)
 class QuoteSheet:
     """The price of one top-up."""
 
@@ -53,6 +67,7 @@ class QuoteSheet:
     held: list[CodeRow]
     balance: tuple[str, str] | None = None
     """For the line's owner: the credit it has, and would have."""
+    points: PointsRow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +142,26 @@ def quote_sheet(quote: QuoteView, wording: Wording) -> QuoteSheet:
         balance=(wording.money(quote.credit_before), wording.money(quote.credit_after))
         if quote.credit_before and quote.credit_after
         else None,
+        points=_points_row(quote.points, wording) if quote.points else None,
     )
+
+
+def _points_row(points: PointsView, wording: Wording) -> PointsRow:
+    spent, could = wording.points(points.spent), wording.points(points.could)
+    return PointsRow(
+        come=wording.text("points_come", points=wording.points(points.earned)) if points.earned else "",
+        used=wording.text("points_used", points=spent, sum=wording.money(points.off)) if points.spent else "",
+        use=wording.text("points_use", points=could, sum=wording.money(points.could_off))
+        if points.could and not points.spent
+        else "",
+        why_not=_why_no_points(points, wording),
+    )
+
+
+def _why_no_points(points: PointsView, wording: Wording) -> str:
+    if points.reason == PointsReason.TOO_FEW:
+        return wording.text("points_too_few", points=wording.points(points.least))
+    return wording.text("points_price_too_low") if points.reason == PointsReason.PRICE_TOO_LOW else ""
 
 
 def grant_rows(grants: Sequence[QuoteGrant], zone: str, wording: Wording) -> list[GrantRow]:

@@ -62,6 +62,8 @@ class OrderPage:
     carrier: str
     grants: list[GrantRow]
     """Empty where nothing will come."""
+    points: str
+    """That come of it, or came."""
     total: str
     exchange: str
     """How the price became the total, where that was paid in another currency."""
@@ -124,6 +126,7 @@ def order_page(order: OrderView, wording: Wording) -> OrderPage:
         number=order.shown_number,
         carrier=wording.name(order.carrier_names),
         grants=[] if order.comes_to_nothing else grant_rows(order.grants, order.zone, wording),
+        points=_points(order, wording),
         total=wording.money(order.paid) if order.status not in _NOTHING_TO_PAY else "",
         exchange=wording.exchange(order.exchange) if order.exchange else "",
         is_paid=order.status in _PAID,
@@ -140,6 +143,12 @@ def order_page(order: OrderView, wording: Wording) -> OrderPage:
         refunded=wording.money(order.paid) if order.status == "refunded" else "",
         returned=returned_words(order, locale=wording.locale),
     )
+
+
+def _points(order: OrderView, wording: Wording) -> str:
+    if order.points is None or not order.points.earned or order.status in _GOING_BACK or order.ended_unpaid:
+        return ""
+    return wording.points(order.points.earned)
 
 
 def _end(order: OrderView) -> list[str]:

@@ -20,6 +20,7 @@ from topup.orders.wording import (
     line_words,
     method_name,
     name_in,
+    points_words,
     policy_words,
     rate_words,
     source_words,
@@ -111,6 +112,10 @@ class Wording:
     def amount(self, asset: str, amount: int) -> str:
         """`话费 ¥50.00`, `流量 10 GB`."""
         return amount_words(asset, amount, locale=self.locale)
+
+    def points(self, count: int) -> str:
+        """`1,250 points`."""
+        return points_words(count, locale=self.locale)
 
     def offered(self, grants: Sequence[GrantText]) -> str:
         """What is in a pack, and how long: `流量 10 GB · 有效期 30 天`. What lasts equally long is said together."""

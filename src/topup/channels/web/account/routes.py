@@ -11,6 +11,7 @@ from topup.channels.web.account.entering import EnteringPages
 from topup.channels.web.account.lines import LinePages
 from topup.channels.web.account.overview import OverviewPages
 from topup.channels.web.account.passkeys import PasskeyPages
+from topup.channels.web.account.points import PointsPages
 from topup.channels.web.account.safety import SafetyPages
 from topup.channels.web.account.settings import SettingsPages
 from topup.channels.web.keeping import Keeping
@@ -85,6 +86,7 @@ def account_routes(house: Household, *, public_url: str) -> list[Route]:
     settings = SettingsPages(changes=house.changes, codes=codes, keeping=keeping)
     ending = EndingPages(changes=house.changes, leaving=house.leaving)
     data = DataPages(leaving=house.leaving)
+    points = PointsPages(database=house.database)
     return [
         ("GET", SIGN_IN, entering.door),
         ("POST", SIGN_IN, entering.ask),
@@ -135,6 +137,7 @@ def account_routes(house: Household, *, public_url: str) -> list[Route]:
         ("GET", "/account/delete", fresh(ending.ask)),
         ("POST", "/account/delete", fresh(ending.end)),
         ("POST", "/account/delete/stay", only(ending.stay)),
+        ("GET", "/account/points", only(points.listed)),
         ("GET", "/account/data", only(data.data)),
         ("GET", "/account/data/take", fresh(data.take)),
     ]

@@ -109,3 +109,50 @@ CREATE TABLE offers.code_guesses (
 );
 CREATE INDEX code_guesses_old ON offers.code_guesses (since);
 GRANT SELECT, INSERT, UPDATE, DELETE ON offers.code_guesses TO topup_app;
+
+-- Points of a subscriber with a carrier, in the subscriber's lane. How many there are, the ledger knows; here is what was
+-- to be taken back and was spent already. The row is locked before anything of the points is decided: one after another.
+CREATE TABLE offers.point_accounts (
+    lane          smallint NOT NULL,
+    subscriber_id text COLLATE "C" NOT NULL,
+    carrier_id    text COLLATE "C" NOT NULL,
+    owed          bigint NOT NULL DEFAULT 0 CHECK (owed >= 0), -- the next points settle it
+    steps         bigint NOT NULL DEFAULT 0, -- what was done of the points, counted: a part of the ledger's keys
+    PRIMARY KEY (lane, subscriber_id, carrier_id)
+);
+GRANT SELECT, INSERT ON offers.point_accounts TO topup_app;
+GRANT UPDATE (owed, steps) ON offers.point_accounts TO topup_app;
+
+-- Points that pay for an order: held until it is paid, released if it never is, given back with the money.
+CREATE TABLE offers.points_spent (
+    lane          smallint NOT NULL,       -- the subscriber's
+    order_id      text COLLATE "C" NOT NULL,
+    subscriber_id text COLLATE "C" NOT NULL,
+    carrier_id    text COLLATE "C" NOT NULL,
+    points        bigint NOT NULL CHECK (points > 0),
+    state         text NOT NULL CHECK (state IN ('held', 'settled', 'released', 'given_back')),
+    state_since   timestamptz NOT NULL,
+    hold_id       text COLLATE "C" NOT NULL, -- the ledger's
+    holds         smallint NOT NULL,       -- how often they were held
+    expires_at    timestamptz NOT NULL,    -- held: when it lapses by itself
+    PRIMARY KEY (lane, order_id),
+    FOREIGN KEY (lane, subscriber_id, carrier_id) REFERENCES offers.point_accounts
+);
+GRANT SELECT, INSERT ON offers.points_spent TO topup_app;
+GRANT UPDATE (points, state, state_since, hold_id, holds, expires_at) ON offers.points_spent TO topup_app;
+
+-- Points that came of an order, of which so many are kept: fewer where money went back.
+CREATE TABLE offers.points_earned (
+    lane          smallint NOT NULL,       -- the subscriber's
+    order_id      text COLLATE "C" NOT NULL,
+    subscriber_id text COLLATE "C" NOT NULL,
+    carrier_id    text COLLATE "C" NOT NULL,
+    earned        bigint NOT NULL CHECK (earned > 0),
+    kept          bigint NOT NULL CHECK (kept BETWEEN 0 AND earned),
+    usable_until  timestamptz,             -- null: without end
+    earned_at     timestamptz NOT NULL,
+    PRIMARY KEY (lane, order_id),
+    FOREIGN KEY (lane, subscriber_id, carrier_id) REFERENCES offers.point_accounts
+);
+GRANT SELECT, INSERT ON offers.points_earned TO topup_app;
+GRANT UPDATE (kept) ON offers.points_earned TO topup_app;

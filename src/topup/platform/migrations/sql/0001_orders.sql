@@ -35,6 +35,9 @@ CREATE TABLE orders.orders (
     payer_id        text COLLATE "C",     -- the subscriber who ordered, if one was signed in
     holds_offers    boolean NOT NULL DEFAULT false, -- campaigns are held for it, in their own lanes
     offers_due      boolean NOT NULL DEFAULT false, -- these are to be brought to where the order is
+    moves_points    boolean NOT NULL DEFAULT false, -- its payer's points pay for it, or come of it, in their own lane
+    points_marks    smallint NOT NULL DEFAULT 0,    -- how often these were to be brought to where the order is
+    points_followed smallint NOT NULL DEFAULT 0,    -- and were
     PRIMARY KEY (lane, id),
     UNIQUE (lane, quote_id)
 );
@@ -43,6 +46,7 @@ CREATE INDEX orders_of_number ON orders.orders (lane, msisdn, created_at);
 CREATE INDEX orders_by_time ON orders.orders (created_at, id);
 CREATE INDEX orders_apart ON orders.orders (state, created_at) WHERE state NOT IN ('awaiting_payment', 'delivered');
 CREATE INDEX orders_with_offers_due ON orders.orders (state_since) WHERE offers_due;
+CREATE INDEX orders_with_points_due ON orders.orders (state_since) WHERE points_marks > points_followed;
 CREATE INDEX orders_to_expire ON orders.orders (expires_at) WHERE state = 'awaiting_payment';
 GRANT SELECT, INSERT, UPDATE ON orders.orders TO topup_app;
 
