@@ -13,6 +13,7 @@ from tests.integration.orders.test_offers_interrupted import Died, body_of, dead
 from tests.support.desk import FOREIGN_NUMBER, LANES, ScriptedGateway, open_shop
 from tests.support.gifts import CLERK, HALL, OTHER, became, in_shop, moves, stocked, wrong
 from tests.support.selling_offers import MUG, faults, ordered, paid, publish_with, quoted, states
+from tests.support.simulators import until
 from topup.kernel.errors import Conflict, NotFound
 from topup.kernel.ids import OrderId, lane_of, new_id
 from topup.offers.tasks import lapse as lapse_offers
@@ -20,7 +21,7 @@ from topup.orders import gifting
 from topup.orders.giving_back import kind
 from topup.orders.promising import NotHeld
 from topup.orders.quotes import decoded
-from topup.shops.stock.gifts import GiftKey
+from topup.shops.stock.gifts import Gift, GiftKey, hold
 from topup.shops.stock.handing_over import HandingOver
 from topup.shops.stock.movements import damaged, moved, sold
 from topup.shops.stock.tasks import lapse
@@ -238,6 +239,36 @@ async def test_of_twenty_counters_that_want_the_last_piece_one_gets_it(shop):
     assert (again.gifts, again.discounts) == ((), ())
     assert [(one.campaign, one.reason) for one in again.held] == [("mug", "no_gift")], "the clerk is told why"
     assert await wrong(shop.database) == await faults(shop.database) == []
+
+
+async def holds(connection, now, order: str) -> bool:
+    gift = Gift(GiftKey(order, "mug"), HALL, 1, 0, "CNY", now + timedelta(days=1), now)
+    [is_held] = await hold(connection, [gift], now)
+    return is_held
+
+
+async def test_who_wants_the_last_piece_waits_for_who_is_deciding_about_it(shop):
+    await stocked(shop.database, 1)
+
+    async def second() -> bool:
+        async with shop.database.transaction() as transaction:
+            return await holds(transaction.connection, transaction.now, "ord_second")
+
+    async with shop.database.transaction() as transaction:
+        assert await holds(transaction.connection, transaction.now, "ord_first")
+        later = asyncio.ensure_future(second())
+        await until(lambda: somebody_waits(shop.database), bool)
+        assert not later.done()
+    assert not await later
+    assert (await in_shop(shop.database), await wrong(shop.database)) == ((1, 1), [])
+
+
+async def somebody_waits(database) -> bool:
+    """Whether a connection to this database waits for a lock."""
+    async with database.read() as transaction:
+        cursor = await transaction.connection.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        [[waiting]] = await cursor.fetchall()
+    return bool(waiting)
 
 
 async def test_what_is_promised_leaves_the_shop_for_nobody_else_but_it_can_break(shop, two_mugs):
