@@ -87,7 +87,7 @@ async def test_another_day_it_is_found_by_its_order_and_waits_in_its_shop_alone(
     assert (await other.opens(shop=elsewhere, number=till_number())).status_code == 303
     page = await other.sees(path)
     assert "Hand over:" not in page
-    assert "waits for the customer" in page
+    assert "Waits at " in page
     refused = await other.posts(f"{path}/gift/hand-over", **GIFT)
     assert (refused.status_code, "kept at another shop" in refused.text) == (409, True)
     wish = {"item": "mug", "reason": "One more", "form": new_id("event", 0)}
