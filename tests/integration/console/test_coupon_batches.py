@@ -18,6 +18,7 @@ async def asked_for(client, ours: Ours, **said: str):
     page = (await client.get(f"{ours.page}/codes")).text
     batch = re.search(r'name="batch" value="(cpb_[^"]+)"', page)[1]
     form = re.search(r'name="form" value="([^"]+)"', page)[1]
+    assert "required" not in re.search(r"<input[^>]*name=\"until\"[^>]*>", page)[0], "it may stay empty"
     wish = {"count": "3", "until": "", "reason": "For the members", "form": form, "batch": batch} | said
     return await send(client, f"{ours.page}/codes", **wish), batch
 
