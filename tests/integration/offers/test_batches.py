@@ -13,7 +13,7 @@ from topup.kernel.errors import Conflict, Invalid, NotFound
 from topup.kernel.ids import new_id
 from topup.offers import queries
 from topup.offers.answers import Reason
-from topup.offers.batches import blocking, operations
+from topup.offers.batches import blocking, making, operations
 from topup.offers.batches import queries as batches
 from topup.offers.batches.making import listed, make
 from topup.offers.batches.queries import Batch, Made, Shares
@@ -113,6 +113,41 @@ async def test_none_is_good_where_the_file_could_not_be_written_and_it_can_be_ma
     async with press.database.read() as transaction:
         cursor = await transaction.connection.execute("SELECT count(*) FROM offers.codes")
         assert await cursor.fetchone() == (3,), "what was written for it is removed"
+
+
+class Death(BaseException):
+    """Nothing on the way may take it for a failure it knows."""
+
+
+@pytest.mark.parametrize(
+    ("label", "made"),
+    [
+        ("offers.coupons.part.before_commit", False),
+        ("offers.coupons.part.after_commit", False),
+        ("offers.coupons.made.before_commit", False),
+        ("offers.coupons.made.after_commit", True),
+    ],
+)
+async def test_wherever_the_making_dies_all_codes_are_good_or_none_and_it_can_be_made_anew(
+    press, monkeypatch, label, made
+):
+    def dies(passed: str) -> None:
+        if passed == label:
+            raise Death
+
+    batch, kept = await press.approved(3), Kept()
+    with monkeypatch.context() as patched:
+        patched.setattr(making, "crash_point", dies)
+        with pytest.raises(Death):
+            await press.make(batch, kept)
+    assert [bool(one.scope) for one in await press.known(*kept.codes)] == [made] * len(kept.codes)
+    if made:
+        assert await press.state(batch) is BatchState.MADE
+        return
+    assert await press.state(batch) is BatchState.MAKING
+    codes = await press.make(batch)
+    assert all(one.scope for one in await press.known(*codes))
+    assert await press.shares(batch) == Shares(left=3)
 
 
 async def test_of_two_who_make_one_batch_at_once_one_has_its_codes(press):
