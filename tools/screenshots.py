@@ -43,7 +43,7 @@ def main() -> int:
     """Take all of them; 0 when every one was taken."""
     TARGET.mkdir(parents=True, exist_ok=True)
     with _demonstration() as (url, data_dir), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium-headless-shell", args=["--no-sandbox"])
         steps = _way(browser, url, "phone", NUMBER, "alipay", **PHONE, locale="zh-CN", device_scale_factor=2)
         _way(browser, url, "dark", "13900139000", "wechatpay", **PHONE, locale="zh-TW", color_scheme="dark")
         _way(browser, url, "desktop", "13700137000", "stripe", viewport=DESKTOP, locale="en-GB")

@@ -42,7 +42,7 @@ def site(
 def chromium() -> Iterator[Browser]:
     """A browser for the tests of one file: while it lives, its event loop is the thread's and no async test can run."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium-headless-shell", args=["--no-sandbox"])
         yield browser
         browser.close()
 
