@@ -22,7 +22,8 @@ BROWSER_LOCALES = {"zh_Hans": "zh-CN", "zh_Hant": "zh-TW", "en": "en-GB"}
 
 _numbers = itertools.count(1)
 # A page that was refused on purpose is told by the browser as an error of loading: that one is no error of ours.
-_REFUSED = re.compile(r"the server responded with a status of (404|409|422)")
+# Who goes on while the page still asks gives that question up; one that failed is told as htmx:sendError.
+_NO_ERROR = re.compile(r"the server responded with a status of (404|409|422)|^htmx:(afterRequest|sendAbort), ")
 
 
 @pytest.fixture(scope="session")
@@ -169,7 +170,7 @@ def _listen(guest: Guest) -> None:
         "console",
         lambda message: (
             guest.complaints.append(message.text)
-            if message.type == "error" and not _REFUSED.search(message.text)
+            if message.type == "error" and not _NO_ERROR.search(message.text)
             else None
         ),
     )
