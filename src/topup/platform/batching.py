@@ -66,8 +66,8 @@ class Batching(ABC, Generic[Item, Result]):
         self._flying = 0
         self._gathers = gathers
         self._answered = 0
-        """How many the last flush answered, who are waited for until then (time of the loop)."""
-        self._gathering_until = 0.0
+        """How many the last flush answered, who are waited for while that is set."""
+        self._gathering: asyncio.TimerHandle | None = None
         self._scheduled = False
         self._closing = False
         self._idle = asyncio.Event()
@@ -130,16 +130,22 @@ class Batching(ABC, Generic[Item, Result]):
 
     def _is_gathering(self) -> bool:
         """Whether more of those who were answered together are still waited for."""
-        if self._closing or self.waiting >= self._answered:
-            return False
-        return asyncio.get_running_loop().time() < self._gathering_until
+        return self._gathering is not None and not self._closing and self.waiting < self._answered
 
     def _gather(self, answered: int, took_s: float) -> None:
         """Wait for those who were answered just now, but not for long."""
-        loop = asyncio.get_running_loop()
+        if self._gathering is not None:
+            self._gathering.cancel()
         self._answered = answered
-        self._gathering_until = loop.time() + min(took_s * GATHERING, LONGEST_GATHERING_S)
-        loop.call_at(self._gathering_until, self._schedule)
+        wait_s = min(took_s * GATHERING, LONGEST_GATHERING_S)
+        self._gathering = asyncio.get_running_loop().call_later(wait_s, self._gathered)
+
+    def _gathered(self) -> None:
+        """The timer itself ends the wait, whatever the clock says: uvloop rounds to whole milliseconds, and a timer
+        that comes a little early would leave who waits then to whoever comes next.
+        """
+        self._gathering = None
+        self._schedule()
 
     def _lot(self) -> int:
         """How many leave together."""
