@@ -106,6 +106,24 @@ async def test_it_is_topped_up_some_days_before_and_once_for_each_day_on_which_i
     assert (await owner.ordered(), await owner.told()) == (2, [])
 
 
+async def test_what_was_paid_and_came_back_is_bought_again_the_day_after(owner, monkeypatch):
+    schedule = await owner.agrees(KEEP)
+    runway = (await owner.kept()).runway()
+    await owner.comes(days=SAFE_DAYS)
+    assert await owner.runs(schedule) == [(LOST, "done", "")]
+    # As if it had not arrived: the line is as it was, and the money is back.
+    monkeypatch.setattr(Kept, "runway", lambda _line: runway)
+    monkeypatch.setattr("topup.orders.schedules.keeping.best_first", lambda _line: (2000,))
+    async with owner.shop.database.transaction() as transaction:
+        sql = "UPDATE orders.orders SET state = 'refunded' WHERE channel = 'automatic' RETURNING id"
+        assert len(await (await transaction.connection.execute(sql)).fetchall()) == 1
+    await owner.passes(hours=3)
+    assert len(await owner.runs(schedule)) == 1
+    await owner.passes(days=2)
+    assert await owner.runs(schedule) == [(LOST, "done", ""), (f"{LOST}:2", "done", "")]
+    assert len(owner.shop.gateway.charged) == 2
+
+
 async def test_two_owners_keep_one_number_with_one_top_up(owner):
     schedule = await owner.agrees(KEEP)
     other = await Households(owner.shop.database, owner.shop.keys).moves_in("+8613911112299", owner.line)

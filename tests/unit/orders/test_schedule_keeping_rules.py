@@ -93,6 +93,32 @@ def test_what_came_to_nothing_before_it_was_taken_up_again_is_tried_once_more():
     assert decide(ME, KEEP, again) == Run(f"{CAUSE}:2", 1000, 1000)
 
 
+def test_what_came_back_is_bought_again_a_day_later_as_often_as_a_card_is_asked_and_then_given_up_and_said():
+    """Its order was refunded: the number is still lost, and the money is there again."""
+    tight = replace(KEEP, cap_minor=1000, interval_days=60)
+    runs = []
+    for day, cause in enumerate((CAUSE, f"{CAUSE}:2", f"{CAUSE}:3")):
+        now = DUE + timedelta(days=day)
+        if runs:
+            early = now - timedelta(minutes=1)
+            assert decide(ME, tight, facts(early, runs=runs)) == Wait(now, Reason.TOO_SOON, now)
+        limits = {"carrier_cap_minor": 1000, "carrier_interval_days": 9}
+        assert decide(ME, tight, facts(now, runs=runs, **limits)) == Run(cause, 1000, 1000)
+        bought = past(cause, at=now)
+        assert isinstance(decide(ME, tight, facts(now, runs=[*runs, bought])), Wait), "it may arrive yet"
+        runs.append(replace(bought, came_back=True))
+    now = DUE + timedelta(days=2, hours=1)
+    gone = facts(now, runs=runs, since=DUE - timedelta(days=9))
+    assert decide(ME, tight, gone) == Skip(f"{CAUSE}:4", Reason.CAME_BACK, now + LOOK_AT_KEPT)
+    runs.append(past(f"{CAUSE}:4", RunState.SKIPPED, now))
+    assert isinstance(decide(ME, tight, replace(gone, runs=runs)), Wait), "said once"
+
+
+def test_another_owners_that_came_back_is_not_enough():
+    back = replace(past(at=DUE - timedelta(hours=1)), came_back=True)
+    assert decide(ME, KEEP, facts(of_line=[back], carrier_interval_days=9)) == Run(CAUSE, 1000, 1000)
+
+
 def test_of_what_helps_the_best_that_may_be_spent_is_bought():
     assert decide(ME, replace(KEEP, cap_minor=999), facts()) == Run(CAUSE, 400, 400)
     assert decide(ME, KEEP, facts(most_minor=500)) == Run(CAUSE, 400, 400), "no more than the wallet agreed to"

@@ -59,6 +59,7 @@ class Reason(StrEnum):
     TOO_SOON = "too_soon"
     CAP_REACHED = "cap_reached"
     NOTHING_FITS = "nothing_fits"
+    CAME_BACK = "came_back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,8 @@ class Agreement:
 @dataclass(frozen=True, slots=True)
 class Past:
     """A run there was. `at`: when its cause was seen; `paid_at`: when it was paid, of one that is open: now. What it
-    costs, with the fee, counts as spent then.
+    costs, with the fee, counts as spent then. `came_back`: of KEEP, it was paid and did not arrive, and the money went
+    back: it kept nothing, and nothing was spent.
     """
 
     cause: str
@@ -94,6 +96,12 @@ class Past:
     at: datetime
     cost_minor: int = 0
     paid_at: datetime | None = None
+    came_back: bool = False
+
+    @property
+    def has_bought(self) -> bool:
+        """Whether something was bought, or may be yet."""
+        return self.state in _BOUGHT and not self.came_back
 
     @property
     def spent_at(self) -> datetime:
@@ -297,7 +305,7 @@ def _due_to_keep(schedule_id: str, agreement: Agreement, facts: Facts) -> _Due |
         return Wait(min(at, later), Reason.NOT_YET, at)
     cause = _lost(facts.lost_at, facts.zone)
     # Another owner of the line is keeping it: one top-up does, and what is paid may be on its way still.
-    theirs = [past for past in facts.of_line if past.cause.startswith(_KEEPS) and past.state in _BOUGHT]
+    theirs = [past for past in facts.of_line if past.cause.startswith(_KEEPS) and past.has_bought]
     if any(past.spent_at > facts.now - ONE_DAY for past in theirs) or _for_cause(cause, theirs):
         return Wait(facts.now + LOOK_AGAIN, Reason.UNDER_WAY)
     return _once_for(cause, facts, later)
@@ -305,9 +313,9 @@ def _due_to_keep(schedule_id: str, agreement: Agreement, facts: Facts) -> _Due |
 
 def _once_for(cause: str, facts: Facts, later: datetime) -> _Due | Wait:
     same = _for_cause(cause, facts.runs)
-    if any(past.state in _BOUGHT or past.at >= facts.since for past in same):
+    if any(past.has_bought or (past.at >= facts.since and not past.came_back) for past in same):
         return Wait(later, Reason.NOT_YET)
-    # What came to nothing before it was taken up again is tried once more: the end is still there.
+    # What came to nothing before it was taken up again, or came back, is tried once more: the end is still there.
     return _Due(f"{cause}:{len(same) + 1}" if same else cause, later)
 
 
@@ -330,7 +338,12 @@ def _between(first: date, last: date, zone: ZoneInfo, what: str) -> datetime:
 
 
 def _keep(due: _Due, agreement: Agreement, facts: Facts, soonest: datetime) -> Run | Skip | Wait:
-    """Buy the best of what puts the end off, of what may be spent; what cannot be bought in time is given up."""
+    """Buy the best of what puts the end off, of what may be spent; what cannot be bought in time, or came back as often
+    as a card is asked, is given up.
+    """
+    back = sum(past.came_back for past in _for_cause(":".join(due.cause.split(":")[:2]), facts.runs))
+    if back > len(AFTER_DECLINE):
+        return Skip(due.cause, Reason.CAME_BACK, due.until)
     if soonest > facts.now:
         return _put_off(due, facts, soonest, Reason.TOO_SOON)
     if not facts.keeping:
@@ -353,11 +366,11 @@ def _put_off(due: _Due, facts: Facts, at: datetime, reason: Reason) -> Skip | Wa
 
 def _soonest(agreement: Agreement, facts: Facts) -> datetime:
     """When the intervals since the last top-ups are over: the person's own, and the carrier's over all of a line's."""
-    spent = _BOUGHT
-    own = [past.spent_at + timedelta(days=agreement.interval_days) for past in facts.runs if past.state in spent]
+    own = [past.spent_at + timedelta(days=agreement.interval_days) for past in facts.runs if past.has_bought]
+    again = [past.spent_at + ONE_DAY for past in facts.runs if past.came_back]
     days = timedelta(days=facts.carrier_interval_days)
-    of_line = [past.spent_at + days for past in (*facts.runs, *facts.of_line) if past.state in spent]
-    return max([*own, *of_line], default=facts.now)
+    of_line = [past.spent_at + days for past in (*facts.runs, *facts.of_line) if past.has_bought]
+    return max([*own, *again, *of_line], default=facts.now)
 
 
 def _amount(agreement: Agreement, facts: Facts) -> int | None:
@@ -377,11 +390,7 @@ def _within_caps(agreement: Agreement, facts: Facts, cost: int) -> bool:
 
 
 def _spent(runs: Sequence[Past], since: datetime) -> int:
-    return sum(
-        past.cost_minor
-        for past in runs
-        if past.state in OPEN or (past.state is RunState.DONE and past.spent_at >= since)
-    )
+    return sum(past.cost_minor for past in runs if past.has_bought and (past.state in OPEN or past.spent_at >= since))
 
 
 def _month_after(facts: Facts) -> datetime:

@@ -27,7 +27,9 @@ SELECT {_RUN_COLUMNS} FROM orders.schedule_runs AS r WHERE lane = %s AND schedul
 ORDER BY at DESC, id DESC LIMIT {_SHOWN}
 """
 _PAST: Final = """
-SELECT s.msisdn, r.schedule_id, r.cause, r.state, r.at, r.cost_minor, CASE WHEN r.state = 'done' THEN r.ended_at END
+SELECT s.msisdn, r.schedule_id, r.cause, r.state, r.at, r.cost_minor, CASE WHEN r.state = 'done' THEN r.ended_at END,
+    s.keeps AND EXISTS (SELECT 1 FROM orders.orders AS o
+        WHERE r.state = 'done' AND o.lane = r.lane AND o.id = r.order_id AND o.state = 'refunded')
 FROM unnest(%b::smallint[], %b::text[]) AS w (lane, msisdn)
 JOIN orders.schedules AS s ON s.lane = w.lane AND s.msisdn = w.msisdn
 JOIN orders.schedule_runs AS r ON r.lane = s.lane AND r.schedule_id = s.id AND (r.ended_at > %b OR r.act_at IS NOT NULL)
@@ -141,11 +143,11 @@ async def past_of(
     places = sorted({(one.lane, one.msisdn.e164) for one in wanted})
     lanes, numbers = columns(places)
     found: dict[str, list[tuple[str, Past]]] = {}
-    for e164, schedule_id, cause, state, at, cost, paid_at in await (
+    for e164, schedule_id, cause, state, at, cost, paid_at, came_back in await (
         await connection.execute(_PAST, [lanes, numbers, now - MEMORY])
     ).fetchall():
         found.setdefault(e164, []).append(
-            (schedule_id, Past(cause, RunState(state), at, cost, now if state in OPEN else paid_at))
+            (schedule_id, Past(cause, RunState(state), at, cost, now if state in OPEN else paid_at, came_back))
         )
     return found
 

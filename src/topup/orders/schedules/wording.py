@@ -30,6 +30,7 @@ _WHY: Final = frozenset(
         "kept",
         "cap_reached",
         "too_soon",
+        "came_back",
     }
 )
 """Reasons of runs that have a sentence of their own."""
