@@ -239,6 +239,54 @@ async def test_what_the_ledger_did_meanwhile_is_found_when_it_is_done_anew(purse
     assert await purses.faults() == []
 
 
+async def test_points_that_end_while_they_are_promised_are_in_nobodys_way(purses):
+    key, other = somebody(), somebody()
+    at = await now(purses)
+    ending = Lasting(at + timedelta(minutes=10), {"id": "why_midnight"})
+    for who, order in ((key, "o1"), (other, "p1")):
+        await purses.earn(who, order, 50, lasting=ending)
+        assert await purses.spend(who, f"{order}b", 50, until=at + timedelta(minutes=30))
+    purses.database.clock_offset += timedelta(minutes=12)
+    await purses.move(key, "o1b", HELD, until=at + timedelta(minutes=45))
+    await purses.move(key, "o1b", SETTLED)
+    assert await purses.has(key) == (0, 0, 0), "the price was promised while they were there"
+    await purses.move(other, "p1b", RELEASED)
+    assert await purses.has(other) == (0, 0, 0)
+    assert await purses.faults() == []
+
+
+async def test_what_ended_while_it_was_promised_settles_no_debt(purses):
+    key = somebody()
+    at = await now(purses)
+    await purses.earn(key, "o1", 40)
+    assert await purses.spend(key, "o2", 40)
+    await purses.move(key, "o2", SETTLED)
+    await purses.earn(key, "o3", 50, lasting=Lasting(at + timedelta(minutes=10), {"id": "why_midnight"}))
+    assert await purses.spend(key, "o4", 50, until=at + timedelta(minutes=30))
+    await purses.earn(key, "o1", 40, 0)
+    purses.database.clock_offset += timedelta(minutes=12)
+    await purses.move(key, "o4", RELEASED)
+    assert await purses.has(key) == (0, 0, 40)
+    assert await purses.faults() == []
+
+
+@pytest.mark.parametrize("before", [HELD, RELEASED])
+async def test_who_comes_late_with_an_order_that_was_paid_spends_and_earns_nothing_of_one_that_went_back(
+    purses, before
+):
+    """Two sweeps at once: one read the order while it was paid, and moves its points after the other saw it go back."""
+    key = somebody()
+    await purses.earn(key, "o1", 50)
+    assert await purses.spend(key, "o2", 50)
+    await purses.move(key, "o2", before)
+    await purses.move(key, "o2", BACK)
+    await purses.earn(key, "o2", 20, 0)
+    await purses.move(key, "o2", SETTLED)
+    await purses.earn(key, "o2", 20)
+    assert await purses.has(key) == (50, 0, 0)
+    assert await purses.faults() == []
+
+
 async def now(purses):
     async with purses.database.read() as transaction:
         return transaction.now

@@ -26,6 +26,7 @@ from topup.offers.points.postings import (
     AccountKey,
     Lasting,
     available,
+    ended,
     given_back,
     key_of,
 )
@@ -89,8 +90,9 @@ class _Work:
 
     def account(self, key: AccountKey, order_id: str) -> Account:
         """The account as it is, for one step of an order."""
-        there = available(self.buckets.get(key.holder, ()), key, self.now)
-        found = Account(key, order_id, there, *self.known[key])
+        some = self.buckets.get(key.holder, ())
+        there, gone = available(some, key, self.now), ended(some, key, self.now)
+        found = Account(key, order_id, there, *self.known[key], gone)
         self.accounts.append(found)
         return found
 
@@ -162,6 +164,9 @@ async def follow(connection: Connection, aims: Sequence[Aim], now: datetime) -> 
             row = work.spent.get(aim.order_id)
             account = work.account(aim.account, aim.order_id)
             if aim.state is HELD and row is not None and work.is_open(row) and row.expires_at < aim.until:
+                if account.ended:
+                    # Promised anew, what ended meanwhile would be refused: it stays promised as long as it was.
+                    continue
                 account.release(row.hold_id, row.points, f"release:{row.holds}")
                 account.hold(row.points, f"hold:{row.holds + 1}", until=aim.until)
                 longer[key_of(aim.order_id, f"hold:{row.holds + 1}")] = replace(
@@ -190,10 +195,12 @@ async def _spend(connection: Connection, work: _Work, account: Account, row: Spe
             # Paid in time, and heard of after they were let go: the price was promised.
             account.take(row.points, "spent", SPENT, to=POINTS_SPENT)
         work.changed.append(replace(row, state=SETTLED))
-    elif aim.state in {RELEASED, BACK} and row.state is HELD:
+    elif aim.state in {RELEASED, BACK} and row.state in {HELD, RELEASED}:
         if work.is_open(row):
             account.release(row.hold_id, row.points, f"release:{row.holds}")
-        work.changed.append(replace(row, state=RELEASED))
+        # What goes back is over, also where nobody had noted that it was spent: who read the order before it went
+        # back, and comes only now, spends it no more.
+        work.changed.append(replace(row, state=aim.state))
     elif aim.state is BACK and row.state is SETTLED:
         lane, keys = account.key.lane, (f"settle:{row.holds}", "spent")
         came = [part for step in keys for part in await gave(connection, lane=lane, key=key_of(row.order_id, step))]
@@ -207,7 +214,8 @@ def _reward(work: _Work, account: Account, reward: Reward) -> None:
     """Points that an order promised are credited, or taken back as far as its money went back."""
     row = work.earned.get(account.order_id)
     key = account.key
-    if row is None and reward.kept:
+    if row is None:
+        # Of none as well: who read the order before its money went back, and comes only now, credits nothing.
         until = reward.lasting.usable_until
         row = Earned(account.order_id, key.subscriber_id, key.carrier_id, reward.promised, reward.kept, until)
         account.credit(reward.kept, "earned", EARNED, source=POINTS_EARNED, lasting=reward.lasting)

@@ -75,6 +75,11 @@ def available(buckets: Sequence[Bucket], key: AccountKey, now: datetime) -> int:
     return sum(bucket.available for bucket in buckets if is_of(bucket, key) and bucket.is_usable(now))
 
 
+def ended(buckets: Sequence[Bucket], key: AccountKey, now: datetime) -> int:
+    """How many of somebody's promised points ended meanwhile: an order may spend them, and let go of they are gone."""
+    return sum(bucket.held for bucket in buckets if is_of(bucket, key) and not bucket.is_usable(now))
+
+
 def is_of(bucket: Bucket, key: AccountKey) -> bool:
     """Whether these are points with that carrier."""
     return (bucket.asset, bucket.kind, bucket.scope) == (POINTS, KIND, key.scope)
@@ -90,7 +95,7 @@ class _Facts(TypedDict):
 @dataclass(slots=True)
 class Account:
     """Somebody's points while a step of one order is posted: what is `available` and `owed` as the items make it.
-    `steps`: how many there were before.
+    `steps`: how many there were before. `ended`: so many of what is promised are gone once they are let go of.
     """
 
     key: AccountKey
@@ -98,6 +103,7 @@ class Account:
     available: int
     owed: int
     steps: int
+    ended: int = 0
     items: list[Item] = field(default_factory=list)
 
     def credit(self, points: int, step: str, purpose: str, *, source: str, lasting: Lasting) -> None:
@@ -163,7 +169,8 @@ class Account:
     def release(self, hold_id: HoldId, points: int, step: str) -> None:
         """What was promised is there again."""
         self.items.append(Release(**self._facts(step, SPENT), hold_id=hold_id))
-        self.available += points
+        # Whose hold has the ended ones is not asked: at worst some are seen only at the next step.
+        self.available += max(points - self.ended, 0)
 
     def settle(self, hold_id: HoldId, points: int, step: str) -> None:
         """What was promised is spent."""
