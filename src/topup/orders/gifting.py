@@ -4,7 +4,7 @@ A part of the saga that `promising` tells of, in transactions of its own: the st
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -75,6 +75,8 @@ class Gifting:
         """Bring the gifts of these orders to where the orders are; those whose whole money went back."""
         async with self._database.transaction() as transaction:
             connection, now = transaction.connection, transaction.now
+            # Locked, and as they are now: of two sweeps the late one would promise what the other saw go back.
+            due = await _as_they_are(connection, due)
             back = await _money_back(connection, due)
             gone = [key for one in due if one.order.id in back for key in one.keys]
             await gifts.take_back(connection, gone, now)
@@ -99,6 +101,12 @@ async def gone_on(connection: Connection, due: Sequence[Gifted], back: set[str])
         return set()
     await queries.locked(connection, sorted((one.order.lane, str(one.order.id)) for one in due))
     return await _money_back(connection, due) - back
+
+
+async def _as_they_are(connection: Connection, due: Sequence[Gifted]) -> list[Gifted]:
+    """The same, with their orders as they are until the transaction ends."""
+    orders = await queries.locked(connection, sorted((one.order.lane, str(one.order.id)) for one in due))
+    return [replace(one, order=orders[one.order.id]) for one in due]
 
 
 async def _held(connection: Connection, wanted: Sequence[Gift], now: datetime) -> list[bool]:
