@@ -17,7 +17,6 @@ from tests.support.simulators import until
 from topup.kernel.errors import Conflict, NotFound
 from topup.kernel.ids import OrderId, lane_of, new_id
 from topup.offers.tasks import lapse as lapse_offers
-from topup.orders import gifting
 from topup.orders.giving_back import kind
 from topup.orders.promising import NotHeld
 from topup.orders.quotes import decoded
@@ -286,67 +285,6 @@ async def test_what_is_promised_leaves_the_shop_for_nobody_else_but_it_can_break
     assert (await quoted(shop, at=HALL, number=another())).gifts == (), "it is for who was promised it"
     await hands_over(shop, order)
     assert (await in_shop(shop.database), await wrong(shop.database)) == ((0, 0), [])
-
-
-async def test_money_that_goes_back_while_its_gift_follows_is_followed_too(shop, two_mugs, monkeypatch):
-    order = await paid(shop, await ordered(shop, await quoted(shop, at=HALL)))
-    follow = gifting.Gifting.follow
-
-    async def goes_back_meanwhile(self, due):
-        back = await follow(self, due)
-        await decided(Approvals(database=shop.database, kinds=[kind()]), "refund", order.payments[0].id)
-        return back
-
-    with monkeypatch.context() as patch:
-        patch.setattr(gifting.Gifting, "follow", goes_back_meanwhile)
-        assert await shop.desk.promising.follow() == 1
-    assert await became(shop.database, order) == ["promised"]
-    await shop.run()
-    assert await became(shop.database, order) == ["released"]
-
-
-async def test_who_comes_late_with_an_order_that_was_paid_promises_no_gift_of_one_that_went_back(shop, monkeypatch):
-    """Two sweeps at once: one read the order while it was paid, and moves its gift after the other saw it go back."""
-    await publish_with(shop.database, MUG, carrier="lion-island")
-    await stocked(shop.database, 1)
-    order = await ordered(shop, await quoted(shop, at=HALL, **ABROAD))
-    await shop.tells(shop.paid(await shop.paying(order)))
-    follow = gifting.Gifting.follow
-
-    async def comes_late(self, due):
-        monkeypatch.setattr(gifting.Gifting, "follow", follow)
-        await shop.desk.call_off(order_id=order.id)
-        await shop.run()
-        assert await became(shop.database, order) == ["released"]
-        return await follow(self, due)
-
-    monkeypatch.setattr(gifting.Gifting, "follow", comes_late)
-    assert await shop.desk.promising.follow() == 1
-    assert (await shop.order(order)).status == "refunded"
-    assert (await in_shop(shop.database), await became(shop.database, order)) == ((1, 0), ["released"])
-    await shop.run()
-    assert await became(shop.database, order) == ["released"]
-    assert await wrong(shop.database) == await faults(shop.database) == []
-
-
-async def test_money_goes_back_only_when_who_is_moving_its_gift_is_done(shop, two_mugs, monkeypatch):
-    order = await paid(shop, await ordered(shop, await quoted(shop, at=HALL)))
-    promise = gifting.gifts.promise
-    giving_back = []
-
-    async def is_asked_back_meanwhile(*asked):
-        approvals = Approvals(database=shop.database, kinds=[kind()])
-        giving_back.append(asyncio.ensure_future(decided(approvals, "refund", order.payments[0].id)))
-        await until(lambda: somebody_waits(shop.database), lambda waits: waits or giving_back[0].done())
-        assert not giving_back[0].done()
-        return await promise(*asked)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(gifting.gifts, "promise", is_asked_back_meanwhile)
-        assert await shop.desk.promising.follow() == 1
-    await giving_back[0]
-    await shop.run()
-    assert (await in_shop(shop.database), await became(shop.database, order)) == ((2, 0), ["released"])
 
 
 @pytest.mark.parametrize("point", ["before_commit", "after_commit"])
