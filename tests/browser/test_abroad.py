@@ -1,7 +1,7 @@
 """A line and a reader in another country: what works there, what keeps the number, and both clocks."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
@@ -34,7 +34,9 @@ def travels(guest: Guest, *, elder: bool = False, card: bool = False) -> str:
     async def opened(connection: Connection, now: datetime) -> str:
         snapshot = await Snapshot.load(connection)
         wanted = [(number, "yunfan", "Asia/Hong_Kong")]
-        line = (await open_lines(connection, wanted, now, lanes=LANES, snapshot=snapshot))[number.e164]
+        # Not of today: then a top-up of today would keep the number no longer.
+        since = now - timedelta(days=1)
+        line = (await open_lines(connection, wanted, since, lanes=LANES, snapshot=snapshot))[number.e164]
         assert await owners.bind(connection, subscriber_id=home.id, line=line, now=now)
         return str(line.id)
 

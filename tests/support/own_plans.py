@@ -31,12 +31,14 @@ def a_traveller() -> str:
     return f"+852913{next(_numbers):05}"
 
 
-async def line_with_credit(transaction: Transaction, number: str, amount_minor: int) -> LineRef:
-    """A line of that number, with so much credit that does not end."""
+async def line_with_credit(
+    transaction: Transaction, number: str, amount_minor: int, *, opened: timedelta = timedelta(0)
+) -> LineRef:
+    """A line of that number, `opened` so long ago, with so much credit that does not end."""
     connection, now = transaction.connection, transaction.now
     wanted = [(parse_msisdn(number), "yunfan", ZONE.key)]
     snapshot = await Snapshot.load(connection)
-    [line] = (await open_lines(connection, wanted, now, lanes=LANES, snapshot=snapshot)).values()
+    [line] = (await open_lines(connection, wanted, now - opened, lanes=LANES, snapshot=snapshot)).values()
     if amount_minor:
         await credited(connection, line, amount_minor, now)
     return line

@@ -19,6 +19,7 @@ from topup.kernel.errors import Conflict, Invalid
 from topup.kernel.money import Money
 from topup.lines.keeping.kept import Kept
 from topup.orders.schedules import looking, running
+from topup.orders.schedules.keeping import keep_by
 from topup.orders.schedules.numbers import Wish
 from topup.orders.schedules.rules import SAFE_DAYS, Agreement, Trigger
 from topup.orders.schedules.states import ScheduleState
@@ -315,6 +316,11 @@ async def test_one_tap_turns_it_on_and_off_and_what_it_will_do_is_what_it_does(o
     await numbers.turn_on(wish)
     [view] = await owner.schedules.of(subscriber_id=owner.who)
     assert view.schedule.id == before.schedule_id
+    last, on = (
+        keep_by(await owner.lost_at(), view.schedule.zone),
+        before.coming.at.astimezone(view.schedule.zone).date(),
+    )
+    assert last - timedelta(days=KEEP.days_early) <= on <= last
     after = await numbers.standing(**whose)
     assert (after.schedule.schedule.state, after.coming) == (ScheduleState.ACTIVE, before.coming)
     for _ in range(2):

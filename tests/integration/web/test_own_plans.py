@@ -48,11 +48,11 @@ async def owner(site):
     async with AsyncExitStack() as stack:
         front = await stack.enter_async_context(front_at(site))
 
-        async def made(credit=50_000, *, mebibytes=0):
+        async def made(credit=50_000, *, mebibytes=0, opened=timedelta(0)):
             await front.forget_counts()
             number = a_traveller()
             async with front.database.transaction() as transaction:
-                line = await line_with_credit(transaction, number, credit)
+                line = await line_with_credit(transaction, number, credit, opened=opened)
                 if mebibytes:
                     await surfed_for_three_months(transaction, line, number, mebibytes=mebibytes)
             entered = await front.enter(number)
@@ -141,12 +141,12 @@ async def test_a_planned_switch_moves_nothing_and_is_undone_and_so_is_stopping(o
 
 
 async def test_a_top_up_that_keeps_the_number_only_later_is_offered_with_how_far_it_leads_today(owner):
-    me = await owner()
+    me = await owner(opened=timedelta(days=2))
     today = datetime.now(ZoneInfo("Asia/Hong_Kong")).date()
     page = await me.sees(f"/keeping?until={today + timedelta(days=380)}")
     assert re.search(r"HK\$20\.00 not before \w+ \d+, \d{4}, and before ", page), page
     assert re.search(r"HK\$20\.00 paid today keeps it through .* and no longer\. Top up HK\$20\.00", page), page
-    page = await me.sees(f"/keeping?until={today + timedelta(days=239)}")
+    page = await me.sees(f"/keeping?until={today + timedelta(days=237)}")
     assert "paid today" not in page
 
 
@@ -192,3 +192,12 @@ async def test_a_line_without_plans_says_so(site, a_number):
     async with httpx.AsyncClient(base_url=site.url, trust_env=False, timeout=60, headers=headers) as client:
         assert "carrier has no plans" in (await client.get(f"/home/lines/{line}/plan")).text
         assert f"/home/lines/{line}/plan" not in (await client.get("/home")).text
+
+
+async def test_a_top_up_today_that_keeps_the_number_no_longer_is_not_offered(owner):
+    me = await owner()
+    today = datetime.now(ZoneInfo("Asia/Hong_Kong")).date()
+    page = await me.sees(f"/keeping?until={today + timedelta(days=380)}")
+    assert re.search(r"HK\$20\.00 not before \w+ \d+, \d{4}, and before ", page), page
+    assert "paid today" not in page
+    assert "Top up HK$20.00" not in page

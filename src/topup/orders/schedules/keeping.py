@@ -7,15 +7,17 @@ reads it again, and goes by what was found only where nothing changed meanwhile.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from topup.catalogue.queries import Snapshot
+from topup.catalogue.terms import local_of
 from topup.kernel.errors import NotFound
 from topup.lines.keeping.advice import line_to_keep
 from topup.lines.keeping.kept import Kept
 from topup.lines.keeping.next import best_first
 from topup.orders.schedules.records import Schedule
-from topup.orders.schedules.rules import Agreement, is_lost_by, keep_at
+from topup.orders.schedules.rules import SAFE_DAYS, Agreement, is_lost_by, keep_at
 from topup.platform.database import Connection
 
 
@@ -63,6 +65,11 @@ async def prospects(found: Sequence[tuple[Schedule, Kept | None]]) -> dict[str, 
 async def coming(schedule_id: str, agreement: Agreement, line: Kept) -> Coming | None:
     """What a schedule that is on does next; None where nothing ends the number."""
     return await asyncio.to_thread(_coming, schedule_id, agreement, line)
+
+
+def keep_by(lost_at: datetime, zone: ZoneInfo) -> date:
+    """The last day on which a number is topped up that would be lost at `lost_at`: `keep_at` is on it, or before."""
+    return local_of(lost_at - timedelta(seconds=1), zone).date() - timedelta(days=SAFE_DAYS)
 
 
 async def is_needed(connection: Connection, one: Schedule, cause: str, snapshot: Snapshot, now: datetime) -> bool:

@@ -39,7 +39,7 @@ class ToTopUp:
 @dataclass(frozen=True, slots=True)
 class KeepingSheet:
     """All of it in words; `leads`: the last day of the number if the first of `row` is made today, empty where one of
-    today is enough; `since`: from when on the only one of `row` does.
+    today is enough, or changes nothing; `since`: from when on the only one of `row` does.
     """
 
     months: list[Month]
@@ -92,7 +92,7 @@ def keeping_sheet(found: Advice, wording: Wording, *, mistake: bool = False) -> 
     today = local_of(found.now, ZoneInfo(found.zone)).date()
     least = found.least if found.least is not None and found.least.amount_minor else None
     row = found.row.top_ups if found.row else ()
-    leads = found.first_leads_to if least is None else None
+    leads = found.first_leads_to if least is None and _leads_on(found) else None
     since = found.not_before if found.not_before is not None and found.not_before > today else None
     return KeepingSheet(
         months=months_of(found),
@@ -113,6 +113,12 @@ def keeping_sheet(found: Advice, wording: Wording, *, mistake: bool = False) -> 
         keeps_not=[counts_words(one, keeps=False, locale=wording.locale) for one in found.keeps_not],
         mistake=mistake,
     )
+
+
+def _leads_on(found: Advice) -> bool:
+    """Whether the first of the row, made today, keeps the number longer than it is kept without."""
+    kept = found.runway.kept_until
+    return found.first_leads_to is not None and kept is not None and found.first_leads_to > kept
 
 
 def months_of(found: Advice) -> list[Month]:

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from typing import Final
+from zoneinfo import ZoneInfo
 
+from topup.catalogue.terms import local_of
 from topup.channels.web.automatic.showing import shown
 from topup.channels.web.forms import Form
 from topup.channels.web.home.lines import one_of
@@ -15,6 +17,7 @@ from topup.lines import owners
 from topup.lines.keeping.advice import Advice
 from topup.lines.owners import OwnedLine
 from topup.orders.desk import Desk
+from topup.orders.schedules.keeping import Coming, keep_by
 from topup.orders.schedules.numbers import Standing, Wish
 from topup.people.subscribers.accounts import account
 from topup.people.subscribers.devices import Subscriber
@@ -64,9 +67,7 @@ def itself_sheet(found: Standing, advice: Advice, wording: Wording, *, wrong: st
         state_text=" ".join(part for part in (described.state_text, described.why) if part) if described else "",
         paid_with=wording.of("home", "keep_auto_is_on", card=described.card, cap=described.cap) if described else "",
         card_id=described.card_id if described else "",
-        next=_next(coming.amount_minor, format_date(coming.at, wording.locale, zone=advice.zone), found, wording)
-        if coming
-        else "",
+        next=_next(coming, found, advice, wording) if coming else "",
         helpless=coming is not None and coming.amount_minor is None,
         ways=[(kept.id, kept.label) for kept, _ in found.ways],
         cap=_enough(found, advice),
@@ -75,10 +76,19 @@ def itself_sheet(found: Standing, advice: Advice, wording: Wording, *, wrong: st
     )
 
 
-def _next(amount_minor: int | None, day: str, found: Standing, wording: Wording) -> str:
-    if amount_minor is None:
+def _next(coming: Coming, found: Standing, advice: Advice, wording: Wording) -> str:
+    if coming.amount_minor is None:
         return ""
-    return wording.of("home", "keep_auto_next", sum=wording.money(Money(amount_minor, found.currency)), day=day)
+    amount = wording.money(Money(coming.amount_minor, found.currency))
+    lost_at = advice.runway.kept_until
+    if found.schedule is None and lost_at is not None:
+        # Its own day is drawn when it is turned on.
+        zone = ZoneInfo(advice.zone)
+        last = max(keep_by(lost_at, zone), local_of(coming.at, zone).date())
+        day = format_date(last, wording.locale, zone=advice.zone)
+        return wording.of("home", "keep_auto_would", sum=amount, day=day)
+    day = format_date(coming.at, wording.locale, zone=advice.zone)
+    return wording.of("home", "keep_auto_next", sum=amount, day=day)
 
 
 def _enough(found: Standing, advice: Advice) -> str:
