@@ -41,7 +41,7 @@ async def advance(connection: Connection, moves: Sequence[Move], now: datetime) 
             " kept_payment_id = coalesce(u.kept, o.kept_payment_id),"
             " closed_at = CASE WHEN %s THEN least(%s, o.expires_at) ELSE o.closed_at END,"
             " offers_due = o.offers_due OR (o.holds_offers AND %s),"
-            " points_marks = o.points_marks + (o.moves_points AND %s)::int::smallint"
+            " points_marks = o.points_marks + (o.moves_points AND %s)::int"
             " FROM unnest(%b::smallint[], %b::text[], %b::text[]) AS u (lane, id, kept)"
             " WHERE o.lane = u.lane AND o.id = u.id AND o.state = ANY (%s) RETURNING o.lane, o.id, o.steps),"
             " remembered AS (INSERT INTO orders.history (lane, order_id, step, state, cause, at)"
@@ -226,7 +226,7 @@ async def keep_payable(connection: Connection, orders: Sequence[tuple[int, str, 
         await connection.execute(
             "UPDATE orders.orders o SET expires_at = greatest(o.expires_at, u.expires_at),"
             " offers_due = o.offers_due OR o.holds_offers,"
-            " points_marks = o.points_marks + o.moves_points::int::smallint"
+            " points_marks = o.points_marks + o.moves_points::int"
             " FROM (SELECT lane, id, max(until) FROM unnest(%b::smallint[], %b::text[], %b::timestamptz[])"
             " AS v (lane, id, until) GROUP BY 1, 2) AS u (lane, id, expires_at)"
             " WHERE o.lane = u.lane AND o.id = u.id AND o.state = 'awaiting_payment'",

@@ -47,7 +47,7 @@ SELECT lane, id, points_marks FROM orders.orders WHERE points_marks > points_fol
 """
 _DONE: Final = """
 UPDATE orders.orders o SET points_followed = d.marks
-FROM unnest(%b::smallint[], %b::text[], %b::smallint[]) AS d (lane, id, marks)
+FROM unnest(%b::smallint[], %b::text[], %b::int[]) AS d (lane, id, marks)
 WHERE o.lane = d.lane AND o.id = d.id AND o.points_followed < d.marks
 """
 

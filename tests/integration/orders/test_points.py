@@ -1,6 +1,7 @@
 """Points from the price to the account and back: earned, held, spent, let go, given back, owed."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -9,11 +10,12 @@ from tests.support.desk import FOREIGN_NUMBER
 from tests.support.selling_offers import POINTS, TIERS, Customer, faults, ordered, paid, publish_with, quoted
 from topup.fulfilment.ports import CarrierFact
 from topup.kernel.errors import Conflict
-from topup.kernel.ids import new_id
+from topup.kernel.ids import lane_of, new_id
 from topup.kernel.money import Money
 from topup.kernel.outcome import Reason, Refused, Reversed
 from topup.ledger.tasks import release_holds
 from topup.offers.points.queries import balances
+from topup.orders.operations import keep_payable
 from topup.orders.quotes import decoded
 
 ALL = 10**9
@@ -151,6 +153,21 @@ async def test_what_is_not_paid_is_there_again_and_is_spent_when_its_payment_is_
     # 300 were there, 200 are owed; 95 that this order earned settle some of them.
     assert await anna.has() == (0, 200, 105)
     assert await faults(shop.database) == []
+
+
+async def test_points_follow_an_order_however_often_it_is_kept_payable(shop, anna):
+    await anna.buys(amount=50000)
+    order = await anna.ordered(await anna.quoted(points=ALL))
+    place = lane_of(order.id), str(order.id)
+    often = "UPDATE orders.orders SET points_marks = 32767, points_followed = 32767 WHERE lane = %s AND id = %s"
+    async with shop.database.transaction() as transaction:
+        await transaction.connection.execute(often, place)
+        await keep_payable(transaction.connection, [(*place, transaction.now + timedelta(days=2))])
+    assert await shop.desk.rewarding.follow() == 1
+    assert await shop.desk.rewarding.follow() == 0
+    await shop.later(hours=47)
+    assert await release_holds(shop.database) == 0
+    assert await anna.has() == (0, 500, 0)
 
 
 async def test_what_was_held_for_an_order_that_was_never_made_lapses(shop, anna):

@@ -36,8 +36,8 @@ CREATE TABLE orders.orders (
     holds_offers    boolean NOT NULL DEFAULT false, -- campaigns are held for it, in their own lanes
     offers_due      boolean NOT NULL DEFAULT false, -- these are to be brought to where the order is
     moves_points    boolean NOT NULL DEFAULT false, -- its payer's points pay for it, or come of it, in their own lane
-    points_marks    smallint NOT NULL DEFAULT 0,    -- how often these were to be brought to where the order is
-    points_followed smallint NOT NULL DEFAULT 0,    -- and were
+    points_marks    integer NOT NULL DEFAULT 0,     -- how often these were to be brought to where the order is
+    points_followed integer NOT NULL DEFAULT 0,     -- and were
     PRIMARY KEY (lane, id),
     UNIQUE (lane, quote_id)
 );
