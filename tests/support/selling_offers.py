@@ -16,6 +16,7 @@ from topup.offers.counting import CampaignKey
 from topup.offers.invariants import miscounted
 from topup.offers.points.invariants import unequal
 from topup.offers.points.queries import balances, movements
+from topup.payments.ports import DisputeFact
 
 TIERS = """
 [[campaigns]]
@@ -191,6 +192,12 @@ async def ordered(shop, quote, *, payer_id=None):
 async def paid(shop, order):
     await shop.tells(shop.paid(await shop.paying(order)))
     return await shop.order(order)
+
+
+async def objects(shop, order, standing, amount_minor, *, dispute="dp_1", currency="CNY") -> None:
+    """The payer objects with their bank, and how that stands."""
+    amount = Money(amount_minor, currency)
+    await shop.tells(DisputeFact(order.payments[0].id, dispute, standing, amount, None, ""))
 
 
 @dataclass

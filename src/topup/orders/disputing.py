@@ -10,7 +10,7 @@ from typing import Final
 
 from topup.kernel.errors import NotFound
 from topup.kernel.ids import PaymentId, lane_of
-from topup.orders import queries
+from topup.orders import operations, queries
 from topup.orders.queries import Order
 from topup.orders.refund_cases import tell_anew
 from topup.orders.settlement import Settled
@@ -55,8 +55,9 @@ class Disputing:
 
     async def hear(self, heard: DisputeHeard) -> Settled:
         """Write down what was said. How it stands is listed for a person, and anew when the date to answer by or the
-        amount changes; when it ends, refunds that wait for it are looked at, and nobody has to answer any more. Raises
-        NotKnownYet, and NotFound `payment_unknown` for a payment that is not ours or another gateway's.
+        amount changes; when it ends, refunds that wait for it are looked at, and nobody has to answer any more. When
+        it is lost, points and gifts of the order follow. Raises NotKnownYet, and NotFound `payment_unknown` for a
+        payment that is not ours or another gateway's.
         """
         async with self._database.transaction() as transaction:
             connection, now = transaction.connection, transaction.now
@@ -71,6 +72,10 @@ class Disputing:
                 await disputes.write(connection, dispute, now)
                 await disputes.wake_refunds(connection, payment, now)
                 await tell_anew(connection, [place], now)
+                if dispute.standing is DisputeStanding.LOST:
+                    # What the order gave besides follows its money, whoever took that.
+                    await operations.mark_points(connection, [(order.lane, str(order.id))])
+                    await operations.offers_follow(connection, (order.lane, str(order.id)))
                 list_it = list_anew if before is not None and _asks_anew(before, dispute) else list_for_person
                 await list_it(connection, [_decision(dispute, payment, order, captures)], now)
             gone = [(UNPLACED_LANE, UNPLACED, _unplaced(heard))]

@@ -13,6 +13,7 @@ from topup.orders.queries import Order
 from topup.orders.quotes import StoredQuote
 from topup.orders.states import LET_GO, USED, OrderState
 from topup.orders.stored_offers import StoredGift
+from topup.payments import disputes
 from topup.payments import queries as paid
 from topup.payments.states import Disposition
 from topup.platform.batching import Batcher
@@ -131,15 +132,21 @@ def _gift(order_id: str, quote: StoredQuote, one: StoredGift, expires_at: dateti
 
 
 async def _money_back(connection: Connection, due: Sequence[Gifted]) -> set[str]:
-    """The orders whose whole money went back, or is on its way: what is given besides goes by the last of it."""
+    """The orders whose whole money went back, or is on its way, or was taken by the payer's bank in disputes that we
+    lost: what is given besides goes by the last of it.
+    """
     back = {str(one.order.id) for one in due if one.order.state is OrderState.REFUNDED}
-    delivered = [one.order for one in due if one.order.state is OrderState.DELIVERED]
-    if not delivered:
+    used = [one.order for one in due if one.order.state in USED]
+    if not used:
         return back
-    captures = await paid.captures(connection, [(order.lane, str(order.kept_payment_id)) for order in delivered])
-    for order in delivered:
+    places = [(order.lane, str(order.kept_payment_id)) for order in used]
+    captures = await paid.captures(connection, places)
+    objections = await disputes.of_payments(connection, places)
+    for order in used:
+        # What we give back ourselves counts once it is delivered: until then it may yet arrive.
+        gone_minor = disputes.gone_minor if order.state is OrderState.DELIVERED else disputes.lost_minor
         kept = [one for one in captures.get(str(order.kept_payment_id), ()) if one.disposition is Disposition.KEPT]
-        if kept and all(one.refunded_minor >= one.amount_minor for one in kept):
+        if kept and all(gone_minor(one, objections) >= one.amount_minor for one in kept):
             back.add(str(order.id))
     return back
 

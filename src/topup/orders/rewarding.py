@@ -2,7 +2,7 @@
 
 From the moment it is made the order's row counts how often its state decided about points, and a sweep follows. What
 was held for an order that was never made lapses by itself. What an order earns is credited when it is delivered, and
-taken back as far as its money goes back.
+taken back as far as its money goes back, or the payer's bank took it in a dispute that we lost.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,6 +24,7 @@ from topup.orders.purses import payer_marks
 from topup.orders.queries import Order, Place
 from topup.orders.quotes import PAYABLE_FOR, StoredQuote, decoded
 from topup.orders.states import LET_GO, USED, OrderState
+from topup.payments import disputes
 from topup.payments import queries as paid
 from topup.payments.queries import Capture
 from topup.payments.states import Disposition
@@ -58,6 +59,8 @@ class _Due:
     quote: StoredQuote
     kept: Capture | None
     """The money that pays for it, where it came."""
+    gone_minor: int = 0
+    """What of that is not ours any more."""
 
 
 class Rewarding:
@@ -128,10 +131,13 @@ async def _due(connection: Connection, places: Sequence[Place]) -> list[_Due]:
     quotes = await queries.quotes(connection, [(order.lane, order.quote_id) for order in orders.values()])
     payments = [(order.lane, str(order.kept_payment_id)) for order in orders.values() if order.kept_payment_id]
     captures = await paid.captures(connection, payments) if payments else {}
-    return [
-        _Due(order, decoded(quotes[order.quote_id].body), _kept(captures, order.kept_payment_id))
-        for order in orders.values()
-    ]
+    objections = await disputes.of_payments(connection, payments) if payments else []
+    due = []
+    for order in orders.values():
+        kept = _kept(captures, order.kept_payment_id)
+        gone_minor = disputes.gone_minor(kept, objections) if kept else 0
+        due.append(_Due(order, decoded(quotes[order.quote_id].body), kept, gone_minor))
+    return due
 
 
 def _kept(captures: Mapping[str, Sequence[Capture]], payment_id: str | None) -> Capture | None:
@@ -166,7 +172,7 @@ def _reward(due: _Due, snapshot: Snapshot, now: datetime) -> Reward | None:
     promised, state, money = due.quote.points_earned, due.order.state, due.kept
     if not promised or money is None or state not in {OrderState.DELIVERED, OrderState.REFUNDED}:
         return None
-    left_minor = money.amount_minor - money.refunded_minor if state is OrderState.DELIVERED else 0
+    left_minor = money.amount_minor - due.gone_minor if state is OrderState.DELIVERED else 0
     return Reward(promised, promised * left_minor // money.amount_minor, _lasting(due.quote, snapshot, now))
 
 

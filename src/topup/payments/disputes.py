@@ -149,20 +149,26 @@ def taken_minor(capture: Capture, disputes: Sequence[Dispute]) -> int:
     return min(capture.amount_minor, sum(dispute.amount_minor for dispute in of_it))
 
 
+def lost_minor(capture: Capture, disputes: Sequence[Dispute]) -> int:
+    """What banks took of this money in disputes that we lost. What they took in another currency is not in it: a person
+    works out what that was.
+    """
+    of_it = [one for one in disputes if one.concerns(capture) and one.standing is DisputeStanding.LOST]
+    return sum(one.amount_minor for one in of_it if one.currency == capture.currency)
+
+
+def gone_minor(capture: Capture, disputes: Sequence[Dispute]) -> int:
+    """What of this money is not ours any more: promised back by us, or taken by banks in disputes that we lost."""
+    return min(capture.refunded_minor + lost_minor(capture, disputes), capture.amount_minor)
+
+
 def taken_of(refund: Refund, capture: Capture, disputes: Sequence[Dispute], *, before_minor: int) -> int:
     """Of a refund of this money what counts as given back by the payer's bank, where we lost: as little as can be with
     no more going back than came (G16). Of other refunds of it `before_minor` counted so already; all the rest that is
     promised of them counts as sent.
     """
-    lost = sum(
-        dispute.amount_minor
-        for dispute in disputes
-        if dispute.concerns(capture)
-        and dispute.standing is DisputeStanding.LOST
-        and dispute.currency == capture.currency
-    )
     # What is promised back counts this refund in.
-    beyond = capture.refunded_minor - before_minor + lost - capture.amount_minor
+    beyond = capture.refunded_minor - before_minor + lost_minor(capture, disputes) - capture.amount_minor
     return min(max(beyond, 0), refund.amount_minor)
 
 

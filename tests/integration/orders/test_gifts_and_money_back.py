@@ -1,14 +1,17 @@
-"""Gifts of orders whose money goes back while somebody is moving them: two sweeps, or a sweep and staff."""
+"""Gifts of orders whose money goes back while somebody is moving them, or is taken by the payer's bank."""
 
 import asyncio
 
+import pytest
+
 from tests.integration.orders.test_deciding import decided
-from tests.integration.orders.test_gifts import ABROAD, somebody_waits, two_mugs  # noqa: F401 - a fixture
+from tests.integration.orders.test_gifts import ABROAD, hands_over, somebody_waits, two_mugs  # noqa: F401 - a fixture
 from tests.support.gifts import HALL, became, in_shop, stocked, wrong
-from tests.support.selling_offers import MUG, faults, ordered, paid, publish_with, quoted
+from tests.support.selling_offers import MUG, faults, objects, ordered, paid, publish_with, quoted
 from tests.support.simulators import until
 from topup.orders import gifting
 from topup.orders.giving_back import kind
+from topup.payments.ports import DisputeStanding
 from topup.work.approvals import Approvals
 
 
@@ -71,3 +74,42 @@ async def test_money_goes_back_only_when_who_is_moving_its_gift_is_done(shop, tw
     await giving_back[0]
     await shop.run()
     assert (await in_shop(shop.database), await became(shop.database, order)) == ((2, 0), ["released"])
+
+
+@pytest.mark.parametrize("handed", [False, True])
+async def test_a_bank_that_took_all_of_the_money_takes_the_gift_once_the_dispute_is_lost(shop, two_mugs, handed):  # noqa: F811
+    order = await paid(shop, await ordered(shop, await quoted(shop, at=HALL)))
+    await shop.run()
+    if handed:
+        await hands_over(shop, order)
+    had = await became(shop.database, order)
+    for standing in (DisputeStanding.OPEN, DisputeStanding.WON):
+        await objects(shop, order, standing, 10000)
+        await shop.run()
+        assert await became(shop.database, order) == had == ["handed_over" if handed else "promised"]
+    await objects(shop, order, DisputeStanding.LOST, 10000)
+    await shop.run()
+    assert await became(shop.database, order) == ["asked_back" if handed else "released"]
+    assert await wrong(shop.database) == await faults(shop.database) == []
+
+
+async def test_what_a_bank_took_a_part_of_keeps_its_gift_until_the_rest_goes_back(shop, two_mugs):  # noqa: F811
+    order = await paid(shop, await ordered(shop, await quoted(shop, at=HALL)))
+    await objects(shop, order, DisputeStanding.LOST, 4000)
+    await shop.run()
+    assert await became(shop.database, order) == ["promised"]
+    await decided(Approvals(database=shop.database, kinds=[kind()]), "refund", order.payments[0].id, amount="60.00")
+    await shop.run()
+    assert (await in_shop(shop.database), await became(shop.database, order)) == ((2, 0), ["released"])
+
+
+async def test_a_gift_goes_also_where_a_bank_took_the_money_before_the_top_up_arrived(shop):
+    await publish_with(shop.database, MUG, carrier="lion-island")
+    await stocked(shop.database, 1)
+    order = await paid(shop, await ordered(shop, await quoted(shop, at=HALL, **ABROAD)))
+    await shop.desk.promising.follow()
+    assert await became(shop.database, order) == ["promised"]
+    await objects(shop, order, DisputeStanding.LOST, 5000, currency="SGD")
+    await shop.desk.promising.follow()
+    assert (await shop.order(order)).status != "delivered"
+    assert (await in_shop(shop.database), await became(shop.database, order)) == ((1, 0), ["released"])

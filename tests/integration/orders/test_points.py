@@ -7,7 +7,7 @@ import pytest
 
 from tests.integration.orders.test_deciding import approvals, decided  # noqa: F401 - a fixture
 from tests.support.desk import FOREIGN_NUMBER
-from tests.support.selling_offers import POINTS, TIERS, Customer, faults, ordered, paid, publish_with, quoted
+from tests.support.selling_offers import POINTS, TIERS, Customer, faults, objects, ordered, paid, publish_with, quoted
 from topup.fulfilment.ports import CarrierFact
 from topup.kernel.errors import Conflict
 from topup.kernel.ids import lane_of, new_id
@@ -17,6 +17,7 @@ from topup.ledger.tasks import release_holds
 from topup.offers.points.queries import balances
 from topup.orders.operations import keep_payable
 from topup.orders.quotes import decoded
+from topup.payments.ports import DisputeStanding
 
 ALL = 10**9
 BONUS = """
@@ -248,6 +249,35 @@ async def test_staff_who_give_a_part_back_take_that_part_of_the_points_back(shop
     await decided(approvals, "refund", payment.id)
     await shop.run()
     assert await anna.has() == (1, 100, 0)
+    assert await faults(shop.database) == []
+
+
+async def test_what_a_bank_took_takes_as_much_of_the_points_back_once_the_dispute_is_lost(shop, anna, approvals):  # noqa: F811
+    order = await anna.buys()
+    for standing, left in ((DisputeStanding.OPEN, 100), (DisputeStanding.WON, 100), (DisputeStanding.LOST, 60)):
+        await objects(shop, order, standing, 4000)
+        await shop.run()
+        assert await anna.has() == (left, 0, 0)
+    await decided(approvals, "refund", order.payments[0].id, amount="10.00")
+    await shop.run()
+    assert await anna.has() == (50, 0, 0)
+    await objects(shop, order, DisputeStanding.LOST, 5000, dispute="dp_2", currency="USD")
+    await shop.run()
+    assert await anna.has() == (50, 0, 0), "what it took in another currency a person works out"
+    assert await faults(shop.database) == []
+
+
+async def test_an_order_whose_money_a_bank_took_before_it_arrived_earns_nothing(shop):
+    await publish_with(shop.database, POINTS, carrier="lion-island")
+    anna = Customer(shop, new_id("subscriber", 11))
+    order = await anna.ordered(await anna.quoted(number=FOREIGN_NUMBER, currency="SGD", amount=5000))
+    order = await paid(shop, order)
+    await objects(shop, order, DisputeStanding.LOST, 5000, currency="SGD")
+    await shop.desk.rewarding.follow()
+    assert (await shop.order(order)).status != "delivered"
+    await shop.run()
+    assert (await shop.order(order)).status == "delivered"
+    assert await anna.has() == (0, 0, 0)
     assert await faults(shop.database) == []
 
 

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from topup.kernel.ids import PaymentId, RefundId, new_id
-from topup.payments.disputes import Dispute, Room, joined, room_in, taken_minor, taken_of
+from topup.payments.disputes import Dispute, Room, gone_minor, joined, lost_minor, room_in, taken_minor, taken_of
 from topup.payments.ports import DisputeStanding
 from topup.payments.queries import Capture, Refund
 from topup.payments.states import Disposition, RefundState
@@ -90,3 +90,17 @@ def test_nothing_of_a_refund_counts_as_taken_but_by_a_loss_in_its_currency(amoun
 def refund_of(amount: int) -> Refund:
     number = RefundId(new_id("refund", 3))
     return Refund(3, number, PAYMENT, "pi_1", amount, "USD", "late", RefundState.NEEDS_PERSON, PAID_AT, 1, PAID_AT)
+
+
+@given(captures, st.lists(tellings, max_size=3))
+def test_what_is_gone_is_what_was_promised_back_and_lost_and_never_more_than_came(capture, disputes):
+    gone = gone_minor(capture, disputes)
+    assert capture.refunded_minor <= gone <= capture.amount_minor
+    assert gone - capture.refunded_minor <= lost_minor(capture, disputes)
+    not_lost = [dispute for dispute in disputes if dispute.standing is not DisputeStanding.LOST]
+    assert gone_minor(capture, not_lost) == capture.refunded_minor
+    assert lost_minor(capture, [replace(dispute, currency="EUR") for dispute in disputes]) == 0
+    for dispute in disputes:
+        lost = replace(dispute, standing=DisputeStanding.LOST, currency="USD", amount_minor=100)
+        if lost.concerns(capture):
+            assert gone_minor(capture, [lost]) == capture.amount_minor
