@@ -28,11 +28,11 @@ ORDER BY at DESC, id DESC LIMIT {_SHOWN}
 """
 _PAST: Final = """
 SELECT s.msisdn, r.schedule_id, r.cause, r.state, r.at, r.cost_minor, CASE WHEN r.state = 'done' THEN r.ended_at END,
-    s.keeps AND EXISTS (SELECT 1 FROM orders.orders AS o
-        WHERE r.state = 'done' AND o.lane = r.lane AND o.id = r.order_id AND o.state = 'refunded')
+    coalesce(o.state = 'refunded', false)
 FROM unnest(%b::smallint[], %b::text[]) AS w (lane, msisdn)
 JOIN orders.schedules AS s ON s.lane = w.lane AND s.msisdn = w.msisdn
 JOIN orders.schedule_runs AS r ON r.lane = s.lane AND r.schedule_id = s.id AND (r.ended_at > %b OR r.act_at IS NOT NULL)
+LEFT JOIN orders.orders AS o ON s.keeps AND r.state = 'done' AND o.lane = r.lane AND o.id = r.order_id
 """
 _BEGIN: Final = """
 INSERT INTO orders.schedule_runs (lane, id, schedule_id, cause, state, reason, amount_minor, cost_minor, attempt, at,
