@@ -61,6 +61,7 @@ _BOUGHT: Final[Mapping[int, Sequence[tuple[time, Purchase]]]] = {
     22: [(time(17, 20), Purchase(number=_FRIEND, amount=_cny(20)))],
     15: [(time(22, 50), Purchase(number=HOLDER, amount=_cny(100), paid=False))],
     13: [(time(11, 25), Purchase(number=_TRAVEL, product="asia-5gb-10d"))],
+    12: [(time(18, 5), Purchase(number=_MUM, amount=_cny(100), points=200))],
     6: [(time(20, 40), Purchase(number=HOLDER, amount=_cny(20)))],
 }
 """By how many days ago."""

@@ -28,19 +28,22 @@ from topup.platform.database import Database
 ZONE: Final = ZoneInfo("Asia/Shanghai")
 _OWN: Final = ("cash", "voucher")
 _BY: Final = "demonstration"
+_CHANNEL: Final = "web"
 _VOUCHERS_LAST: Final = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purchase:
     """What was bought for a number, and how it was paid: `cash` at a till, or by a `voucher` of that price. `product`
-    is a pack's, else `amount` is credit. `paid` is False for one that was called off.
+    is a pack's, else `amount` is credit; so many `points` of the payer's pay for it, as far as they may. `paid` is
+    False for one that was called off.
     """
 
     number: str
     amount: Money | None = None
     product: str | None = None
     method: str = "cash"
+    points: int = 0
     paid: bool = True
 
 
@@ -72,10 +75,16 @@ class Past:
         self.database.clock_offset = min(at - self.now, timedelta())
 
     async def buy(self, purchase: Purchase, *, payer_id: str) -> OrderView:
-        """A top-up from its price to its receipt."""
+        """A top-up from its price to its receipt, with the offers there are and the points that come of it."""
         desk = self.house.desk
         quote = await desk.quote(
-            number=purchase.number, product=purchase.product, amount=purchase.amount, payment_method=purchase.method
+            number=purchase.number,
+            product=purchase.product,
+            amount=purchase.amount,
+            payment_method=purchase.method,
+            channel=_CHANNEL,
+            payer_id=payer_id,
+            points=purchase.points,
         )
         order = await desk.order(
             order_id=OrderId(new_id("order", lane_of(quote.id))),
@@ -83,11 +92,12 @@ class Past:
             contact=None,
             confirmations=frozenset(),
             locale=self.locale,
-            channel="web",
+            channel=_CHANNEL,
             payer_id=payer_id,
         )
         if not purchase.paid:
-            return await desk.cancel(order_id=order.id)
+            await desk.cancel(order_id=order.id)
+            return await self._followed(order)
         pin = await self._voucher(quote.total) if purchase.method == "voucher" else None
         payment = await desk.pay(
             payment_id=PaymentId(new_id("payment", lane_of(order.id))),
@@ -102,6 +112,13 @@ class Past:
             await desk.cash.take(Tendered(payment.id, till, quote.total, _BY))
             before = self._taken[till]
             self._taken[till] = replace(before, amount_minor=before.amount_minor + quote.total.amount_minor)
+        return await self._followed(order)
+
+    async def _followed(self, order: OrderView) -> OrderView:
+        """How the order stands, with what it held or earned where that is to be: no sweep runs in the past."""
+        desk = self.house.desk
+        await desk.promising.follow()
+        await desk.rewarding.follow()
         return await desk.get_order(order_id=order.id)
 
     async def use(self, records: Sequence[UsageRecord]) -> None:

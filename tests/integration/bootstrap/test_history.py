@@ -19,6 +19,7 @@ from topup.kernel.msisdn import parse_msisdn
 from topup.ledger.audit import audit
 from topup.lines import owners
 from topup.notifications import notices
+from topup.offers.points.queries import balances, movements
 from topup.orders.chronicle import Chronicle, Question
 from topup.people.subscribers import accounts
 from topup.platform.installation import mark_installation
@@ -50,6 +51,8 @@ async def test_somebody_has_lines_use_orders_and_an_answer_behind_them_and_it_is
         whose = await accounts.account(connection, keyring, subscriber_id=holder.id)
         lines = await owners.lines_of(connection, subscriber_id=holder.id, seal=whose.seal)
         found = await audit(connection)
+        points = await balances(connection, holder.id, transaction.now)
+        moved = await movements(connection, holder.id)
     assert [(one.carrier_id, one.name) for one in lines] == [
         ("qingfeng", ""),
         ("haiqiao", "Mum"),
@@ -57,10 +60,13 @@ async def test_somebody_has_lines_use_orders_and_an_answer_behind_them_and_it_is
         ("yunfan", "Travel SIM"),
     ]
     assert found.sound, "what was made in the past stands in the books like anything else"
+    assert [(one.carrier_id, one.held, one.owed) for one in points] == [("haiqiao", 0, 0)]
+    assert [one.points for one in moved] == [30, 95, -150, -50, 229, 50], "those that end first are spent first"
+    assert points[0].available == sum(one.points for one in moved)
     past = await Chronicle(database=database, keyring=keyring).everything(who=holder.id, question=Question())
     told = [(one.order.status, one.order.receipt_number is not None) for one in past.chapters]
     assert sorted(set(told)) == [("cancelled", False), ("delivered", True)]
-    assert len(told) == 16
+    assert len(told) == 17
     months = [past.now.date().replace(day=1)]
     months += [(months[0] - timedelta(days=days)).replace(day=1) for days in (1, 32)]
     for first in months:
