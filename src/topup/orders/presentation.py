@@ -113,6 +113,7 @@ def _view(
         link=quote.link,
         hides_number=quote.hides_number,
         points=quote.points_view if order.moves_points else None,
+        gifts=quote.gifts_view,
     )
 
 

@@ -181,6 +181,11 @@ class StoredQuote(msgspec.Struct, frozen=True):
         """What the line will get; `given` in view of what it has, where its reader may know that."""
         return promised(self.grants, own=self.is_own_network) if given is None else beside(self.grants, given)
 
+    @property
+    def gifts_view(self) -> tuple[GiftView, ...]:
+        """What is handed over with it."""
+        return tuple(GiftView(one.sku, one.names, one.quantity, one.shop, one.until) for one in self.gifts)
+
     def view(self, *, now: datetime, given: Sequence[Given] | None = None, own: Collection[str] = ()) -> QuoteView:
         """The quote as channels show it at `now`; `own` are the reader's own unpaid orders of its `holders`."""
         return QuoteView(
@@ -204,7 +209,7 @@ class StoredQuote(msgspec.Struct, frozen=True):
             discounts=tuple(
                 DiscountView(one.campaign, one.names, Money(one.off_minor, self.currency)) for one in self.offers
             ),
-            gifts=tuple(GiftView(one.sku, one.names, one.quantity, one.shop, one.until) for one in self.gifts),
+            gifts=self.gifts_view,
             codes=tuple(
                 CodeView(one.shown, one.reason, one.said, one.names, _first(one.holders, own)) for one in self.codes
             ),

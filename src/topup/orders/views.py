@@ -234,6 +234,7 @@ class OrderView:
     hides_number: bool = False
     """The number is the link's, and not for its opener to read, who is the payer."""
     points: PointsView | None = None
+    gifts: tuple[GiftView, ...] = ()
 
     @property
     def shown_number(self) -> str:

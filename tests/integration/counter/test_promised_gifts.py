@@ -4,6 +4,7 @@ on the receipt, and asked back with the money.
 
 import re
 
+import httpx
 import pytest
 
 from tests.integration.counter.test_selling import path_to, settled
@@ -12,6 +13,7 @@ from tests.support.gifts import in_shop, stocked, wrong
 from tests.support.selling_offers import a_number_with_gifts, giving
 from tests.support.subscribers import front_at
 from topup.kernel.ids import new_id
+from topup.shops.displays import Displays, new_secret
 from topup.shops.queries import Directories
 from topup.shops.stock import gifts
 from topup.shops.stock.gifts import GiftKey
@@ -115,3 +117,36 @@ async def test_what_was_handed_over_is_asked_back_in_the_open(site, clerk, sold,
     assert await shelf() == (had + brought, held)
     again = await clerk.posts(f"{path}/gift/{'kept' if brought else 'returned'}", **GIFT)
     assert (again.status_code, "is not asked back" in again.text) == (409, True)
+
+
+async def test_who_is_to_have_it_reads_of_it_on_the_display_and_on_the_order_and_a_stranger_does_not(
+    site, clerk, shelf
+):
+    displays, held = Displays(database=site.house.store.database), new_secret()
+    code = (await site.within(displays.arrive(held))).code
+    await clerk.posts("/counter/drawer/display", display=code)
+    headers = {"accept": "text/html", "accept-language": "en"}
+    async with httpx.AsyncClient(
+        base_url=site.url, trust_env=False, headers=headers, cookies={"topup_display": held}
+    ) as customer:
+
+        async def reads(path: str) -> str:
+            return (await customer.get(path)).text
+
+        sale = await clerk.quotes(a_number_with_gifts())
+        await clerk.sees(sale)
+        page = await reads("/counter/display")
+        assert "Mug × 1" in page
+        assert "Comes with it once it is paid: at " in page
+        await clerk.takes(sale)
+        order = re.search(r"ord_[0-9a-z]{26}", await settled(clerk, sale))[0]
+        for path in ("/counter/display", f"/orders/{order}"):
+            assert "Waits for you at " in await reads(path)
+        assert re.search(r'href="/help/shops/[^"]+">Where the shop is', await reads(f"/orders/{order}"))
+        await clerk.posts(f"{sale}/gift", **GIFT)
+        for path in ("/counter/display", f"/orders/{order}"):
+            page = await reads(path)
+            assert "You have it." in page
+            assert "Waits for you" not in page
+        shared = re.search(r'href="(/s/[^"]+)"', page)[1]
+        assert "Mug" not in await reads(shared)

@@ -12,12 +12,13 @@ from topup.channels.web.rendering import HEADERS, Page, WebRequest, go_to, page,
 from topup.channels.web.review import pay, requoted
 from topup.channels.web.saved.pages import saved_of
 from topup.channels.web.saved.picking import Picking
-from topup.channels.web.tracking import OrderPage, masked_page, order_page, with_ways_to_pay
+from topup.channels.web.tracking import OrderPage, masked_page, order_page, with_gifts, with_ways_to_pay
 from topup.channels.web.wording import Said, Wording
 from topup.kernel.errors import Conflict, NotFound, Problem
 from topup.orders.awaited import open_payment
 from topup.orders.declines import GENERAL, why_declined
 from topup.orders.desk import Desk
+from topup.orders.order_gifts import OrderGifts
 from topup.orders.views import OrderView, PaymentView
 from topup.payments.vouchers.pins import grouped
 from topup.platform.request_keys import RequestKeys, check_key
@@ -37,11 +38,12 @@ _TROUBLES: Final = frozenset(
 class FollowingPages:
     """An order by its id, which is its payer's capability; and by its shared, masked token."""
 
-    def __init__(self, desk: Desk, keys: RequestKeys, public_url: str, picking: Picking) -> None:
+    def __init__(self, desk: Desk, keys: RequestKeys, public_url: str, picking: Picking, gifts: OrderGifts) -> None:
         self._desk = desk
         self._keys = keys
         self._public_url = public_url
         self._picking = picking
+        self._gifts = gifts
 
     async def order(self, request: WebRequest, order_id: str) -> Page:
         """Where it is now."""
@@ -126,6 +128,7 @@ class FollowingPages:
         shown = replace(
             order_page(order, wording), share_path=f"/s/{token}", share_address=f"{self._public_url}/s/{token}"
         )
+        shown = with_gifts(shown, await self._gifts.of_order(order), wording)
         who = reader_of(request).subscriber
         if who is not None and order.status == "delivered":
             money = await self._desk.balance_around(order=order, subscriber_id=who.id)

@@ -30,6 +30,7 @@ from topup.channels.web.start import StartPages
 from topup.channels.web.visitors import Visitors
 from topup.lines.plans.desk import Plans
 from topup.orders.desk import Desk
+from topup.orders.order_gifts import OrderGifts
 from topup.people.subscribers.codes import PER_ADDRESS
 from topup.people.subscribers.saving import Saving
 from topup.platform.database import Database
@@ -70,7 +71,7 @@ def create_web_router(
     plans = Plans(database=database, catalogue=catalogue)
     start = StartPages(desk, care, keeping, house.changes, picking)
     review = ReviewPages(desk, care, keys, keeping)
-    following = FollowingPages(desk, keys, public_url, picking)
+    following = FollowingPages(desk, keys, public_url, picking, OrderGifts(database=database))
     receipts = ReceiptPages(desk, public_url)
     paid_elsewhere, waiting = elsewhere_routes(desk, keys=keys, keeping=keeping, public_url=public_url)
     patient: list[Route] = [("GET", "/orders/{order_id:str}/live", following.live), *waiting]

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from topup.channels.web.gifts import GiftRow, gift_rows
 from topup.channels.web.progress import Step, steps
 from topup.channels.web.reviewing import GrantRow, MethodRow, grant_rows, method_rows
 from topup.channels.web.wording import Said, Wording
 from topup.orders.awaited import next_words, open_payment, transfer_facts, unheard_of
+from topup.orders.order_gifts import OrderGift
 from topup.orders.states import Cause
 from topup.orders.views import MethodView, OrderView, PaymentView
 from topup.orders.wording import returned_words, second_payment, second_payment_words
@@ -105,6 +107,7 @@ class OrderPage:
     """Whoever is signed in may keep its number among theirs."""
     saved: bool = False
     """They did, just now."""
+    gifts: Sequence[GiftRow] = ()
     returned: Sequence[str] = ()
     """Of money that came and could not pay the order, or is given back: how much, why, and where it is."""
 
@@ -158,6 +161,12 @@ def _end(order: OrderView) -> list[str]:
 
 def _standings(order: OrderView) -> list[str]:
     return [money.standing for payment in order.payments for money in (*payment.returned, *payment.given_back)]
+
+
+def with_gifts(shown: OrderPage, found: Sequence[OrderGift], wording: Wording) -> OrderPage:
+    """The page with what else comes with the order."""
+    rows = gift_rows(found, wording)
+    return replace(shown, token=".".join([shown.token, *(row.standing for row in rows)]), gifts=rows)
 
 
 def with_ways_to_pay(

@@ -14,6 +14,7 @@ from topup.channels.counter.display.showing import DOMAIN, Shown, is_over, lang_
 from topup.channels.counter.wording import LANGUAGE_NAMES
 from topup.kernel.errors import Conflict, Invalid, NotFound
 from topup.orders.counter_sales import CounterSales
+from topup.orders.order_gifts import OrderGifts
 from topup.platform.database import Database
 from topup.platform.i18n import LOCALES, translate
 from topup.platform.web import limit, request_locale
@@ -60,6 +61,7 @@ class DisplayPages:
         self._displays = displays
         self._sales = sales
         self._database = database
+        self._gifts = OrderGifts(database=database)
         self._secure = secure
 
     async def page(self, request: WebRequest) -> Page:
@@ -144,8 +146,10 @@ class DisplayPages:
         order = view.order
         if order is not None and is_over(view, await self._database.roughly_now() - order.timeline[-1].at):
             return idle
-        sale = shown(view, screen, spoken)
-        token = f"{screen.revision}.{spoken}.{sale.step}.{sale.total}.{len(sale.code)}.{len(sale.more)}"
+        found = await (self._gifts.of_order(order) if order else self._gifts.of_price(view.quote))
+        sale = shown(view, screen, spoken, gifts=found)
+        standings = ".".join(one.standing for one in found)
+        token = f"{screen.revision}.{spoken}.{sale.step}.{sale.total}.{len(sale.code)}.{len(sale.more)}.{standings}"
         return Now(token, locale, till=till, sale=sale)
 
     def _rendered(self, request: WebRequest, template: str, now: Now, *, cookie: Cookie | None = None) -> Page:

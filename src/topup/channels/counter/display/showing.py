@@ -1,13 +1,15 @@
 """What a display shows of a sale, in the customer's language."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from topup.orders.awaited import open_payment
 from topup.orders.counter_sales import SaleView
+from topup.orders.order_gifts import OrderGift, gift_standing_words
 from topup.orders.receipt_pdf import qr_svg
-from topup.orders.wording import amount_words, end_words, line_words, method_name, name_in
+from topup.orders.wording import amount_words, end_words, gift_words, line_words, method_name, name_in
 from topup.platform.i18n import format_money, language_tag, translate
 from topup.shops.displays import Screen
 
@@ -41,6 +43,8 @@ class Shown:
     total_label: str
     total: str
     grants: tuple[Row, ...]
+    gifts: tuple[Row, ...]
+    """What is handed over with it, and how that stands."""
     more: tuple[Row, ...]
     """Of cash: what was taken, and the change."""
     hint: str
@@ -67,8 +71,8 @@ def is_over(view: SaleView, age: timedelta) -> bool:
     return order is not None and order.status in {"delivered", *_FAILED} and age > THANKS_FOR
 
 
-def shown(view: SaleView, screen: Screen, locale: str) -> Shown:
-    """A sale on the screen."""
+def shown(view: SaleView, screen: Screen, locale: str, *, gifts: Sequence[OrderGift] = ()) -> Shown:
+    """A sale on the screen, with the gifts that come with it."""
 
     def text(message_id: str, **parameters: object) -> str:
         return translate(locale, DOMAIN, message_id, **parameters)
@@ -98,6 +102,12 @@ def shown(view: SaleView, screen: Screen, locale: str) -> Shown:
                 end_words(grant, zone=quote.zone, locale=locale),
             )
             for grant in grants
+        ),
+        gifts=()
+        if view.hides_number
+        else tuple(
+            Row(gift_words(one.names, one.quantity, locale=locale), gift_standing_words(one, locale=locale))
+            for one in gifts
         ),
         more=_cash(view, locale),
         hint=text("pay.scan", method=method_name(payment.method, locale=locale))
