@@ -30,7 +30,7 @@ SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS agreements (
     number TEXT PRIMARY KEY,                -- the merchant's
     agreement_no TEXT NOT NULL UNIQUE,
-    status TEXT NOT NULL CHECK (status IN ('NORMAL', 'UNSIGN')),
+    status TEXT NOT NULL CHECK (status IN ('NORMAL', 'STOP', 'UNSIGN')),
     product TEXT NOT NULL,
     scene TEXT NOT NULL,
     single_minor INTEGER NOT NULL,
@@ -48,6 +48,7 @@ _EARLY: Final = timedelta(days=5)
 _INVALID: Final = "INVALID_PARAMETER"
 _ABSENT: Final = "USER_AGREEMENT_NOT_EXIST"
 _OUTCOMES: Final = ("sign", "refuse")
+_PAUSING: Final = {"pause": ("NORMAL", "STOP"), "resume": ("STOP", "NORMAL")}
 WORDS: Final[Rows] = {
     "agree_title": ("模拟签约", "模擬簽約", "Simulated agreement"),
     "single": ("每次最多扣款", "每次最多扣款", "At most each time"),
@@ -150,14 +151,14 @@ class Agreements:
         """How it stands. Raises Rejected."""
         row = self._asked_about(call.content)
         self._store.count("agreement_query", row["number"] if row else "", effected=row is not None)
-        if row is None or row["status"] != "NORMAL":
+        if row is None or row["status"] == "UNSIGN":
             raise Rejected(_ABSENT)
-        return _succeeded(**_facts(row), status="NORMAL", next_deduct_time=row["next_day"])
+        return _succeeded(**_facts(row), status=row["status"], next_deduct_time=row["next_day"])
 
     def unsign(self, call: Call, _now: datetime) -> dict[str, Any]:
         """End it. Raises Rejected."""
         row = self._asked_about(call.content)
-        if row is None or row["status"] != "NORMAL":
+        if row is None or row["status"] == "UNSIGN":
             self._store.count("unsign", row["number"] if row else "", effected=False)
             raise Rejected(_ABSENT)
         self._store.count("unsign", row["number"], effected=True)
@@ -169,8 +170,10 @@ class Agreements:
         given = content.get("agreement_params")
         number = given.get("agreement_no") if isinstance(given, dict) else None
         row = self._named("agreement_no", number) if isinstance(number, str) else None
-        if row is None or row["status"] != "NORMAL":
+        if row is None or row["status"] == "UNSIGN":
             raise Rejected("ACQ.AGREEMENT_NOT_EXIST")
+        if row["status"] == "STOP":
+            raise Rejected("ACQ.AGREEMENT_STATUS_NOT_NORMAL")
         if content.get("product_code") != row["product"]:
             raise Rejected("ACQ.INVALID_PARAMETER")
         if orders.amount(content, "total_amount") > row["single_minor"]:
@@ -189,16 +192,21 @@ class Agreements:
     # What tests and demonstrations have its owner do
 
     def control(self, path: str) -> Answer:
-        """`{number}/unsign`: its owner ends it in the wallet; `poor`, `rich`: has too little money, has enough; `due`:
-        the day of the plan is today.
+        """`{number}/unsign`: its owner ends it in the wallet; `pause`, `resume`: it is stopped for a while, goes on;
+        `poor`, `rich`: has too little money, has enough; `due`: the day of the plan is today.
         """
         number, _, deed = path.partition("/")
         row = self._named("number", number)
-        if row is None or deed not in ("unsign", "poor", "rich", "due"):
+        if row is None or deed not in ("unsign", "pause", "resume", "poor", "rich", "due"):
             return Answer(404, b'{"code":"NO_SUCH_AGREEMENT"}')
         with self._store.transaction():
             if deed == "unsign":
                 self._end(row)
+            elif deed in _PAUSING:
+                before, after = _PAUSING[deed]
+                self._store.write(
+                    "UPDATE agreements SET status = ? WHERE number = ? AND status = ?", (after, number, before)
+                )
             elif deed == "due":
                 today = _today(datetime.now(UTC)).isoformat()
                 self._store.write("UPDATE agreements SET next_day = ? WHERE number = ?", (today, number))

@@ -84,6 +84,7 @@ def test_the_document_names_every_route_of_the_contract(document):
         "GET /api/v1/lines/{number}",
         "GET /api/v1/lines/{number}/balance",
         "GET /api/v1/lines/{number}/keeping",
+        "GET /api/v1/lines/{number}/points",
         "GET /api/v1/lines/{number}/buckets",
         "GET /api/v1/lines/{number}/transfers",
         "POST /api/v1/lines/{number}/shares",

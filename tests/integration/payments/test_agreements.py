@@ -16,7 +16,7 @@ from topup.kernel.money import Money
 from topup.kernel.outcome import Unknown
 from topup.payments.instruments.agreements import MOST, OFFERED_FOR
 from topup.payments.instruments.ports import AgreementAnswer, AgreementStanding, Keeps, Terms
-from topup.payments.ports import AgreementFact, Scene
+from topup.payments.ports import AgreementFact, Instrument, Scene
 from topup.work.queries import open_items
 
 BACK = "/account/automatic"
@@ -103,6 +103,19 @@ async def test_one_that_is_signed_is_asked_about_by_what_it_is_charged_by(cards)
     assert cards.shop.gateway.asked_by == {agreement: ""}
     await later(cards, days=2)
     assert cards.shop.gateway.asked_by == {agreement: f"agreed-{agreement}"}
+
+
+async def test_one_that_is_paused_in_the_wallet_stays_and_is_asked_about_every_day(cards):
+    owner = await cards.person()
+    agreement = await cards.agrees(owner)
+    paused = AgreementAnswer(AgreementStanding.PAUSED, Instrument(f"agreed-{agreement}", "Alipay sim***"))
+    cards.shop.gateway.agreement_answers = [paused, paused, AgreementAnswer(AgreementStanding.ENDED)]
+    for left in (2, 1):
+        await later(cards, hours=25)
+        assert (len(cards.shop.gateway.agreement_answers), await cards.of(owner)) == (left, ["Alipay sim***"])
+    assert (await left_here(cards), await for_people(cards), cards.shop.gateway.forgotten) == (1, [], [])
+    await later(cards, hours=25)
+    assert (await cards.of(owner), await left_here(cards)) == ([], 0)
 
 
 async def test_one_that_was_signed_and_that_the_wallet_does_not_know_is_for_a_person_and_stays(cards):

@@ -183,6 +183,21 @@ async def test_an_owner_without_money_is_asked_another_time(alipay, plugin, http
     assert isinstance(await plugin.start(charge(token)), PaymentFact)
 
 
+async def test_one_that_is_paused_is_signed_all_the_same_and_charged_when_it_goes_on(alipay, plugin, http_client):
+    asked = an_agreement()
+    token = await signs(alipay, plugin, http_client, asked)
+    await controls(alipay, asked, "pause")
+    assert await plugin.start(charge(token)) == Refused(Reason.USER, Decline.AGAIN)
+    answer = await plugin.query_agreement(asked.agreement_id, token)
+    assert (answer.standing, answer.instrument.token) == (AgreementStanding.PAUSED, token)
+    await controls(alipay, asked, "resume")
+    assert (await plugin.query_agreement(asked.agreement_id)).standing is AgreementStanding.SIGNED
+    assert isinstance(await plugin.start(charge(token)), PaymentFact)
+    await controls(alipay, asked, "pause")
+    assert await plugin.end_agreement(token) == Done(token)
+    assert (await plugin.query_agreement(asked.agreement_id)).standing is AgreementStanding.ABSENT
+
+
 @pytest.mark.parametrize("by", ["its owner", "us"])
 async def test_one_that_ended_is_charged_no_more_and_ending_it_again_is_done(alipay, plugin, http_client, by):
     asked = an_agreement()

@@ -16,6 +16,7 @@ from topup.channels.api.links import LinkRoutes
 from topup.channels.api.openapi import document
 from topup.channels.api.pay_codes import PayCodes
 from topup.channels.api.plans import PlanRoutes
+from topup.channels.api.points import PointsRoutes
 from topup.channels.api.reconciliation import ReconciliationRoutes
 from topup.channels.api.tills import Tills
 from topup.channels.api.top_ups import TopUps
@@ -92,6 +93,7 @@ def all_endpoints(
             plans=Plans(database=database, catalogue=catalogue), database=database, keys=keys, catalogue=catalogue
         ).endpoints(),
         *AutomaticRoutes(desk=desk, database=database, keys=keys).endpoints(),
+        *PointsRoutes(database=database).endpoints(),
         *Books(database=database, catalogue=catalogue).endpoints(),
         *Shares(database=database, keys=keys, catalogue=catalogue).endpoints(),
         *Adjusting(

@@ -49,6 +49,8 @@ class AgreementStanding(StrEnum):
     """How an agreement stands with the wallet."""
 
     SIGNED = "signed"
+    PAUSED = "paused"
+    """Signed, and stopped in the wallet for a while: it may go on, and until then nothing is charged by it."""
     WAITING = "waiting"
     """Known, and not confirmed."""
     ENDED = "ended"
@@ -59,7 +61,7 @@ class AgreementStanding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AgreementAnswer:
-    """How it stands, with what payments are made by where it is SIGNED; or why that was not answered."""
+    """How it stands, with what payments are made by where it is SIGNED or PAUSED; or why that was not answered."""
 
     standing: AgreementStanding | None
     instrument: Instrument | None = None

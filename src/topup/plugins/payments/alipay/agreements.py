@@ -24,6 +24,9 @@ DAYS: Final = (30, 7)
 
 _PREFIX: Final = PREFIXES["instrument"]
 _CHANNELS: Final = {Scene.PHONE: "ALIPAYAPP", Scene.DESKTOP: "QRCODE"}
+_IN_FORCE: Final = {"NORMAL": AgreementStanding.SIGNED, "STOP": AgreementStanding.PAUSED}
+"""`status` in answers to alipay.user.agreement.query is TEMP (kept, and never in force yet), NORMAL or STOP (paused).
+What has ended is not found; UNSIGN is what its notice says."""
 _NOTICES: Final = {"dut_user_sign": False, "dut_user_unsign": True}
 """What notices of agreements are called, and whether they tell of an end."""
 
@@ -80,11 +83,11 @@ def standing(agreement_id: str, answer: Answer) -> AgreementAnswer:
     if answer.external_agreement_no != numbered(agreement_id):
         return AgreementAnswer(None, problem=Unknown("the answer is about another agreement"))
     match answer.status:
-        case "NORMAL" if answer.agreement_no:
-            return AgreementAnswer(AgreementStanding.SIGNED, Instrument(answer.agreement_no, _label(answer)))
+        case "NORMAL" | "STOP" if answer.agreement_no:
+            return AgreementAnswer(_IN_FORCE[answer.status], Instrument(answer.agreement_no, _label(answer)))
         case "TEMP":
             return AgreementAnswer(AgreementStanding.WAITING)
-        case "UNSIGN" | "STOP":
+        case "UNSIGN":
             return AgreementAnswer(AgreementStanding.ENDED)
     return AgreementAnswer(None, problem=Unknown(f"unlisted: {answer.status[:40]}"))
 

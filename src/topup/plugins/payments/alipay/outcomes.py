@@ -83,7 +83,8 @@ _DECLINES: Final = {
     "ACQ.AGREEMENT_ERROR": Decline.UNSUPPORTED,
     "ACQ.AGREEMENT_INVALID": Decline.UNSUPPORTED,
     "ACQ.AGREEMENT_NOT_EXIST": Decline.UNSUPPORTED,
-    "ACQ.AGREEMENT_STATUS_NOT_NORMAL": Decline.UNSUPPORTED,
+    # It is paused, and may go on; the next attempt finds one that ended gone.
+    "ACQ.AGREEMENT_STATUS_NOT_NORMAL": Decline.AGAIN,
     # Its day comes: the next attempt may be in time.
     "ACQ.CYCLE_PAY_DATE_NOT_MATCH": Decline.AGAIN,
     "ACQ.CYCLE_PAY_SINGLE_FEE_EXCEED": Decline.LIMIT,
