@@ -21,6 +21,7 @@ from topup.offers.counting import CampaignKey, Wanted
 from topup.offers.judging import limits_of
 from topup.offers.records import ReservationKey, locked, reserved
 from topup.orders import queries
+from topup.orders.following import Following, Row, Statements, What
 from topup.orders.gifting import Gifted, Gifting, gone_on
 from topup.orders.offering import persons_of
 from topup.orders.queries import Order, Place, place_of
@@ -28,7 +29,6 @@ from topup.orders.quotes import PAYABLE_FOR, StoredQuote, decoded
 from topup.orders.rewarding import AT_ONCE, SLACK, Rewarding
 from topup.orders.states import LET_GO, USED, OrderState
 from topup.orders.stored_offers import StoredGift, StoredOffer
-from topup.platform.arrays import columns
 from topup.platform.batching import Batcher
 from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Connection, Database
@@ -43,14 +43,20 @@ _AFTER_MOVE = crash_label("offers.follow.after_commit")
 _BEFORE_NOTE = crash_label("offers.follow.before_note")
 _AFTER_NOTE = crash_label("offers.follow.after_note")
 
-_DUE: Final = """
-SELECT lane, id FROM orders.orders WHERE offers_due ORDER BY state_since LIMIT %s
-"""
-_DONE: Final = """
+_STATEMENTS: Final = Statements(
+    due="""
+SELECT lane, id, state, expires_at FROM orders.orders WHERE offers_due ORDER BY state_since LIMIT %s
+""",
+    known="""
+SELECT o.lane, o.id, o.state, o.expires_at FROM unnest(%b::smallint[], %b::text[]) AS k (lane, id)
+JOIN orders.orders AS o USING (lane, id)
+""",
+    done="""
 UPDATE orders.orders o SET offers_due = false
 FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::timestamptz[]) AS d (lane, id, state, expires_at)
 WHERE o.lane = d.lane AND o.id = d.id AND o.state = d.state AND o.expires_at = d.expires_at
-"""
+""",
+)
 
 
 class NotHeld(Problem):
@@ -94,6 +100,7 @@ class Promising:
         self._reserve = Batcher(database, "offers.reserve", self._reserved)
         self._release = Batcher(database, "offers.release", self._released)
         self._gifts = Gifting(database=database, slack=SLACK)
+        self._following = Following(database=database, what=What.OFFERS, statements=_STATEMENTS, bring=self._bring)
 
     async def aclose(self) -> None:
         """Finish what was taken in."""
@@ -183,13 +190,12 @@ class Promising:
         )
 
     async def follow(self, limit: int = AT_ONCE) -> int:
-        """Bring what is held to where its orders are; how many orders that were."""
+        """Bring what is held to where its orders are; how many orders that were. One that cannot be is put off."""
+        return await self._following.follow(limit)
+
+    async def _bring(self, marked: Sequence[Row]) -> None:
         async with self._database.read() as transaction:
-            connection = transaction.connection
-            cursor = await connection.execute(_DUE, (limit,))
-            due = await _due(connection, [(lane, identifier) for lane, identifier in await cursor.fetchall()])
-        if not due:
-            return 0
+            due = await _due(transaction.connection, [(lane, identifier) for lane, identifier, *_ in marked])
         async with self._database.transaction() as transaction:
             await self._move(transaction.connection, due, transaction.now)
             crash_point(_BEFORE_MOVE)
@@ -197,18 +203,13 @@ class Promising:
         gifted = [Gifted(one.order, one.quote) for one in due if one.quote.gifts]
         back = await self._gifts.follow(gifted) if gifted else set()
         async with self._database.transaction() as transaction:
+            await self._following.lock(transaction.connection, marked)
             later = await gone_on(transaction.connection, gifted, back)
-            rows = [
-                (one.order.lane, one.order.id, one.order.state.value, one.order.expires_at)
-                for one in due
-                if one.order.id not in later
-            ]
             # An order that has moved on meanwhile stays due.
-            if rows:
-                await transaction.connection.execute(_DONE, columns(rows))
+            rows = [row for row in marked if row[1] not in later]
+            await self._following.done(transaction.connection, rows, transaction.now)
             crash_point(_BEFORE_NOTE)
         crash_point(_AFTER_NOTE)
-        return len(due)
 
     async def _move(self, connection: Connection, due: Sequence[_Due], now: datetime) -> None:
         of: defaultdict[OrderState, list[_Due]] = defaultdict(list)

@@ -20,6 +20,7 @@ from topup.offers.points.operations import Aim, Reward, Spend
 from topup.offers.points.postings import AccountKey, Lasting
 from topup.offers.states import ReservationState
 from topup.orders import queries
+from topup.orders.following import Following, Row, Statements, What
 from topup.orders.purses import payer_marks
 from topup.orders.queries import Order, Place
 from topup.orders.quotes import PAYABLE_FOR, StoredQuote, decoded
@@ -28,7 +29,6 @@ from topup.payments import disputes
 from topup.payments import queries as paid
 from topup.payments.queries import Capture
 from topup.payments.states import Disposition
-from topup.platform.arrays import columns
 from topup.platform.batching import Batcher
 from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Connection, Database
@@ -43,14 +43,20 @@ _AFTER_MOVE = crash_label("offers.points.follow.after_commit")
 _BEFORE_NOTE = crash_label("offers.points.follow.before_note")
 _AFTER_NOTE = crash_label("offers.points.follow.after_note")
 
-_DUE: Final = """
+_STATEMENTS: Final = Statements(
+    due="""
 SELECT lane, id, points_marks FROM orders.orders WHERE points_marks > points_followed ORDER BY state_since LIMIT %s
-"""
-_DONE: Final = """
+""",
+    known="""
+SELECT o.lane, o.id, o.points_marks FROM unnest(%b::smallint[], %b::text[]) AS k (lane, id)
+JOIN orders.orders AS o USING (lane, id)
+""",
+    done="""
 UPDATE orders.orders o SET points_followed = d.marks
 FROM unnest(%b::smallint[], %b::text[], %b::int[]) AS d (lane, id, marks)
 WHERE o.lane = d.lane AND o.id = d.id AND o.points_followed < d.marks
-"""
+""",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,7 @@ class Rewarding:
         self._keys = keys
         self._hold = Batcher(database, "offers.points.hold", points.hold)
         self._release = Batcher(database, "offers.points.release", _released)
+        self._following = Following(database=database, what=What.POINTS, statements=_STATEMENTS, bring=self._bring)
 
     async def aclose(self) -> None:
         """Finish what was taken in."""
@@ -95,15 +102,13 @@ class Rewarding:
         await self._release.submit((AccountKey(payer_id, carrier_id), order_id))
 
     async def follow(self, limit: int = AT_ONCE) -> int:
-        """Bring points to where their orders are; how many orders that were. Raises PointsMoved where the ledger was
-        faster: the next time finds it as it is.
-        """
+        """Bring points to where their orders are; how many orders that were. One that cannot be is put off."""
+        return await self._following.follow(limit)
+
+    async def _bring(self, marked: Sequence[Row]) -> None:
+        """Raises PointsMoved where the ledger was faster: the next time finds it as it is."""
         async with self._database.read() as transaction:
-            connection = transaction.connection
-            marked = await (await connection.execute(_DUE, (limit,))).fetchall()
-            due = await _due(connection, [(lane, identifier) for lane, identifier, _ in marked])
-        if not marked:
-            return 0
+            due = await _due(transaction.connection, [(lane, identifier) for lane, identifier, _ in marked])
         async with self._database.transaction() as transaction:
             connection, now = transaction.connection, transaction.now
             snapshot = await self._catalogue.current(connection)
@@ -113,10 +118,10 @@ class Rewarding:
         crash_point(_AFTER_MOVE)
         async with self._database.transaction() as transaction:
             # What was marked again meanwhile stays due.
-            await transaction.connection.execute(_DONE, columns(marked))
+            await self._following.lock(transaction.connection, marked)
+            await self._following.done(transaction.connection, marked, transaction.now)
             crash_point(_BEFORE_NOTE)
         crash_point(_AFTER_NOTE)
-        return len(marked)
 
 
 async def _released(connection: Connection, places: Sequence[tuple[AccountKey, str]], now: datetime) -> list[None]:

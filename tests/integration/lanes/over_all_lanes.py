@@ -9,6 +9,7 @@ OVER_ALL_LANES = LINES_OVER_ALL_LANES | {
     "orders.orders by orders_to_expire",
     "orders.orders by orders_with_offers_due",
     "orders.orders by orders_with_points_due",
+    "orders.put_off by put_off_due",
     "orders.schedule_runs by schedule_runs_due",
     "orders.schedules by schedules_due",
     "orders.schedules by schedules_to_keep",

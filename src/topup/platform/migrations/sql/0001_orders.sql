@@ -50,6 +50,18 @@ CREATE INDEX orders_with_points_due ON orders.orders (state_since) WHERE points_
 CREATE INDEX orders_to_expire ON orders.orders (expires_at) WHERE state = 'awaiting_payment';
 GRANT SELECT, INSERT, UPDATE ON orders.orders TO topup_app;
 
+-- Whose offers or points could not be brought to where the order is: tried again then, so that they stop nobody else's.
+CREATE TABLE orders.put_off (
+    lane     smallint NOT NULL,
+    order_id text COLLATE "C" NOT NULL,
+    what     text NOT NULL CHECK (what IN ('offers', 'points')),
+    tries    smallint NOT NULL,
+    at       timestamptz NOT NULL,
+    PRIMARY KEY (lane, order_id, what)
+);
+CREATE INDEX put_off_due ON orders.put_off (what, at);
+GRANT SELECT, INSERT, UPDATE, DELETE ON orders.put_off TO topup_app;
+
 CREATE TABLE orders.history (
     lane     smallint NOT NULL,
     order_id text COLLATE "C" NOT NULL,
