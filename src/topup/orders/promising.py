@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import structlog
+
 from topup.catalogue.campaigns import Campaign
 from topup.catalogue.queries import CatalogueCache, Snapshot
 from topup.kernel.errors import Conflict, Problem
@@ -37,6 +39,8 @@ from topup.work.operations import Decision, list_for_person
 
 BEYOND: Final = "offer_beyond_limit"
 """The kind of what a person hears of: a promised price was kept after its campaign had run out."""
+
+_log: Final = structlog.get_logger(__name__)
 
 _BEFORE_MOVE = crash_label("offers.follow.before_commit")
 _AFTER_MOVE = crash_label("offers.follow.after_commit")
@@ -111,7 +115,19 @@ class Promising:
     async def hold(self, asked: NotHeld) -> None:
         """Hold all offers of a price for an order, and the points that pay for it, or none of them. Raises Conflict
         `offer_gone`, with the `campaign` and the `reason` why there is none of it left, and `points_gone`.
+
+        Whatever else goes wrong, what was held before is let go where that can be. What cannot lapses by itself; until
+        then it is held for that order alone, and found so by who asks for the same again.
         """
+        try:
+            await self._hold(asked)
+        except Conflict:
+            raise
+        except Exception:
+            await self._undo(asked)
+            raise
+
+    async def _hold(self, asked: NotHeld) -> None:
         for place, one in enumerate(asked.quote.offers):
             refusal = await self._reserve.submit((asked, one))
             if refusal is not None:
@@ -129,6 +145,16 @@ class Promising:
                 await self._let_go(asked, asked.quote.offers)
                 raise
 
+    async def _undo(self, asked: NotHeld) -> None:
+        """Let go of what may be held, unless somebody else's press of the same button made the order meanwhile."""
+        try:
+            async with self._database.read() as transaction:
+                made = await queries.orders(transaction.connection, [place_of("order", asked.order_id)])
+            if not made:
+                await self.let_go(asked)
+        except Exception as error:  # noqa: BLE001 - what went wrong first is what the caller hears of
+            _log.warning("offers_lapse_by_themselves", order=asked.order_id, error=type(error).__name__)
+
     async def _lacking_gift(self, asked: NotHeld) -> StoredGift | None:
         """Hold the gifts of a price; the one that is not there any more, and then none is held."""
         if not asked.quote.gifts:
@@ -139,14 +165,14 @@ class Promising:
 
     async def let_go(self, asked: NotHeld) -> None:
         """The order was not made after all."""
-        if asked.quote.points_spent and asked.payer_id:
-            carrier = asked.quote.carrier_id
-            await self._rewarding.let_go(order_id=asked.order_id, payer_id=asked.payer_id, carrier_id=carrier)
+        await self._let_go_of_points(asked.order_id, asked.quote, asked.payer_id)
         await self._gifts.let_go(asked.order_id, asked.quote)
         await self._let_go(asked, asked.quote.offers)
 
-    async def let_go_of_price(self, *, order_id: str, quote_id: str) -> None:
-        """The order will not be made of this price, but may be of another, which may take off another amount."""
+    async def let_go_of_price(self, *, order_id: str, quote_id: str, payer_id: str | None) -> None:
+        """The order of that payer will not be made of this price, but may be of another, which may take off another
+        amount, and be paid for with other points.
+        """
         async with self._database.read() as transaction:
             found = await queries.quotes(transaction.connection, [place_of("quote", quote_id)])
             prices = [decoded(row.body) for row in found.values()]
@@ -154,8 +180,13 @@ class Promising:
             held = await reserved(transaction.connection, keys, lanes=self._lanes)
         for price in prices:
             await self._gifts.let_go(order_id, price)
+            await self._let_go_of_points(order_id, price, payer_id)
         for key in held:
             await self._release.submit(key)
+
+    async def _let_go_of_points(self, order_id: str, quote: StoredQuote, payer_id: str | None) -> None:
+        if quote.points_spent and payer_id:
+            await self._rewarding.let_go(order_id=order_id, payer_id=payer_id, carrier_id=quote.carrier_id)
 
     async def _let_go(self, asked: NotHeld, held: Sequence[StoredOffer]) -> None:
         for one in held:

@@ -163,7 +163,7 @@ class Runner:
             await self._look_later(run, _AFTER_TROUBLE)
         except Conflict as refused:
             if refused.code in ("quote_expired", "quote_used", "offer_gone"):
-                await self._without_price(run)
+                await self._without_price(run, whose)
             elif refused.code == "confirmation_needed" and now - (run.tried_at or run.at) < _PATIENCE:
                 await self._look_later(run, _SAME_AGAIN)
             else:
@@ -283,10 +283,12 @@ class Runner:
             crash_point(_BEFORE_WRITING)
         crash_point(_AFTER_WRITING)
 
-    async def _without_price(self, run: RunRow) -> None:
+    async def _without_price(self, run: RunRow, whose: Schedule) -> None:
         if run.quote_id is not None:
             # Whoever was cut off after holding its offers left them held for this order.
-            await self._desk.promising.let_go_of_price(order_id=str(run.order_id), quote_id=run.quote_id)
+            await self._desk.promising.let_go_of_price(
+                order_id=str(run.order_id), quote_id=run.quote_id, payer_id=whose.subscriber_id
+            )
         async with self._database.transaction() as transaction:
             await runs.unpriced(transaction.connection, run)
             await runs.later(transaction.connection, run, transaction.now)
