@@ -5,6 +5,7 @@ name order and step. What the ledger did by itself meanwhile (points ended, a ho
 nothing has happened, and who asks again finds it as it is.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -231,8 +232,27 @@ Step = TypeVar("Step", Spend, Aim)
 
 
 def _rounds(steps: Sequence[Step]) -> Iterator[list[Step]]:
-    """The steps in portions in which no account comes twice: what one did, the next of that account must find."""
-    left = list(steps)
+    """The steps in portions in which no account comes twice: what one did, the next of that account must find.
+
+    No portion has a lane below one of a portion before it. Each is a call of the ledger, which locks the lanes of a
+    call, lowest first, until the transaction ends: so all of them together lock in that order too, and nobody who has
+    lanes in theirs waits for us in a circle.
+    """
+    lanes: defaultdict[int, list[Step]] = defaultdict(list)
+    for one in steps:
+        lanes[one.account.lane].append(one)
+    portion: list[Step] = []
+    for _, left in sorted(lanes.items()):
+        for number, some in enumerate(_of_lane(left)):
+            if number:
+                yield portion
+                portion = []
+            portion += some
+    if portion:
+        yield portion
+
+
+def _of_lane(left: Sequence[Step]) -> Iterator[list[Step]]:
     while left:
         some: dict[AccountKey, Step] = {}
         for one in left:

@@ -102,7 +102,7 @@ async def locked(connection: Connection, keys: Iterable[AccountKey]) -> dict[Acc
     """What is owed of these accounts, and how many steps they took; each locked until the transaction ends: in one
     order for all who lock some.
     """
-    rows = columns([(key.lane, key.subscriber_id, key.carrier_id) for key in sorted(set(keys))])
+    rows = columns(sorted({(key.lane, key.subscriber_id, key.carrier_id) for key in keys}))
     await connection.execute(_KNOW, rows)
     cursor = await connection.execute(_LOCK, rows)
     return {AccountKey(who, carrier): (owed, steps) for who, carrier, owed, steps in await cursor.fetchall()}
