@@ -22,8 +22,12 @@ _OPEN: Final = sorted(STANDINGS["under_way"] | {"refunding"})
 _PLACES: Final = "SELECT lane, id, contact_id FROM orders.orders WHERE payer_id = %s ORDER BY created_at, id"
 _COUNT: Final = "SELECT count(*) FROM orders.orders WHERE payer_id = %s AND state = ANY (%s)"
 _UNNAME: Final = """
+WITH gone AS (
+    SELECT o.lane, o.id FROM orders.orders AS o
+    WHERE (o.lane, o.id) IN (SELECT * FROM unnest(%b::smallint[], %b::text[])) ORDER BY o.lane, o.id FOR UPDATE
+)
 UPDATE orders.orders AS o SET payer_id = NULL, payer = NULL, contact_id = NULL
-FROM unnest(%b::smallint[], %b::text[]) AS gone (lane, id) WHERE o.lane = gone.lane AND o.id = gone.id
+FROM gone WHERE o.lane = gone.lane AND o.id = gone.id
 """
 
 
@@ -54,7 +58,8 @@ class OrderKeeper:
     async def forget(self, connection: Connection, *, subscriber_id: str, now: datetime) -> None:  # noqa: ARG002 - a port's
         """Orders and receipts stay, as the law asks, without who ordered them and where news went; links do not."""
         await links.drop(connection, subscriber_id)
-        rows = await _rows(connection, subscriber_id)
+        # Locked in the order in which all who lock some do.
+        rows = sorted(await _rows(connection, subscriber_id), key=lambda row: row[:2])
         for start in range(0, len(rows), _PART):
             part = rows[start : start + _PART]
             await connection.execute(_UNNAME, columns([(lane, id_) for lane, id_, _ in part]))

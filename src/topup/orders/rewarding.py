@@ -107,10 +107,11 @@ class Rewarding:
 
     async def _bring(self, marked: Sequence[Row]) -> None:
         """Raises PointsMoved where the ledger was faster: the next time finds it as it is."""
-        async with self._database.read() as transaction:
-            due = await _due(transaction.connection, [(lane, identifier) for lane, identifier, _ in marked])
         async with self._database.transaction() as transaction:
             connection, now = transaction.connection, transaction.now
+            # As they are until the points are moved: whose payer leaves meanwhile must not get any afterwards.
+            await self._following.lock(connection, marked)
+            due = await _due(connection, [(lane, identifier) for lane, identifier, _ in marked])
             snapshot = await self._catalogue.current(connection)
             aims = [aim for one in due if (aim := _aim(one, snapshot, now)) is not None]
             await points.follow(connection, aims, now)

@@ -12,7 +12,7 @@ from topup.kernel.errors import Conflict
 from topup.kernel.ids import OrderId, lane_of, new_id
 from topup.ledger.tasks import release_holds
 from topup.offers.tasks import forget_guesses, lapse
-from topup.orders import promising, rewarding
+from topup.orders import promising
 from topup.orders.promising import NotHeld
 from topup.orders.quotes import decoded
 from topup.platform import batching, crash
@@ -148,14 +148,18 @@ async def test_an_order_whose_money_goes_back_while_its_points_follow_stays_due(
     await publish_with(shop.database, POINTS_RULES)
     anna = Customer(shop, new_id("subscriber", 11))
     order = await paid(shop, await anna.ordered(await anna.quoted()))
-    follow = rewarding.points.follow
+    following = shop.desk.rewarding._following
+    lock, locked = following.lock, []
 
-    async def refunded_meanwhile(connection, aims, now):
-        await follow(connection, aims, now)
-        await decided(approvals, "refund", order.payments[0].id, amount="50.00")
+    async def refunded_meanwhile(connection, rows):
+        if locked:
+            # The points are moved, and that they were is not noted yet.
+            await decided(approvals, "refund", order.payments[0].id, amount="50.00")
+        locked.append(rows)
+        await lock(connection, rows)
 
     with monkeypatch.context() as patch:
-        patch.setattr(rewarding.points, "follow", refunded_meanwhile)
+        patch.setattr(following, "lock", refunded_meanwhile)
         assert await shop.desk.rewarding.follow() == 1
     assert await anna.has() == (100, 0, 0)
     await shop.run()

@@ -7,6 +7,7 @@ from typing import Final
 from topup.kernel.ids import LineId, lane_of
 from topup.ledger import Expire, post
 from topup.ledger.queries import LONGEST_PAGE, buckets
+from topup.offers.points import records
 from topup.offers.points.postings import POINTS
 from topup.offers.points.queries import Movement, movements
 from topup.people.subscribers.accounts import Account
@@ -39,6 +40,9 @@ class PointsKeeper:
 
     async def forget(self, connection: Connection, *, subscriber_id: str, now: datetime) -> None:
         """Points end with the account; what came and went of them stays in the books, which name nobody then."""
+        # Whoever holds or spends some of them has done so, and is seen; the next finds that there are none.
+        if known := await records.accounts(connection, subscriber_id):
+            await records.locked(connection, known)
         holder = LineId(subscriber_id)
         found = (await buckets(connection, [holder])).get(holder, [])
         items = [

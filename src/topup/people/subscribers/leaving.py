@@ -34,7 +34,7 @@ _AFTER_ERASURE = crash_label("subscribers.erase.after_commit")
 _LEAVE: Final = "UPDATE people.subscribers SET leaves_at = %s WHERE id = %s AND erased_at IS NULL"
 _LEAVES: Final = "SELECT leaves_at FROM people.subscribers WHERE id = %s"
 _DUE: Final = """
-SELECT id FROM people.subscribers WHERE leaves_at <= %s ORDER BY leaves_at LIMIT %s FOR UPDATE SKIP LOCKED
+SELECT id FROM people.subscribers WHERE leaves_at <= %s ORDER BY leaves_at LIMIT 1 FOR UPDATE SKIP LOCKED
 """
 _LATER: Final = "UPDATE people.subscribers SET leaves_at = %s WHERE id = %s"
 _LATER_BY: Final = timedelta(hours=1)
@@ -123,20 +123,29 @@ class Leaving:
         await connection.execute(_LEAVE, (None, subscriber_id))
 
     async def erase_due(self) -> int:
-        """End the accounts whose time has come; how many. One with money on its way waits."""
+        """End the accounts whose time has come; how many. One with money on its way waits.
+
+        Each in a transaction of its own: the last of it posts, and who has the ledger waits for nothing else.
+        """
+        for count in range(_BATCH):
+            if not await self._erase_next():
+                return count
+        return _BATCH
+
+    async def _erase_next(self) -> bool:
+        """Look at one of them; whether there was one."""
         async with self._database.transaction() as transaction:
             connection, now = transaction.connection, transaction.now
-            rows = await (await connection.execute(_DUE, (now, _BATCH))).fetchall()
-            for (subscriber_id,) in rows:
-                if await self._open(connection, subscriber_id):
-                    await connection.execute(_LATER, (now + _LATER_BY, subscriber_id))
-                else:
-                    await self.erase(connection, subscriber_id=subscriber_id, now=now)
-            if rows:
+            row = await (await connection.execute(_DUE, (now,))).fetchone()
+            if row and await self._open(connection, row[0]):
+                await connection.execute(_LATER, (now + _LATER_BY, row[0]))
+            elif row:
+                await self.erase(connection, subscriber_id=row[0], now=now)
+            if row:
                 crash_point(_BEFORE_ERASURE)
-        if rows:
+        if row:
             crash_point(_AFTER_ERASURE)
-        return len(rows)
+        return row is not None
 
     async def erase(self, connection: Connection, *, subscriber_id: str, now: datetime) -> None:
         """End an account at once. What stays are orders and the books, which name nobody once this is done."""
