@@ -74,8 +74,7 @@ class Disputing:
                 await tell_anew(connection, [place], now)
                 if dispute.standing is DisputeStanding.LOST:
                     # What the order gave besides follows its money, whoever took that.
-                    await operations.mark_points(connection, [(order.lane, str(order.id))])
-                    await operations.offers_follow(connection, (order.lane, str(order.id)))
+                    await operations.follow_money(connection, [(order.lane, str(order.id))])
                 list_it = list_anew if before is not None and _asks_anew(before, dispute) else list_for_person
                 await list_it(connection, [_decision(dispute, payment, order, captures)], now)
             gone = [(UNPLACED_LANE, UNPLACED, _unplaced(heard))]

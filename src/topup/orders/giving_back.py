@@ -83,7 +83,8 @@ async def _execute(transaction: Transaction, approval: Approval) -> Mapping[str,
     except OverRefund:
         major = Money(left, capture.currency).to_major()
         raise Conflict("refund_too_much", left=major, currency=capture.currency) from None
-    await operations.mark_points(connection, [(payment.lane, str(payment.order_id))])
+    # Points go by as much; a gift that came with it is not the customer's any more once all of the money is back.
+    await operations.follow_money(connection, [(payment.lane, str(payment.order_id))])
     given = Transfer(
         lane=payment.lane,
         key=f"{refund.id}:{GOODWILL}",
@@ -94,8 +95,6 @@ async def _execute(transaction: Transaction, approval: Approval) -> Mapping[str,
         purpose=GOODWILL,
         reference=payment.order_id,
     )
-    # A gift that came with it is not the customer's any more once all of the money is.
-    await operations.offers_follow(connection, (payment.lane, str(payment.order_id)))
     await post_all(connection, [given], now)
     return {"order": payment.order_id, "refund": refund.id}
 

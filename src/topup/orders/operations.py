@@ -234,19 +234,15 @@ async def keep_payable(connection: Connection, orders: Sequence[tuple[int, str, 
         )
 
 
-async def offers_follow(connection: Connection, order: Place) -> None:
-    """Have what an order holds of offers brought to where it is, though its state stays: its money went back."""
+async def follow_money(connection: Connection, orders: Sequence[Place]) -> None:
+    """Have what orders hold of offers, and their points, brought to where they are, though their state stays: some of
+    their money went back, or goes.
+    """
     await connection.execute(
-        "UPDATE orders.orders SET offers_due = true WHERE lane = %s AND id = %s AND holds_offers", order
-    )
-
-
-async def mark_points(connection: Connection, orders: Sequence[Place]) -> None:
-    """Have the points of orders follow, though their state stays: some of their money goes back."""
-    await connection.execute(
-        "UPDATE orders.orders o SET points_marks = o.points_marks + 1"
+        "UPDATE orders.orders o SET offers_due = o.offers_due OR o.holds_offers,"
+        " points_marks = o.points_marks + o.moves_points::int"
         " FROM unnest(%b::smallint[], %b::text[]) AS u (lane, id)"
-        " WHERE o.lane = u.lane AND o.id = u.id AND o.moves_points",
+        " WHERE o.lane = u.lane AND o.id = u.id AND (o.holds_offers OR o.moves_points)",
         columns(orders),
     )
 
