@@ -1,6 +1,7 @@
 """A number that is kept by itself: topped up once for the day on which it would be lost, in time, and not in vain."""
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib.resources import files
 from types import SimpleNamespace
@@ -333,6 +334,34 @@ async def test_one_tap_turns_it_on_and_off_and_what_it_will_do_is_what_it_does(o
     await owner.sweeps()
     assert await owner.runs(view.schedule.id) == [(LOST, "done", "")]
     assert await owner.schedules.stop_all(subscriber_id=owner.who) == 1, "the switch of all stops it too"
+
+
+@pytest.mark.parametrize("state", ["paused", "active"])
+async def test_what_is_agreed_to_anew_holds_from_then_on(owner, state):
+    numbers, card = owner.shop.desk.numbers, await owner.card()
+    whose = {"subscriber_id": owner.who, "number": NUMBER}
+    standing = await numbers.standing(**whose)
+    wish = Wish(owner.who, NUMBER, card, Money(2000, "HKD"), "en", standing.schedule_id)
+    await numbers.turn_on(wish)
+    await owner.sweeps()
+    if state == "paused":
+        await numbers.turn_off(**whose)
+    with pytest.raises(Invalid, match="schedule_cap"):
+        await numbers.turn_on(replace(wish, cap=Money(1999, "HKD")))
+    with pytest.raises(Invalid, match="schedule_cap"):
+        await numbers.turn_on(replace(wish, cap=Money(9000, "CNY")))
+    [before] = await owner.schedules.of(subscriber_id=owner.who)
+    assert (before.schedule.agreement.cap_minor, before.schedule.state.value) == (2000, state)
+    wallet = await owner.wallet(most_minor=2000)
+    await numbers.turn_on(replace(wish, cap=Money(5000, "HKD"), instrument_id=wallet))
+    [after] = await owner.schedules.of(subscriber_id=owner.who)
+    agreed = after.schedule.agreement
+    assert (after.schedule.id, after.schedule.state) == (standing.schedule_id, ScheduleState.ACTIVE)
+    assert (agreed.trigger, agreed.cap_minor, agreed.interval_days) == (Trigger.KEEP, 5000, 30)
+    assert after.schedule.look_at < before.schedule.look_at if state == "active" else after.schedule.look_at
+    await owner.comes(days=SAFE_DAYS)
+    assert await owner.runs(standing.schedule_id) == [(LOST, "done", "")]
+    assert owner.shop.gateway.charged == [f"agreed-{wallet}"]
 
 
 @pytest.mark.parametrize(

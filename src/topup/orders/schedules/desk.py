@@ -1,7 +1,7 @@
 """What an owner does with schedules: agree to one, look, pause, take up again, change the card, remove; stop all."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -260,6 +260,30 @@ class Schedules:
             await records.use(connection, schedule_id, instrument_id)
             if one.state is ScheduleState.STOPPED:
                 await _moved(connection, one, ScheduleState.ACTIVE, now)
+            crash_point(_BEFORE_CHANGE)
+        crash_point(_AFTER_CHANGE)
+
+    async def agree_anew(
+        self, *, subscriber_id: str, schedule_id: str, instrument_id: str, cap: Money, every_days: int
+    ) -> None:
+        """Pay by this card or wallet, at most `cap` in a month and at least so many days after the last, and take it up
+        again if it does not run. Raises as `use`, and Invalid `schedule_cap`.
+        """
+        async with self._database.transaction() as transaction:
+            connection, now = transaction.connection, transaction.now
+            one = await _theirs(connection, subscriber_id, schedule_id)
+            kept = await instruments.instrument(connection, subscriber_id=subscriber_id, instrument_id=instrument_id)
+            agreement = replace(one.agreement, cap_minor=cap.amount_minor, interval_days=every_days)
+            carrier = (await self._catalogue.current(connection)).carrier(one.carrier_id)
+            if cap.currency != one.currency:
+                raise Invalid("schedule_cap")
+            if carrier is not None:
+                check(agreement, carrier, kept.method)
+                check_wallet(agreement, carrier, kept)
+            await records.alone(connection, subscriber_id)
+            await _alone_with(connection, kept, schedule_id)
+            await records.agree(connection, schedule_id, agreement, instrument_id=instrument_id, now=now)
+            await _moved(connection, one, ScheduleState.ACTIVE, now)
             crash_point(_BEFORE_CHANGE)
         crash_point(_AFTER_CHANGE)
 

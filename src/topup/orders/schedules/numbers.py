@@ -79,24 +79,29 @@ class Numbers:
         return Standing(found, schedule_id, ahead, carrier.currency, ways)
 
     async def turn_on(self, wish: Wish) -> None:
-        """Have it kept from now on, or again. Raises as `Schedules.make` and `Schedules.use`."""
+        """Have it kept from now on, or again: as this wish says, whatever was agreed to before. Raises as
+        `Schedules.make` and `Schedules.agree_anew`.
+        """
         found = await self._of(wish.subscriber_id, wish.number)
-        if found is None:
-            async with self._database.read() as transaction:
-                kept = await instruments.instrument(
-                    transaction.connection, subscriber_id=wish.subscriber_id, instrument_id=wish.instrument_id
-                )
-            every_days = kept.terms.every_days if kept.terms else 1
-            agreement = Agreement(
-                Trigger.KEEP, days_early=DAYS_EARLY, cap_minor=wish.cap.amount_minor, interval_days=every_days
+        async with self._database.read() as transaction:
+            kept = await instruments.instrument(
+                transaction.connection, subscriber_id=wish.subscriber_id, instrument_id=wish.instrument_id
             )
-            wanted = ScheduleWanted(wish.subscriber_id, wish.number, agreement, wish.instrument_id, wish.locale)
-            await self._schedules.make(wanted, schedule_id=wish.schedule_id)
+        every_days = kept.terms.every_days if kept.terms else 1
+        if found is not None:
+            await self._schedules.agree_anew(
+                subscriber_id=wish.subscriber_id,
+                schedule_id=found.schedule.id,
+                instrument_id=wish.instrument_id,
+                cap=wish.cap,
+                every_days=max(every_days, found.schedule.agreement.interval_days),
+            )
             return
-        whose = {"subscriber_id": wish.subscriber_id, "schedule_id": found.schedule.id}
-        if found.schedule.instrument_id != wish.instrument_id:
-            await self._schedules.use(**whose, instrument_id=wish.instrument_id)
-        await self._schedules.resume(**whose)
+        agreement = Agreement(
+            Trigger.KEEP, days_early=DAYS_EARLY, cap_minor=wish.cap.amount_minor, interval_days=every_days
+        )
+        wanted = ScheduleWanted(wish.subscriber_id, wish.number, agreement, wish.instrument_id, wish.locale)
+        await self._schedules.make(wanted, schedule_id=wish.schedule_id)
 
     async def turn_off(self, *, subscriber_id: str, number: str) -> None:
         """Top up no more by itself to keep it. What is off stays so."""

@@ -61,6 +61,11 @@ FROM unnest(%b::smallint[], %b::text[], %b::timestamptz[], %b::timestamptz[], %b
     AS t (lane, id, look_at, next_at, reason)
 WHERE s.lane = t.lane AND s.id = t.id AND s.state = 'active'
 """
+_AGREE: Final = """
+UPDATE orders.schedules SET agreement = %(agreement)s, instrument_id = %(instrument_id)s,
+    look_at = CASE WHEN state = 'active' THEN %(now)s ELSE look_at END
+WHERE lane = %(lane)s AND id = %(id)s
+"""
 _USE: Final = "UPDATE orders.schedules SET instrument_id = %s WHERE lane = %s AND id = %s"
 
 
@@ -183,6 +188,22 @@ async def look_again(connection: Connection, looks: Sequence[tuple[Schedule, dat
     if looks:
         rows = [(one.lane, one.id, at, next_at, reason) for one, at, next_at, reason in looks]
         await connection.execute(_LOOK, columns(rows))
+
+
+async def agree(
+    connection: Connection, schedule_id: str, agreement: Agreement, *, instrument_id: str, now: datetime
+) -> None:
+    """Another agreement of the same trigger from now on, paid by this instrument. One that is active is looked at now:
+    it may have waited for what is allowed since.
+    """
+    row = {
+        "lane": lane_of(schedule_id),
+        "id": schedule_id,
+        "agreement": Jsonb(msgspec.to_builtins(agreement)),
+        "instrument_id": instrument_id,
+        "now": now,
+    }
+    await connection.execute(_AGREE, row)
 
 
 async def use(connection: Connection, schedule_id: str, instrument_id: str) -> None:

@@ -19,6 +19,7 @@ from topup.lines.owners import OwnedLine
 from topup.orders.desk import Desk
 from topup.orders.schedules.keeping import Coming, keep_by
 from topup.orders.schedules.numbers import Standing, Wish
+from topup.orders.schedules.records import Schedule
 from topup.people.subscribers.accounts import account
 from topup.people.subscribers.devices import Subscriber
 from topup.platform.database import Database
@@ -70,7 +71,7 @@ def itself_sheet(found: Standing, advice: Advice, wording: Wording, *, wrong: st
         next=_next(coming, found, advice, wording) if coming else "",
         helpless=coming is not None and coming.amount_minor is None,
         ways=[(kept.id, kept.label) for kept, _ in found.ways],
-        cap=_enough(found, advice),
+        cap=_agreed(view.schedule) if view else _enough(found, advice),
         symbol=wording.symbol(found.currency),
         wrong=wrong if wrong in WRONG else "",
     )
@@ -89,6 +90,11 @@ def _next(coming: Coming, found: Standing, advice: Advice, wording: Wording) -> 
         return wording.of("home", "keep_auto_would", sum=amount, day=day)
     day = format_date(coming.at, wording.locale, zone=advice.zone)
     return wording.of("home", "keep_auto_next", sum=amount, day=day)
+
+
+def _agreed(one: Schedule) -> str:
+    """The limit that was agreed to, as one types it."""
+    return str(Money(one.agreement.cap_minor, one.currency).to_major())
 
 
 def _enough(found: Standing, advice: Advice) -> str:
