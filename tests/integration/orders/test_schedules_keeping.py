@@ -24,6 +24,7 @@ from topup.orders.schedules.keeping import keep_by
 from topup.orders.schedules.numbers import Wish
 from topup.orders.schedules.rules import SAFE_DAYS, Agreement, Trigger
 from topup.orders.schedules.states import ScheduleState
+from topup.orders.schedules.wording import run_words
 from topup.payments.ports import AgreementFact, Decline
 from topup.platform.i18n import format_moment, translate
 
@@ -120,9 +121,11 @@ async def test_what_was_paid_and_came_back_is_bought_again_the_day_after(owner, 
         sql = "UPDATE orders.orders SET state = 'refunded' WHERE channel = 'automatic' RETURNING id"
         assert len(await (await transaction.connection.execute(sql)).fetchall()) == 1
     await owner.passes(hours=3)
-    assert len(await owner.runs(schedule)) == 1
+    assert await owner.runs(schedule) == [(LOST, "done", "came_back")]
+    [view] = await owner.schedules.of(subscriber_id=owner.who)
+    assert run_words(view.runs[0], "HKD", locale="en", moment=str).endswith("the money went back")
     await owner.passes(days=2)
-    assert await owner.runs(schedule) == [(LOST, "done", ""), (f"{LOST}:2", "done", "")]
+    assert await owner.runs(schedule) == [(LOST, "done", "came_back"), (f"{LOST}:2", "done", "")]
     assert len(owner.shop.gateway.charged) == 2
 
 

@@ -24,7 +24,13 @@ class AutomaticRun(Struct, frozen=True):
 
     cause: Annotated[str, Meta(examples=["month:2026-03"])]
     state: Literal["waiting", "paying", "done", "skipped", "failed"]
-    reason: Annotated[str, Meta(description="Why nothing was bought, or why it is tried again; empty where it was.")]
+    reason: Annotated[
+        str,
+        Meta(
+            description="Why nothing was bought, or why it is tried again; `came_back` where it was paid, did not"
+            " arrive, and the money went back; else empty."
+        ),
+    ]
     amount: Money
     due_at: Time
     ended_at: Time | None

@@ -16,6 +16,8 @@ from topup.platform.database import Connection
 
 LEASE: Final = timedelta(minutes=2)
 """How long a run that was taken up is left to who took it."""
+CAME_BACK: Final = "came_back"
+"""Why a run that was paid bought nothing in the end: it did not arrive, and all of the money went back."""
 _SHOWN: Final = 24
 """Runs of a schedule that its owner is shown."""
 _RUN_COLUMNS: Final = """
@@ -23,8 +25,9 @@ r.id, r.schedule_id, r.cause, r.state, r.reason, r.amount_minor, r.cost_minor, r
 r.payment_id, r.at, r.due_at, r.tried_at, r.ended_at, r.act_at
 """
 _RUNS: Final = f"""
-SELECT {_RUN_COLUMNS} FROM orders.schedule_runs AS r WHERE lane = %s AND schedule_id = %s
-ORDER BY at DESC, id DESC LIMIT {_SHOWN}
+SELECT coalesce(o.state = 'refunded', false), {_RUN_COLUMNS} FROM orders.schedule_runs AS r
+LEFT JOIN orders.orders AS o ON r.state = 'done' AND o.lane = r.lane AND o.id = r.order_id
+WHERE r.lane = %s AND r.schedule_id = %s ORDER BY r.at DESC, r.id DESC LIMIT {_SHOWN}
 """
 _PAST: Final = """
 SELECT s.msisdn, r.schedule_id, r.cause, r.state, r.at, r.cost_minor, CASE WHEN r.state = 'done' THEN r.ended_at END,
@@ -86,7 +89,8 @@ WHERE s.subscriber_id = %s
 @dataclass(frozen=True, slots=True)
 class RunRow:
     """A run as it is kept. `cost_minor` is the most that is charged for it, fee included; `order_id` is the id that the
-    order of this attempt has, if it was made; `tried_at`: when this attempt began.
+    order of this attempt has, if it was made; `tried_at`: when this attempt began. Of one that is DONE and whose money
+    went back since, `reason` is CAME_BACK as `runs_of` gives it.
     """
 
     id: str
@@ -131,7 +135,7 @@ class NewRun:
 async def runs_of(connection: Connection, schedule_id: str) -> list[RunRow]:
     """The latest of a schedule, newest first."""
     rows = await (await connection.execute(_RUNS, (lane_of(schedule_id), schedule_id))).fetchall()
-    return [_run(row) for row in rows]
+    return [replace(_run(row), reason=CAME_BACK) if came_back else _run(row) for came_back, *row in rows]
 
 
 async def past_of(

@@ -10,7 +10,7 @@ from typing import Final
 from topup.kernel.money import Money
 from topup.orders.schedules.records import Schedule
 from topup.orders.schedules.rules import Agreement, Trigger
-from topup.orders.schedules.runs import RunRow
+from topup.orders.schedules.runs import CAME_BACK, RunRow
 from topup.orders.schedules.states import RunState, ScheduleState
 from topup.platform.i18n import format_money, translate
 
@@ -77,7 +77,7 @@ def agreed_words(agreement: Agreement, currency: str, *, locale: str) -> str:
 
 
 def run_words(run: RunRow, currency: str, *, locale: str, moment: Moment) -> str:
-    """What was paid, or why nothing was."""
+    """What was paid, and whether it came back; or why nothing was."""
     amount = format_money(Money(run.amount_minor, currency), locale)
     if run.state is RunState.WAITING and run.act_at is not None and run.attempt > 1:
         return translate(locale, DOMAIN, "run_again", amount=amount, again=moment(run.act_at))
@@ -85,6 +85,8 @@ def run_words(run: RunRow, currency: str, *, locale: str, moment: Moment) -> str
         return translate(locale, DOMAIN, "run_failed", amount=amount, why=_why(run, locale))
     if run.state is RunState.SKIPPED:
         return translate(locale, DOMAIN, "run_skipped", why=_why(run, locale))
+    if run.state is RunState.DONE and run.reason == CAME_BACK:
+        return translate(locale, DOMAIN, "run_came_back", amount=amount)
     return translate(locale, DOMAIN, f"run_{run.state.value}", amount=amount)
 
 
