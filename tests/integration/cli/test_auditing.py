@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.ledger import credit, do, fresh_line
 from tests.support.places import EXAMPLE
+from tests.support.points import SETTLED, Purses, somebody
 from tests.support.promises import Promises, wanted
 from topup.channels.cli import screen
 from topup.channels.cli.auditing import Wanted, audit_ledger
@@ -107,6 +108,36 @@ async def test_a_counter_of_an_offer_that_is_not_what_was_reserved_shows(store, 
     said = capsys.readouterr()
     assert "spring" in said.err
     assert "anna" not in said.err + said.out, "not whose it is"
+
+
+@pytest.mark.parametrize(
+    ("tampered", "told"),
+    [
+        ("points_earned SET kept = kept - 1", {"account": "points_earned", "said": -109, "there": -110}),
+        ("points_spent SET points = points - 1", {"account": "points_spent", "said": 29, "there": 30}),
+        ("points_spent SET state = 'released'", {"account": "points_spent", "said": 0, "there": 30}),
+        ("point_accounts SET owed = 0", {"account": "points_owed", "said": 0, "there": -20}),
+    ],
+)
+async def test_a_sum_of_points_that_is_not_what_orders_did_with_them_shows(store, capsys, tampered, told):
+    purses, key, other = Purses(store.database), somebody(), somebody()
+    await purses.earn(key, "o1", 100)
+    await purses.earn(other, "o2", 30)
+    assert await purses.spend(other, "o3", 30)
+    await purses.move(other, "o3", SETTLED)
+    await purses.earn(other, "o2", 30, 10)
+    assert await audit_ledger(Runtime(store), store.settings, Wanted(as_json=True)) is Exit.DONE
+    assert json.loads(capsys.readouterr().out)["points"] == []
+    async with store.database.transaction() as transaction:
+        place = "order_id IN ('o1', 'o3')" if "points_" in tampered.split()[0] else "owed > 0"
+        assert (await transaction.connection.execute(f"UPDATE offers.{tampered} WHERE {place}")).rowcount == 1
+    assert await audit_ledger(Runtime(store), store.settings, Wanted(as_json=True)) is Exit.REFUSED
+    said = json.loads(capsys.readouterr().out)
+    assert (said["sound"], said["faults"], said["points"]) == (False, [], [told])
+    assert await audit_ledger(Runtime(store), store.settings, Wanted()) is Exit.REFUSED
+    in_words = capsys.readouterr().err
+    assert told["account"] in in_words
+    assert key.subscriber_id not in in_words, "not whose it is"
 
 
 async def test_stock_that_is_not_what_its_movements_come_to_shows(store, capsys):
