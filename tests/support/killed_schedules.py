@@ -1,4 +1,4 @@
-"""Top-ups that run by themselves, by processes that are killed: `python -m … URL DIRECTORY LABEL…`.
+"""Top-ups that run by themselves, by processes that are killed: `python -m … URL DIRECTORY TRIGGER LABEL…`.
 
 For each label a process is forked that agrees to a top-up which is due at once and sees to it, and is killed at the
 label; the next one, an hour later, sees to what it finds. Prints for each label what became of the cause, how often the
@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,7 +25,34 @@ from topup.payments.ports import PaymentFact, PaymentStanding, Scene
 from topup.platform import crash
 from topup.platform.database import Database
 
-LOW = Agreement(Trigger.LOW, threshold_minor=1_000_000, amount_minor=3000, cap_minor=20_000, interval_days=30)
+
+@dataclass(frozen=True)
+class Agreed:
+    """What is agreed to, for numbers that begin so; the line is opened at one time, and it is due at another (None: at
+    once, whenever that is).
+    """
+
+    agreement: Agreement
+    numbers: str
+    carrier: str
+    opened: datetime | None = None
+    due: datetime | None = None
+
+
+AGREED = {
+    "low": Agreed(
+        Agreement(Trigger.LOW, threshold_minor=1_000_000, amount_minor=3000, cap_minor=20_000, interval_days=30),
+        "1380013",
+        "qingfeng",
+    ),
+    "keep": Agreed(
+        Agreement(Trigger.KEEP, days_early=3, cap_minor=20_000, interval_days=1),
+        "+8525123",
+        "yunfan",
+        datetime(2030, 3, 10, 4, tzinfo=UTC),
+        datetime(2030, 11, 1, 4, tzinfo=UTC),
+    ),
+}
 _MOST_ROUNDS = 40
 
 
@@ -48,16 +76,18 @@ class LastingGateway(KeepingGateway):
         return fact
 
 
-async def live(url: str, directory: Path, place: int, label: str, *, again: bool) -> None:
+async def live(url: str, directory: Path, agreed: Agreed, place: int, label: str, *, again: bool) -> None:
     """Agree to it and see to it, and be killed; or `again`, an hour later, see to what is there."""
-    number, file = f"1380013{place:04d}", directory / f"{label}.json"
+    number, file = f"{agreed.numbers}{place:04d}", directory / f"{label}.json"
     gateway = LastingGateway(directory / f"{label}.book")
     async with (
         Database.open(settings=settings_for(url), migrating=False) as database,
         open_shop(database, directory, gateway, publishing=not place and not again) as shop,
     ):
-        automatic = Automatic(shop, number)
+        automatic = Automatic(shop, number, agreed.carrier)
         if not again:
+            if agreed.opened:
+                automatic.at(agreed.opened)
             await automatic.moves_in()
             schedule_id = await automatic.schedules.new_id(number=number)
             known = {"who": automatic.who, "card": await automatic.card(), "schedule": schedule_id}
@@ -66,8 +96,10 @@ async def live(url: str, directory: Path, place: int, label: str, *, again: bool
             crash.arm(development=True)
         known = json.loads(file.read_text())
         automatic.who = known["who"]
+        if agreed.due:
+            automatic.at(agreed.due)
         shop.database.clock_offset += timedelta(hours=1) if again else timedelta()
-        wanted = ScheduleWanted(automatic.who, number, LOW, known["card"], "en")
+        wanted = ScheduleWanted(automatic.who, number, agreed.agreement, known["card"], "en")
         await automatic.schedules.make(wanted, schedule_id=known["schedule"])
         for _ in range(_MOST_ROUNDS):
             await automatic.sweeps()
@@ -86,12 +118,12 @@ async def live(url: str, directory: Path, place: int, label: str, *, again: bool
 
 
 def main() -> None:
-    url, directory, labels = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
+    url, directory, agreed, labels = sys.argv[1], Path(sys.argv[2]), AGREED[sys.argv[3]], sys.argv[4:]
     for place, label in enumerate(labels):
         for again in (False, True):
             pid = os.fork()
             if not pid:
-                asyncio.run(live(url, directory, place, label, again=again))
+                asyncio.run(live(url, directory, agreed, place, label, again=again))
                 os._exit(0)
             code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
             if code != (0 if again else -signal.SIGKILL):
