@@ -51,8 +51,8 @@ class Model:
                 limits.budget_minor is None or uses.off_minor < limits.budget_minor,
             ]
         if campaign.gift:
-            facts.append("gifts" not in asking.without)
-            facts.append(asking.gifts is None or asking.gifts.get(campaign.gift.sku, 0) >= campaign.gift.quantity)
+            facts.append(("sent_gifts" if campaign.gift.sent_from else "gifts") not in asking.without)
+            facts.append(asking.gifts is None or asking.gifts.get(campaign.gift.source, 0) >= campaign.gift.quantity)
         return all(facts)
 
     @staticmethod
@@ -83,12 +83,12 @@ class Model:
         return True
 
     def pieces(self, ids, asking):
-        """Whether there are as many of each gift as all of them give."""
-        if asking.gifts is None:
-            return True
+        """Whether each thing comes in one way, and there are as many of it as all of them give."""
         wanted = [gift for gift in (self.campaigns[one].gift for one in ids) if gift]
-        return all(
-            sum(one.quantity for one in wanted if one.sku == gift.sku) <= asking.gifts.get(gift.sku, 0)
+        if len({gift.source for gift in wanted}) > len({gift.sku for gift in wanted}):
+            return False
+        return asking.gifts is None or all(
+            sum(one.quantity for one in wanted if one.sku == gift.sku) <= asking.gifts.get(gift.source, 0)
             for gift in wanted
         )
 

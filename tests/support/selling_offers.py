@@ -71,6 +71,8 @@ gift = { sku = "mug" }
 worth = 15
 group = "extras"
 """
+SENT_MUG = MUG.replace('sku = "mug"', 'sku = "mug", sent_from = "panyu-shop"')
+"""The same, sent by post."""
 GROUPS = """
 [offers.groups.first]
 order = 1

@@ -34,6 +34,8 @@ _MANY: Final = 1_000_000_000
 _CODE: Final = r"[A-Z0-9][A-Z0-9-]{2,31}"
 _CODE_WORDS: Final = "3 to 32 capital letters and digits such as SPRING26"
 _DAY: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_PLACE: Final = r"[a-z0-9][a-z0-9-]{0,63}"
+"""Ids of the shops' file."""
 _YEARS: Final = range(1970, 2200)
 _WHOLE_PPM: Final = 1_000_000
 
@@ -122,7 +124,13 @@ _GIFT: Final = Table(
             Text("what stock calls it", longest=64), "what is given, as the shops' stock calls it", required=True
         ),
         "quantity": Field(Whole(1, 100), "so many pieces", default=1),
-        "until": Field(Day(), f"the last day it is handed over; {GIFT_DAYS} days later if not said"),
+        "until": Field(
+            Day(), f"the last day it is handed over, or its address given; {GIFT_DAYS} days later if not said"
+        ),
+        "sent_from": Field(
+            Text("a shop's id", _PLACE),
+            "the shop or store out of whose stock it is sent by post; handed over at the counter if not said",
+        ),
     },
 )
 _LIMITS: Final = Table(
@@ -143,7 +151,7 @@ def _campaign(fields: Fields, path: Path, reading: Reading) -> Campaign | Wrong:
     if not (fields["discount"] or fields["grants"] or fields["gift"] or fields["points"]):
         wrong = reading.mistake(path, "gives nothing: it needs discount, grants, gift or points")
     gift = fields["gift"]
-    if gift and fields["channels"] and "counter" not in fields["channels"]:
+    if gift and not gift.sent_from and fields["channels"] and "counter" not in fields["channels"]:
         wrong = reading.mistake((*path, "channels"), "has no counter, where the gift would be handed over")
     if gift and gift.until and (fields["ends"] is None or gift.until < fields["ends"]):
         wrong = reading.mistake((*path, "gift", "until"), "is before the campaign's last day: it needs one, no later")
@@ -171,7 +179,7 @@ CAMPAIGN: Final = Table(
         "coupon": Field(_COUPON, "only with a code"),
         "discount": Field(DISCOUNT, "what it takes off"),
         "grants": Field(ListOf(GRANT, 0, 20), "what it gives besides", default=()),
-        "gift": Field(_GIFT, "what is handed over with it"),
+        "gift": Field(_GIFT, "what is handed over with it, or sent"),
         "points": Field(Whole(0, 1_000_000), "points it gives", default=0),
         "worth": Field(Amount(0), "what grants, gift and points are worth where offers compete", default=0,
                        into="worth_minor"),

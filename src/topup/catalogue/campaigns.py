@@ -19,6 +19,8 @@ GIFT_DAYS: Final = 30
 """So long a gift is kept for who does not fetch it at once, where its campaign says nothing of it."""
 
 Customers = Literal["all", "first", "returning"]
+Source = tuple[str, str]
+"""Where the pieces of a gift come from: the place it is sent from (empty: the shop whose counter asks), and its SKU."""
 Take = Literal["one", "all"]
 
 
@@ -48,12 +50,18 @@ class Discount:
 @dataclass(frozen=True, slots=True)
 class Gift:
     """So many pieces of what shops have in stock under `sku`, handed over until that day; where none is said, for
-    GIFT_DAYS.
+    GIFT_DAYS. `sent_from`: the place out of whose stock it is sent by post; until that day somebody must say where to.
     """
 
     sku: str
     quantity: int = 1
     until: date | None = None
+    sent_from: str | None = None
+
+    @property
+    def source(self) -> Source:
+        """Where its pieces come from."""
+        return self.sent_from or "", self.sku
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,10 @@ class Book:
         self._shelves: dict[tuple[str, str], tuple[Entry, ...]] = {}
         coupons = [(entry, entry.campaign.coupon) for entry in self.entries if entry.campaign.coupon]
         gifts = [entry.campaign.gift for entry in self.entries if entry.campaign.gift]
-        self.gifts = {sku: max(one.quantity for one in gifts if one.sku == sku) for sku in {one.sku for one in gifts}}
+        self.gifts = {
+            source: max(one.quantity for one in gifts if one.source == source)
+            for source in {one.source for one in gifts}
+        }
         """What its campaigns give of shops' stock, and how many pieces one of them gives at most."""
         self._words = {coupon.code: entry for entry, coupon in coupons if coupon.code}
         self._prefixes = {coupon.prefix: entry for entry, coupon in coupons if coupon.prefix}

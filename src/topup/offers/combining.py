@@ -136,10 +136,14 @@ def affords(entry: Entry, asking: Asking, off_minor: int) -> bool:
 
 
 def _has_pieces(chosen: Sequence[Entry], entry: Entry, asking: Asking) -> bool:
-    """Whether there are pieces enough of what it gives, when those before it give some of the same."""
+    """Whether there are pieces enough of what it gives, when those before it give some of the same. An order gets all
+    its pieces of one thing in one way: handed over, or sent from one place.
+    """
     gift = entry.campaign.gift
-    if gift is None or asking.gifts is None:
+    if gift is None:
         return True
-    given = [one.campaign.gift for one in chosen]
-    taken = sum(one.quantity for one in given if one is not None and one.sku == gift.sku)
-    return taken + gift.quantity <= asking.gifts.get(gift.sku, 0)
+    same = [one.campaign.gift for one in chosen if one.campaign.gift and one.campaign.gift.sku == gift.sku]
+    if any(one.source != gift.source for one in same):
+        return False
+    taken = sum(one.quantity for one in same)
+    return asking.gifts is None or taken + gift.quantity <= asking.gifts.get(gift.source, 0)

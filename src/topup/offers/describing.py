@@ -91,7 +91,10 @@ class Describing:
         if campaign.gift is not None:
             count, until = self._number(campaign.gift.quantity), campaign.gift.until
             said = self._text("gift", count=count, sku=campaign.gift.sku)
-            yield self._text("gift_until", gift=said, day=self.day(until)) if until else said
+            way = ""
+            if campaign.gift.sent_from:
+                said, way = self._text("gift_sent", gift=said, place=campaign.gift.sent_from), "_sent"
+            yield self._text(f"gift{way}_until", gift=said, day=self.day(until)) if until else said
         if campaign.points:
             yield self._text("points", count=self._number(campaign.points))
         if campaign.worth_minor:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from topup.catalogue.campaigns import CHANNELS
+from topup.catalogue.campaigns import CHANNELS, Source
 from topup.catalogue.pricing import Priced, price
 from topup.catalogue.versions import CarrierVersion
 from topup.kernel.errors import Invalid
@@ -21,7 +21,7 @@ from topup.offers.facts import Asking, Code, Uses, without_gifts
 @dataclass(frozen=True, slots=True)
 class Supposed:
     """Who would top up, where and when: `points` are there, and all to be spent; `uses` is what is taken already, and
-    `gifts` the pieces that the shop has free, or None for as many as are wanted.
+    `gifts` the pieces that are free, or None for as many as are wanted.
     """
 
     channel: str
@@ -30,7 +30,7 @@ class Supposed:
     codes: tuple[Code, ...] = ()
     points: int = 0
     uses: Mapping[str, Uses] = field(default_factory=dict)
-    gifts: Mapping[str, int] | None = None
+    gifts: Mapping[Source, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
+from topup.catalogue.campaigns import Source
 from topup.kernel.money import Money
 
-Given = Literal["grants", "gifts", "points"]
-"""What a campaign may give besides money off."""
+Given = Literal["grants", "gifts", "sent_gifts", "points"]
+"""What a campaign may give besides money off; gifts that are handed over, and gifts that are sent."""
 
 MOST_CODES: Final = 5
 """A payer may enter so many codes for one top-up."""
@@ -51,9 +52,9 @@ class Asking:
     """A price asked for: what (`product` None: plain credit) at which price, where, when and by whom.
 
     `top_ups_before` None: not known, so neither a first nor a returning customer. `uses` by campaign id; what is not
-    there has none. `gifts`: pieces by SKU that are there and promised to nobody, or None where nobody looked. `spend`:
-    points the payer wants to pay with, of the `points` there are. `without`: what a campaign may give that cannot be
-    given there.
+    there has none. `gifts`: pieces that are there and promised to nobody, by where they come from, or None where nobody
+    looked. `spend`: points the payer wants to pay with, of the `points` there are. `without`: what a campaign may give
+    that cannot be given there.
     """
 
     price: Money
@@ -65,12 +66,12 @@ class Asking:
     points: int = 0
     spend: int = 0
     uses: Mapping[str, Uses] = field(default_factory=dict)
-    gifts: Mapping[str, int] | None = None
+    gifts: Mapping[Source, int] | None = None
     without: frozenset[Given] = frozenset()
 
 
 def without_gifts(channel: str) -> frozenset[Given]:
-    """What cannot be given where a top-up begins: gifts are handed over at a counter."""
+    """What cannot be given where a top-up begins: gifts are handed over at a counter. Sent they are from everywhere."""
     return frozenset() if channel == "counter" else frozenset({"gifts"})
 
 

@@ -73,10 +73,15 @@ def code_refusal(campaign: Campaign, code: Code) -> Reason | None:
 
 def _not_left(campaign: Campaign, asking: Asking, used: Uses) -> Why | None:
     gift = campaign.gift
-    gives = {"grants": campaign.grants, "gifts": gift, "points": campaign.points}
+    gives = {
+        "grants": campaign.grants,
+        "gifts": gift and not gift.sent_from,
+        "sent_gifts": gift and gift.sent_from,
+        "points": campaign.points,
+    }
     if asking.without and any(gives[one] for one in asking.without):
         return Reason.NOT_GIVEN_HERE, {}
-    if gift is not None and asking.gifts is not None and asking.gifts.get(gift.sku, 0) < gift.quantity:
+    if gift is not None and asking.gifts is not None and asking.gifts.get(gift.source, 0) < gift.quantity:
         return Reason.NO_GIFT, {}
     return None if used is NOTHING_USED else _used_up(limits_of(campaign), used)
 

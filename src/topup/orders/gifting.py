@@ -128,6 +128,7 @@ def _gift(order_id: str, quote: StoredQuote, one: StoredGift, expires_at: dateti
         currency=quote.currency,
         until=one.until,
         expires_at=expires_at,
+        is_sent=one.is_sent,
     )
 
 

@@ -54,7 +54,11 @@ def missed(ranks: Ranks, asking: Asking) -> list[Verdict]:
         for name, used in asking.uses.items()
     }
     gifts = asking.gifts or {}
-    short = "gifts" not in asking.without and any(gifts.get(sku, 0) < most for sku, most in ranks.book.gifts.items())
+    short = any(
+        gifts.get(source, 0) < most
+        for source, most in ranks.book.gifts.items()
+        if ("sent_gifts" if source[0] else "gifts") not in asking.without
+    )
     if lifted == asking.uses and not short:
         return []
     supposed = replace(asking, uses=lifted, gifts=None)

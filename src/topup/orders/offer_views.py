@@ -25,7 +25,7 @@ class DiscountView:
 @dataclass(frozen=True, slots=True)
 class GiftView:
     """So many pieces of a shop's stock that come with a price, their name per language, and before when they are
-    fetched.
+    fetched; where they are sent (`is_sent`), before when their address is given.
     """
 
     sku: str
@@ -33,6 +33,7 @@ class GiftView:
     quantity: int
     shop: str
     until: datetime
+    is_sent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,21 +2,17 @@
 
 A payer is who tops up this number, and who is signed in: neither costs nothing to be. Whether they topped up before is
 known of both by the orders there are. Points are earned and spent by who is signed in. Gifts come with what is sold at
-a counter, out of the stock of its shop; what is given besides, only to lines of our own network, which the ledger can
-give it to.
+a counter, out of the stock of its shop, or are sent out of that of the place their campaign names; what is given
+besides, only to lines of our own network, which the ledger can give it to.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Final
 
-import msgspec
-
-from topup.catalogue.campaigns import GIFT_DAYS
 from topup.catalogue.pricing import Priced, with_offers
-from topup.catalogue.terms import end_of_day
 from topup.catalogue.versions import CarrierVersion
 from topup.kernel.errors import Problem, Throttled
 from topup.offers import guesses, queries
@@ -31,6 +27,7 @@ from topup.offers.queries import Known, Look, Typed
 from topup.offers.wording import reason_words
 from topup.orders.holding import LACKED, Scope, Told, holders, missed, scopes_of, told
 from topup.orders.offer_views import LONGEST_CODE
+from topup.orders.offered_gifts import gifts_of, pieces, spot_of
 from topup.orders.purses import payer_marks, stored_points
 from topup.orders.stored_offers import StoredCode, StoredGift, StoredHeld, StoredOffer, StoredPoints
 from topup.platform.arrays import columns
@@ -151,13 +148,14 @@ class Offering:
         chosen = await self._chosen(connection, concerned, askings, entered, persons)
         for name, wish in concerned.items():
             offered = self._offered(wish, chosen[name], entered[name], persons[name], now)
-            found[name] = replace(offered, gifts=gifts_of(wish, chosen[name].offer, stock, now))
+            gifts = gifts_of(chosen[name].offer, shop=wish.shop, zone=wish.carrier.zone, stock=stock, now=now)
+            found[name] = replace(offered, gifts=gifts)
         return found
 
     async def _stock(self, connection: Connection, wishes: Sequence[Wish]) -> Mapping[Spot, Free]:
-        """What the shops that ask have free of what their carriers' campaigns give."""
-        wanted = {(wish.shop, sku) for wish in wishes if wish.shop for sku in self._ranks_of(wish).book.gifts}
-        return await free(connection, wanted)
+        """What the shops that ask, and the places that send, have free of what their carriers' campaigns give."""
+        spots = (spot_of(source, wish.shop) for wish in wishes for source in self._ranks_of(wish).book.gifts)
+        return await free(connection, {spot for spot in spots if spot})
 
     async def _chosen(
         self,
@@ -351,34 +349,8 @@ def _asking(
         codes=tuple(one.fact for one in entered),
         points=points.get(wish.purse, 0) if wish.purse else 0,
         spend=wish.spend,
-        gifts={sku: one.pieces for (shop, sku), one in stock.items() if shop == wish.shop},
+        gifts=pieces(stock, wish.shop),
         without=frozenset(without),
-    )
-
-
-def gifts_of(wish: Wish, offer: Offer, stock: Mapping[Spot, Free], now: datetime) -> tuple[StoredGift, ...]:
-    """What the shop hands over with it, each item once: the first of the campaigns that give it stands for all, and of
-    their days the last counts.
-    """
-    found: dict[str, StoredGift] = {}
-    for campaign in (one.campaign for one in offer.applied):
-        gift = campaign.gift
-        if gift is None or wish.shop is None:
-            continue
-        zone = wish.carrier.zone
-        until = end_of_day(gift.until or now.astimezone(zone).date() + timedelta(days=GIFT_DAYS), zone)
-        names, worth = dict(stock[wish.shop, gift.sku].names), campaign.worth_minor
-        new = StoredGift(campaign.id, gift.sku, gift.quantity, wish.shop, names, worth, until)
-        found[gift.sku] = _both(found[gift.sku], new) if gift.sku in found else new
-    return tuple(found.values())
-
-
-def _both(one: StoredGift, other: StoredGift) -> StoredGift:
-    return msgspec.structs.replace(
-        one,
-        quantity=one.quantity + other.quantity,
-        worth_minor=one.worth_minor + other.worth_minor,
-        until=max(one.until, other.until),
     )
 
 

@@ -183,8 +183,8 @@ class StoredQuote(msgspec.Struct, frozen=True):
 
     @property
     def gifts_view(self) -> tuple[GiftView, ...]:
-        """What is handed over with it."""
-        return tuple(GiftView(one.sku, one.names, one.quantity, one.shop, one.until) for one in self.gifts)
+        """What is handed over with it, or sent."""
+        return tuple(GiftView(one.sku, one.names, one.quantity, one.shop, one.until, one.is_sent) for one in self.gifts)
 
     def view(self, *, now: datetime, given: Sequence[Given] | None = None, own: Collection[str] = ()) -> QuoteView:
         """The quote as channels show it at `now`; `own` are the reader's own unpaid orders of its `holders`."""

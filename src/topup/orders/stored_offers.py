@@ -21,7 +21,7 @@ class StoredOffer(msgspec.Struct, frozen=True, array_like=True):
 
 class StoredGift(msgspec.Struct, frozen=True, array_like=True):
     """Pieces of a shop's stock that a campaign gives, and their name per language; worth so much in all as its campaign
-    says, in the quote's currency; handed over before `until`.
+    says, in the quote's currency; handed over before `until`, or sent (`is_sent`) where its payer says before then.
     """
 
     campaign: str
@@ -31,6 +31,7 @@ class StoredGift(msgspec.Struct, frozen=True, array_like=True):
     names: dict[str, str]
     worth_minor: int
     until: datetime
+    is_sent: bool = False
 
 
 class StoredCode(msgspec.Struct, frozen=True, array_like=True):

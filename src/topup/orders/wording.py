@@ -28,9 +28,12 @@ def gift_words(names: Mapping[str, str], quantity: int, *, locale: str) -> str:
     return f"{name_in(names, locale=locale)} × {quantity}"
 
 
-def gift_state_words(state: str, *, locale: str) -> str:
-    """What became of a gift that goes with an order."""
-    return translate(locale, "orders", f"gift_state.{state}")
+def gift_state_words(state: str, *, locale: str, is_sent: bool = False) -> str:
+    """What became of a gift that goes with an order, handed over or sent by post."""
+    message_id = f"gift_state.{state}.sent"
+    return translate(
+        locale, "orders", message_id if is_sent and has_text("orders", message_id) else f"gift_state.{state}"
+    )
 
 
 def fetched_by_words(until: datetime, *, zone: str, locale: str) -> str:

@@ -180,6 +180,10 @@ def test_a_day_may_stand_bare():
             ".worth goes with grants, gift or points: a discount is worth what it is",
         ),
         ('gift = { sku = "cup" }\nchannels = ["web"]', ".channels has no counter, where the gift would be handed over"),
+        (
+            'gift = { sku = "cup", sent_from = "Main Store" }',
+            '.gift.sent_from must be a shop\'s id, not "Main Store"',
+        ),
         *(
             (
                 f'gift = {{ sku = "cup", until = "2026-03-31" }}{until}',

@@ -50,14 +50,14 @@ def test_what_the_example_gives(monkeypatch, words, applied, total):
     assert {one["campaign"]: one["off_minor"] for one in found["applied"]} == applied
     assert found["total"] == {"amount_minor": total, "currency": "CNY"}
     reasons = {one["campaign"]: one["reason"] for one in found["campaigns"]}
-    assert len(reasons) == 7
+    assert len(reasons) == 8
     assert {campaign for campaign, reason in reasons.items() if reason == "applied"} == applied.keys()
 
 
 def test_points_and_what_comes_with_it_for_programs(monkeypatch):
     found = told(monkeypatch, "--product", "100", "--channel", "counter", "--points", "1234")
     assert found["points"] == {"spent": 1200, "off_minor": 1200, "earned": 78}
-    assert found["gifts"] == [{"sku": "umbrella", "quantity": 1}]
+    assert found["gifts"] == [{"sku": "umbrella", "quantity": 1, "sent_from": None}]
     assert found["grants"] == [{"asset": "DATA", "amount": 2**30, "kind": "promo"}]
 
 

@@ -104,7 +104,9 @@ OPEN = st.builds(
     customers=st.sampled_from(["all", "all", "first", "returning"]),
     least_minor=st.sampled_from([0, 0, 1000, 5000]),
     discount=maybe(DISCOUNTS),
-    gift=maybe(st.builds(Gift, st.just("umbrella"), st.integers(1, 2))),
+    gift=maybe(
+        st.builds(Gift, st.just("umbrella"), st.integers(1, 2), sent_from=st.sampled_from([None, None, "store"]))
+    ),
     points=st.sampled_from([0, 0, 50]),
     worth_minor=st.sampled_from([0, 0, 300]),
     group=st.sampled_from([None, "one", "all", "all", "more"]),
@@ -145,8 +147,10 @@ ASKING = st.builds(
     points=st.integers(0, 500),
     spend=st.integers(0, 500),
     uses=st.dictionaries(st.sampled_from(IDS), USES, max_size=4),
-    gifts=maybe(st.sampled_from([{}, {"umbrella": 1}, {"umbrella": 3}])),
-    without=st.sampled_from([frozenset(), frozenset(), frozenset({"gifts"})]),
+    gifts=maybe(
+        st.dictionaries(st.sampled_from([("", "umbrella"), ("store", "umbrella")]), st.sampled_from([1, 3]), max_size=2)
+    ),
+    without=st.sampled_from([frozenset(), frozenset(), frozenset({"gifts"}), frozenset({"sent_gifts"})]),
 )
 
 

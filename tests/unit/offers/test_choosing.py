@@ -12,7 +12,7 @@ from topup.offers.answers import Offer, Reason
 from topup.offers.book import Books
 from topup.offers.choosing import choose
 from topup.offers.combining import MOST_CANDIDATES
-from topup.offers.facts import MOST_CODES, Code, Uses, normalised
+from topup.offers.facts import MOST_CODES, Code, Uses, normalised, without_gifts
 
 ALL = Stacking(groups=(Group("all", "all"),))
 
@@ -127,7 +127,16 @@ def test_what_is_declared_of_grants_and_gifts_counts_where_offers_compete():
             {"times": 3},
         ),
         ({"limits": Limits(budget_minor=900)}, {"uses": {"spring": Uses(off_minor=401)}}, Reason.BUDGET_USED_UP, {}),
-        ({"gift": Gift("cup", 2)}, {"gifts": {"cup": 1}}, Reason.NO_GIFT, {}),
+        ({"gift": Gift("cup", 2)}, {"gifts": {("", "cup"): 1}}, Reason.NO_GIFT, {}),
+        ({"gift": Gift("cup")}, {"gifts": {("store", "cup"): 1}}, Reason.NO_GIFT, {}),
+        ({"gift": Gift("cup", sent_from="store")}, {"gifts": {("", "cup"): 1}}, Reason.NO_GIFT, {}),
+        ({"gift": Gift("cup")}, {"without": frozenset({"gifts"})}, Reason.NOT_GIVEN_HERE, {}),
+        (
+            {"gift": Gift("cup", sent_from="store")},
+            {"without": frozenset({"sent_gifts"})},
+            Reason.NOT_GIVEN_HERE,
+            {},
+        ),
         ({"discount": Discount(rate_ppm=100)}, {"price_minor": 99}, Reason.GIVES_NOTHING, {}),
     ],
 )
@@ -233,6 +242,22 @@ gift = { sku = "umbrella", quantity = 2 }
     assert [(grant.asset, grant.amount) for grant in found.grants] == [("DATA", 2**30), ("CNY", 500)]
     assert found.gifts == (Gift("umbrella", 2),)
     assert (found.total, found.lines) == (Money(5000, "CNY"), ())
+
+
+def test_a_gift_that_is_sent_asks_for_no_counter():
+    sent = offer("sent", gift=Gift("cup", sent_from="store"), discount=None)
+    free = {("store", "cup"): 1}
+    assert applied(choose(book([sent], ALL), asking(gifts=free, without=without_gifts("web")))) == {"sent": 0}
+    fetched = offer("fetched", gift=Gift("cup"), discount=None)
+    assert applied(choose(book([fetched], ALL), asking(gifts=free, without=without_gifts("web")))) == {}
+
+
+def test_one_thing_is_handed_over_or_sent_from_one_place_never_both():
+    ways = [Gift("cup"), Gift("cup", sent_from="store"), Gift("cup", sent_from="other")]
+    offers = [offer(f"c{place}", gift=gift, discount=None, worth_minor=place) for place, gift in enumerate(ways)]
+    found = choose(book(offers, ALL), asking())
+    assert applied(found) == {"c2": 0}
+    assert {reason for name, (reason, _) in reasons(found).items() if name != "c2"} == {Reason.OUTDONE}
 
 
 def test_past_the_bound_those_compete_that_could_give_most():

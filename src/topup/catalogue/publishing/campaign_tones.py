@@ -78,7 +78,9 @@ def _coupon(old: Coupon | None, new: Coupon | None) -> Step:
 def _gift(old: Gift | None, new: Gift | None) -> Step:
     if old is None or new is None or old.sku != new.sku:
         return 0 if old == new else _came(old, new)
-    return _agreed(_more(old.quantity, new.quantity), _gift_until(old.until, new.until))
+    # Sent or fetched, from here or from there: some like the one better and some the other.
+    where = 0 if old.sent_from == new.sent_from else None
+    return _agreed(_more(old.quantity, new.quantity), _gift_until(old.until, new.until), where)
 
 
 def _gift_until(old: date | None, new: date | None) -> Step:

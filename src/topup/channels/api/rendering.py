@@ -74,6 +74,10 @@ def quote(view: views.QuoteView, locale: str) -> shapes.Quote:
             )
             for one in view.held
         ],
+        gifts=[
+            shapes.Gift(one.sku, name_in(one.names, locale=locale), one.quantity, one.is_sent, _utc(one.until))
+            for one in view.gifts
+        ],
     )
 
 

@@ -200,6 +200,18 @@ class Discount(Struct, frozen=True):
     off: Money
 
 
+class Gift(Struct, frozen=True):
+    """Pieces that come with what is bought: handed over at the counter that asked, or sent by post. Where they are
+    sent, the payer gives the address on the order's page once it is paid, before `until`.
+    """
+
+    sku: Annotated[str, Meta(examples=["umbrella"])]
+    name: Annotated[str, Meta(examples=["Umbrella"])]
+    quantity: Annotated[int, Meta(ge=1, examples=[1])]
+    sent: bool
+    until: Time
+
+
 class Coupon(Struct, frozen=True):
     """A code that was sent, as far as it is shown again, and why it counts or does not."""
 
@@ -247,6 +259,7 @@ class Quote(Struct, frozen=True):
     codes: list[Coupon]
     points: Annotated[Points | None, Meta(description="Where a subscriber was signed in, and the carrier has points.")]
     held: list[HeldOffer]
+    gifts: list[Gift]
 
 
 class Exchange(Struct, frozen=True):

@@ -99,7 +99,8 @@ def _given(carrier: CarrierVersion, offer: Offer, now: datetime) -> Iterable[tup
         what = amount_words(grant.asset, grant.amount, locale=locale())
         yield what, until_words(grant.validity.usable_until, zone=carrier.document.time_zone, locale=locale())
     for gift in offer.gifts:
-        yield say("offers.gift", sku=gift.sku, count=gift.quantity), ""
+        sent = say("offers.gift_sent", place=gift.sent_from) if gift.sent_from else ""
+        yield say("offers.gift", sku=gift.sku, count=gift.quantity), sent
     if offer.earned:
         yield say("offers.earned", points=offer.earned), ""
 
@@ -144,7 +145,7 @@ def _json(carrier: CarrierVersion, offer: Offer, now: datetime) -> dict[str, Any
         ],
         "points": {"spent": offer.points.spent, "off_minor": offer.points.spent_minor, "earned": offer.earned},
         "grants": [{"asset": grant.asset, "amount": grant.amount, "kind": grant.kind} for grant in offer.grants],
-        "gifts": [{"sku": gift.sku, "quantity": gift.quantity} for gift in offer.gifts],
+        "gifts": [{"sku": gift.sku, "quantity": gift.quantity, "sent_from": gift.sent_from} for gift in offer.gifts],
         "campaigns": [
             {"campaign": one.campaign_id, "reason": one.reason, "parameters": _plain(one)} for one in offer.verdicts
         ],

@@ -217,7 +217,8 @@ def _given(told: Explained, wording: Wording) -> Iterator[tuple[str, str]]:
         what = amount_words(grant.asset, grant.amount, locale=locale)
         yield what, until_words(grant.validity.usable_until, zone=zone, locale=locale)
     for gift in told.offer.gifts:
-        yield say("gift", count=format_number(gift.quantity, locale), sku=gift.sku), ""
+        what = say("gift", count=format_number(gift.quantity, locale), sku=gift.sku)
+        yield what, say("sent_from", place=gift.sent_from) if gift.sent_from else ""
     if told.offer.earned:
         yield say("earned", count=format_number(told.offer.earned, locale)), ""
 

@@ -160,7 +160,7 @@ def sheet_of(known: Dossier, wording: Wording) -> Sheet:
         gifts=tuple(
             (
                 said.gift_words(one.names, one.quantity, locale=locale),
-                f"{said.gift_state_words(one.state, locale=locale)} · {one.place}",
+                f"{said.gift_state_words(one.state, locale=locale, is_sent=one.is_sent)} · {one.place}",
             )
             for one in known.gifts
         ),

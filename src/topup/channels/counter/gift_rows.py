@@ -35,7 +35,7 @@ async def gift_rows(booth: Booth, order: OrderView | None, session: Session | No
         directory = await booth.directories.current(connection) if found else None
     rows = []
     for gift in found:
-        waits = gift.state in KEPT_BACK and order.status == "delivered" and now < gift.until
+        waits = gift.state in KEPT_BACK and order.status == "delivered" and now < gift.until and not gift.is_sent
         is_here = session is not None and session.shop == gift.place
         day = fetched_by_words(gift.until, zone=order.zone, locale=words.locale)
         place = directory.place(gift.place) if directory else None
@@ -44,7 +44,7 @@ async def gift_rows(booth: Booth, order: OrderView | None, session: Session | No
             GiftRow(
                 gift.key.sku,
                 gift_words(gift.names, gift.quantity, locale=words.locale),
-                gift_state_words(gift.state, locale=words.locale),
+                gift_state_words(gift.state, locale=words.locale, is_sent=gift.is_sent),
                 words.text("gift_waits", shop=shop, day=day) if waits else "",
                 waits and is_here,
                 gift.state is GiftState.ASKED_BACK and session is not None,

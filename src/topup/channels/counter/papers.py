@@ -194,7 +194,7 @@ class PaperPages:
         waiting = [
             (name_in(one.names, locale=locale), one.quantity, fetched_by_words(one.until, zone=zone, locale=locale))
             for one in promised
-            if one.state in KEPT_BACK
+            if one.state in KEPT_BACK and not one.is_sent
         ]
         return receipt_paper(receipt, locale=locale, verify_url=url, at=at, gifts=gifts, waiting=waiting, drawer=drawer)
 

@@ -104,11 +104,14 @@ class Wording:
         ]
 
     def gifts(self, quote: QuoteView) -> list[PriceRow]:
-        """What is handed over with a price, and until when."""
+        """What is handed over with a price, or sent, and until when."""
         return [
             PriceRow(
                 gift_words(gift.names, gift.quantity, locale=self.locale),
-                self.text("gift_until", day=fetched_by_words(gift.until, zone=quote.zone, locale=self.locale)),
+                self.text(
+                    "gift_sent_until" if gift.is_sent else "gift_until",
+                    day=fetched_by_words(gift.until, zone=quote.zone, locale=self.locale),
+                ),
             )
             for gift in quote.gifts
         ]

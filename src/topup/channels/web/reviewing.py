@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from topup.channels.web.sent_gifts.wording import GiftRow, gift_row
 from topup.channels.web.wording import Said, Wording
 from topup.kernel.errors import Unavailable
 from topup.offers.answers import PointsReason
@@ -65,6 +66,7 @@ class QuoteSheet:
     holds_until: str
     codes: list[CodeRow]
     held: list[CodeRow]
+    gifts: list[GiftRow] = field(default_factory=list)
     balance: tuple[str, str] | None = None
     """For the line's owner: the credit it has, and would have."""
     points: PointsRow | None = None
@@ -133,6 +135,7 @@ def quote_sheet(quote: QuoteView, wording: Wording) -> QuoteSheet:
             for line in lines
         ],
         grants=grant_rows(quote.grants, quote.zone, wording),
+        gifts=[gift_row(gift, quote.zone, wording) for gift in quote.gifts],
         holds_until=wording.clock_in(quote.expires_at, quote.zone, today=quote.created_at),
         codes=[CodeRow(one.shown, wording.name(one.said), one.applied, one.held_by or "") for one in quote.codes],
         held=[

@@ -22,7 +22,8 @@ Spot = tuple[str, str]
 """A shop, and what it may have."""
 
 _COLUMNS: Final = (
-    "g.order_id, g.sku, g.place, g.quantity, g.worth_minor, g.currency, g.until, g.expires_at, g.state, i.names"
+    "g.order_id, g.sku, g.place, g.quantity, g.worth_minor, g.currency, g.until, g.expires_at, g.state, g.is_sent,"
+    " i.names"
 )
 _FOUND: Final = f"""
 SELECT {_COLUMNS} FROM unnest(%b::text[], %b::text[]) AS k (order_id, sku)
@@ -48,12 +49,12 @@ WHERE l.place = k.place AND l.sku = k.sku
 """
 _WRITE: Final = """
 INSERT INTO shops.gifts
-    (order_id, sku, place, quantity, worth_minor, currency, until, expires_at, state, state_since)
+    (order_id, sku, place, quantity, worth_minor, currency, until, expires_at, state, is_sent, state_since)
 SELECT k.*, %b FROM unnest(%b::text[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b::text[],
-    %b::timestamptz[], %b::timestamptz[], %b::text[]) AS k
+    %b::timestamptz[], %b::timestamptz[], %b::text[], %b::boolean[]) AS k
 ON CONFLICT (order_id, sku) DO UPDATE SET place = excluded.place, quantity = excluded.quantity,
     worth_minor = excluded.worth_minor, currency = excluded.currency, until = excluded.until,
-    expires_at = excluded.expires_at, state = excluded.state,
+    expires_at = excluded.expires_at, state = excluded.state, is_sent = excluded.is_sent,
     state_since = CASE WHEN gifts.state = excluded.state THEN gifts.state_since ELSE excluded.state_since END
 """
 _LAPSING: Final = """
@@ -81,7 +82,7 @@ class GiftKey:
 @dataclass(frozen=True, slots=True)
 class Gift:
     """So many pieces of a shop's stock for an order, to be handed over before `until`; worth so much in all.
-    `expires_at`: of what is held or promised, when that ends by itself.
+    `expires_at`: of what is held or promised, when that ends by itself. `is_sent`: by post, to where somebody says.
     """
 
     key: GiftKey
@@ -92,6 +93,7 @@ class Gift:
     until: datetime
     expires_at: datetime
     state: GiftState = GiftState.HELD
+    is_sent: bool = False
     names: Texts = field(default_factory=dict)
 
     @property
@@ -133,7 +135,7 @@ async def hold(connection: Connection, wanted: Sequence[Gift], now: datetime) ->
     for one in wanted:
         known = there.get(one.key)
         if known is not None and known.state is not GiftState.RELEASED:
-            if (known.spot, known.quantity) != (one.spot, one.quantity):
+            if (known.spot, known.quantity, known.is_sent) != (one.spot, one.quantity, one.is_sent):
                 raise GiftDiffers(one.key.order_id)
             answers.append(True)
             continue
@@ -270,6 +272,7 @@ async def _write(connection: Connection, gifts: Sequence[Gift], now: datetime) -
             one.until,
             one.expires_at,
             one.state.value,
+            one.is_sent,
         )
         for one in gifts
     ]
@@ -307,6 +310,6 @@ async def _found(connection: Connection, keys: Sequence[GiftKey]) -> dict[GiftKe
 
 
 def _gift(row: tuple[Any, ...]) -> Gift:
-    order_id, sku, place, quantity, worth_minor, currency, until, expires_at, state, names = row
+    order_id, sku, place, quantity, worth_minor, currency, until, expires_at, state, is_sent, names = row
     key = GiftKey(order_id, sku)
-    return Gift(key, place, quantity, worth_minor, currency, until, expires_at, GiftState(state), names)
+    return Gift(key, place, quantity, worth_minor, currency, until, expires_at, GiftState(state), is_sent, names)

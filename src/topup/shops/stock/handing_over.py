@@ -55,11 +55,14 @@ class HandingOver:
 
     async def hand_over(self, key: GiftKey, *, place: str, by: str) -> None:
         """The customer has it: it leaves the stock of this shop. Again, it changes nothing. The caller knows that the
-        order was delivered. Raises NotFound `gift_unknown`; Conflict `gift_elsewhere`, `gift_not_open`, `stock_short`.
+        order was delivered. Raises NotFound `gift_unknown`; Conflict `gift_is_sent`, `gift_elsewhere`, `gift_not_open`,
+        `stock_short`.
         """
         async with self._deciding(key, place, by) as it:
             if it.gift.state is GiftState.HANDED_OVER:
                 return
+            if it.gift.is_sent:
+                raise Conflict("gift_is_sent")
             if it.gift.place != place:
                 raise Conflict("gift_elsewhere")
             if it.gift.state not in KEPT_BACK or it.now >= it.gift.until:

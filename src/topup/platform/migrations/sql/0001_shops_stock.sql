@@ -69,8 +69,10 @@ CREATE TABLE shops.gifts (
     state_since timestamptz NOT NULL,
     until       timestamptz NOT NULL,           -- it is handed over before then
     expires_at  timestamptz NOT NULL,           -- held or promised: when that ends by itself
+    is_sent     boolean NOT NULL DEFAULT FALSE, -- by post, out of that place's stock, to an address that is given by then
     PRIMARY KEY (order_id, sku)
 );
 CREATE INDEX gifts_lapsing ON shops.gifts (expires_at) WHERE state IN ('held', 'promised');
 GRANT SELECT, INSERT ON shops.gifts TO topup_app;
-GRANT UPDATE (place, quantity, worth_minor, currency, state, state_since, until, expires_at) ON shops.gifts TO topup_app;
+GRANT UPDATE (place, quantity, worth_minor, currency, state, state_since, until, expires_at, is_sent) ON shops.gifts
+    TO topup_app;

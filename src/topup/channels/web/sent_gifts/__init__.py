@@ -1,0 +1,1 @@
+"""Gifts that come with a top-up: how they come to the payer."""
