@@ -1,7 +1,8 @@
 """A shop that has mugs to give, and what became of them."""
 
 from topup.kernel.ids import new_id
-from topup.shops.stock import gifts, operations, queries
+from topup.people.postal import PostalAddress
+from topup.shops.stock import addresses, gifts, operations, queries
 from topup.shops.stock.invariants import misheld, unequal
 from topup.shops.stock.movements import received
 from topup.shops.stock.queries import Item
@@ -39,3 +40,13 @@ async def wrong(database) -> list[object]:
     """What is wrong with the books of stock."""
     async with database.read() as transaction:
         return [*await unequal(transaction.connection), *await misheld(transaction.connection)]
+
+
+HOME = PostalAddress("陈小明", ("天河路 1 号", "3 楼"), "510620", "中国", "13800138000")
+WORK = PostalAddress("Ada Chen", ("1 Queen's Road",), "", "Hong Kong")
+
+
+async def sent_to(database, keys, order) -> list[PostalAddress]:
+    """Where an order's gifts are sent, as far as that is stored."""
+    async with database.read() as transaction:
+        return list((await addresses.of_orders(transaction.connection, keys, [order.id])).values())

@@ -99,9 +99,9 @@ cards: test_repeating_kill.py kills there."""
 OF_SCHEDULES: Final = ("schedules.",)
 """Passed by top-ups that run by themselves: test_schedules_kill.py kills there."""
 
-OF_OFFERS: Final = ("offers.", "gifts.")
-"""Passed when offers and gifts are held for orders, follow them, and lapse: integration/orders/test_gifts.py,
-test_offers_interrupted.py there and integration/offers/test_reserving.py die there."""
+OF_OFFERS: Final = ("offers.", "gifts.", "parcels.")
+"""Passed when offers and gifts are held for orders, follow them, lapse and are sent: integration/orders/test_gifts.py,
+test_gift_addresses.py and test_offers_interrupted.py there, and integration/offers/test_reserving.py die there."""
 
 OF_A_CALL: Final = ("payment.", "payments.started.")
 """Passed only where a payment begins with a call to its gateway."""

@@ -7,6 +7,7 @@ from importlib.resources import files
 
 from tests.support import code_batches
 from tests.support.desk import LANES
+from tests.support.gifts import OTHER, stocked
 from topup.catalogue.checking import check_bytes
 from topup.catalogue.operations import AlreadyPublished, publish
 from topup.kernel.ids import OrderId, lane_of, new_id
@@ -140,10 +141,28 @@ def a_number_with_gifts() -> str:
 
 async def giving(database) -> None:
     """Publish a carrier that gives a mug with credit, and that no other test of a shared site knows."""
+    await _giving(database, "giving", "85244", MUG)
+
+
+_parcels = itertools.count(85284100000)
+
+
+def a_number_with_a_parcel() -> str:
+    """A number of the carrier that `giving_by_post` publishes, which nobody has topped up."""
+    return f"+{next(_parcels)}"
+
+
+async def giving_by_post(database) -> None:
+    """The same, of one that sends the mug; there are some where it is sent from."""
+    await _giving(database, "posting", "85284", SENT_MUG)
+    await stocked(database, 9, place=OTHER)
+
+
+async def _giving(database, carrier: str, prefix: str, campaign: str) -> None:
     text = files("topup.catalogue.demonstration").joinpath("yunfan.toml").read_text("utf-8")
-    text = text.replace('id = "yunfan"', 'id = "giving"').replace("+85251230000", "+85244100000")
-    text = text.replace('ranges = ["+8525", "+8526", "+8529"]', 'ranges = ["+85244"]').replace('"HKD"', '"CNY"')
-    checked = check_bytes((text + GROUPS + MUG).encode(), name="giving.toml")
+    text = text.replace('id = "yunfan"', f'id = "{carrier}"').replace("+85251230000", f"+{prefix}100000")
+    text = text.replace('ranges = ["+8525", "+8526", "+8529"]', f'ranges = ["+{prefix}"]').replace('"HKD"', '"CNY"')
+    checked = check_bytes((text + GROUPS + campaign).encode(), name=f"{carrier}.toml")
     async with database.transaction() as transaction:
         with suppress(AlreadyPublished):
             await publish(transaction.connection, checked, transaction.now)

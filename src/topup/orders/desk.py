@@ -29,6 +29,7 @@ from topup.orders.disputing import DisputeHeard, Disputing
 from topup.orders.elsewhere import Elsewhere
 from topup.orders.links import Link, Links, LinkWanted
 from topup.orders.outside import Ears, Outside
+from topup.orders.parcels import Sending
 from topup.orders.post_room import PostRoom
 from topup.orders.presentation import order_views
 from topup.orders.queries import place_of
@@ -96,6 +97,7 @@ class Desk(Quoting):
         self._conclude = Batcher(database, "orders.conclude", concluding.conclude)
         self._refunded = Batcher(database, "orders.refund", refunding.conclude)
         self._disputing = Disputing(database=database, lanes=parts.lanes)
+        self.sending = Sending(database=database, keyring=keys)
         self.schedules = Schedules(database=database, catalogue=parts.catalogue, lanes=parts.lanes)
         removal = partial(stop_paid_with, keys)
         self.agreements = Agreements(

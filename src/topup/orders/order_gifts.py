@@ -11,7 +11,7 @@ from topup.orders.states import OrderState
 from topup.orders.views import OrderView, QuoteView
 from topup.orders.wording import fetched_by_words, name_in
 from topup.platform.database import Database
-from topup.platform.i18n import translate
+from topup.platform.i18n import has_text, translate
 from topup.shops.places import Directory
 from topup.shops.queries import Directories
 from topup.shops.stock import gifts
@@ -54,7 +54,7 @@ _NOTHING: Final = frozenset({OrderState.EXPIRED, OrderState.CANCELLED, OrderStat
 @dataclass(frozen=True, slots=True)
 class OrderGift:
     """A gift of an order. It is at the `shop`, whose name per language is in `shop_names`, handed over before `until`,
-    a day of `zone`.
+    a day of `zone`; or sent from there (`is_sent`) where its payer says before then.
     """
 
     sku: str
@@ -65,11 +65,12 @@ class OrderGift:
     shop_names: Mapping[str, str]
     until: datetime
     zone: str
+    is_sent: bool = False
 
     @property
     def is_to_be_fetched(self) -> bool:
         """Whether its customer has it yet to come for, now or later."""
-        return self.standing in _TO_FETCH
+        return self.standing in _TO_FETCH and not self.is_sent
 
 
 class OrderGifts:
@@ -120,10 +121,12 @@ def gift_standing_words(gift: OrderGift, *, locale: str) -> str:
     """How it stands, where it is and until when, as a sentence to who is to have it."""
     day = fetched_by_words(gift.until, zone=gift.zone, locale=locale)
     shop = name_in(gift.shop_names, locale=locale) if gift.shop_names else gift.shop
-    return translate(locale, "orders", f"gift_yours.{gift.standing}", shop=shop, day=day)
+    said = f"gift_yours.{gift.standing}"
+    message_id = f"{said}.sent" if gift.is_sent and has_text("orders", f"{said}.sent") else said
+    return translate(locale, "orders", message_id, shop=shop, day=day)
 
 
 def _gift(one: GiftView, standing: GiftStanding, directory: Directory, zone: str) -> OrderGift:
     place = directory.place(one.shop)
     names = place.names if place else {}
-    return OrderGift(one.sku, one.names, one.quantity, standing, one.shop, names, one.until, zone)
+    return OrderGift(one.sku, one.names, one.quantity, standing, one.shop, names, one.until, zone, one.is_sent)

@@ -1,6 +1,8 @@
-"""What this room keeps about subscribers: their orders, where to send the news of them, and their links."""
+"""What this room keeps about subscribers: their orders, where to send the news of them and what comes with them, and
+their links.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,12 +12,15 @@ from topup.orders.past import STANDINGS
 from topup.orders.presentation import order_views
 from topup.orders.views import OrderView
 from topup.people.operations import forget_contacts
+from topup.people.postal import PostalAddress
 from topup.people.queries import sealed_contacts
 from topup.people.subscribers.accounts import Account
 from topup.people.subscribers.ports import Records
 from topup.platform.arrays import columns
 from topup.platform.database import Connection
 from topup.platform.keys import KeyRing
+from topup.shops.stock import addresses as posted
+from topup.shops.stock.gifts import GiftKey
 
 _PART: Final = 500
 _OPEN: Final = sorted(STANDINGS["under_way"] | {"refunding"})
@@ -38,7 +43,9 @@ class OrderKeeper:
         self._keyring = keyring
 
     async def held(self, connection: Connection, whose: Account) -> Records:
-        """Every order, oldest first, with the address its news went to; and the links they made."""
+        """Every order, oldest first, with the address its news went to, and where its gifts are sent; and the links
+        they made.
+        """
         rows = await _rows(connection, whose.id)
         contacts = await sealed_contacts(connection, [(lane, contact) for lane, _, contact in rows if contact])
         addresses = {one.id: self._keyring.unseal(one.address, one.id).decode() for one in contacts.values()}
@@ -46,7 +53,8 @@ class OrderKeeper:
         for start in range(0, len(rows), _PART):
             part = rows[start : start + _PART]
             views = await order_views(connection, [(lane, id_) for lane, id_, _ in part])
-            found += [_record(views[id_], addresses.get(contact or "", "")) for _, id_, contact in part]
+            sent = await posted.of_orders(connection, self._keyring, [id_ for _, id_, _ in part])
+            found += [_record(views[id_], addresses.get(contact or "", ""), sent) for _, id_, contact in part]
         made = await links.made_by(connection, whose.id, keys=self._keyring)
         return {"orders": found, "links": [_link(one) for one in made]}
 
@@ -63,6 +71,8 @@ class OrderKeeper:
         for start in range(0, len(rows), _PART):
             part = rows[start : start + _PART]
             await connection.execute(_UNNAME, columns([(lane, id_) for lane, id_, _ in part]))
+            # After that, for who was saying where to holds the order until it is said.
+            await posted.forget(connection, [id_ for _, id_, _ in part])
             await forget_contacts(connection, [(lane, contact) for lane, _, contact in part if contact])
 
 
@@ -78,7 +88,7 @@ def _link(link: Link) -> dict[str, Any]:
     }
 
 
-def _record(order: OrderView, contact: str) -> dict[str, Any]:
+def _record(order: OrderView, contact: str, sent: Mapping[GiftKey, PostalAddress]) -> dict[str, Any]:
     return {
         "order": order.id,
         # Of an order through somebody's link the number is that person's.
@@ -99,4 +109,9 @@ def _record(order: OrderView, contact: str) -> dict[str, Any]:
         ],
         "receipt": order.receipt_number,
         "contact": contact,
+        "gifts_sent_to": [
+            {"sku": key.sku, "address": list(address.label)}
+            for key, address in sent.items()
+            if key.order_id == order.id
+        ],
     }

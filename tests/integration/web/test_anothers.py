@@ -1,16 +1,18 @@
 """G23: every page for who is signed in, asked by one subscriber for what is another's: as if it did not exist."""
 
 import re
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
 from tests.support.desk import LANES
+from tests.support.selling_offers import a_number_with_a_parcel, giving_by_post, ordered, quoted
 from tests.support.subscribers import front_at
 from topup.catalogue.queries import CatalogueCache
 from topup.channels.web.router import create_web_router
 from topup.channels.web.visitors import FORM_TOKEN, SIGN_IN
-from topup.kernel.ids import new_id
+from topup.kernel.ids import lane_of, new_id
 from topup.kernel.msisdn import parse_msisdn
 from topup.lines.operations import open_lines
 from topup.orders.schedules.desk import Schedules, ScheduleWanted
@@ -199,6 +201,51 @@ async def test_what_is_anothers_is_as_if_it_did_not_exist(site, people, figures)
         tried += 1
     assert len(routes) > 40
     figures.never("G23", of=tried, signed_in_pages_that_showed_what_is_anothers=0)
+
+
+async def test_where_a_gift_goes_is_its_payers_alone(site, people, gifted):
+    """An order's id is its payer's capability; but where somebody lives who ordered while signed in, only they see."""
+    mine, other = people
+    order = await gifted(mine.who.id)
+    address = {"name": "Ada Chen", "address": TYPED, "country": "Hong Kong", "postcode": "", "phone": ""}
+    paths = [f"/orders/{order}/address"]
+    wrong = await mine.sends(paths[0], **address | {"name": ""})
+    paths.append(wrong.headers["location"])
+    assert (await mine.sends(paths[0], **address)).status_code == 303
+    assert TYPED in (await mine.asks("GET", paths[0])).text
+    assert TYPED not in (await mine.asks("GET", f"/orders/{order}")).text, "the id may be in other hands"
+    async with httpx.AsyncClient(base_url=site.url, trust_env=False, timeout=30) as stranger:
+        for path in paths:
+            answer = await stranger.get(path)
+            assert (answer.status_code, answer.headers["location"]) == (303, f"{SIGN_IN}?back={paths[0]}")
+            assert (await other.asks("GET", path)).status_code == 404
+        assert (await stranger.post(paths[0], data=address)).headers["location"].startswith(SIGN_IN)
+        assert TYPED not in (await stranger.get(f"/orders/{order}")).text
+    assert (await other.sends(paths[0], **address)).status_code == 404
+    no_token = await mine.client.post(paths[0], data=address)
+    assert no_token.status_code == 403
+
+
+@pytest.fixture
+async def gifted(site):
+    """Orders of somebody's that are paid, with a mug that is sent to where they say."""
+    desk = site.house.desk
+    await site.within(giving_by_post(site.house.store.database))
+
+    async def bought(payer_id: str | None) -> str:
+        quote = await quoted(SimpleNamespace(desk=desk), number=a_number_with_a_parcel(), payer_id=payer_id)
+        order = await ordered(SimpleNamespace(desk=desk), quote, payer_id=payer_id)
+        async with site.transaction() as transaction:
+            # Paid, as far as gifts go: how money comes in is not what this is about.
+            await transaction.connection.execute(
+                "UPDATE orders.orders SET state = 'paid' WHERE lane = %s AND id = %s", [lane_of(order.id), order.id]
+            )
+        return order.id
+
+    async def within(payer_id: str | None) -> str:
+        return await site.within(bought(payer_id))
+
+    return within
 
 
 def _same(text: str, ids: dict[str, str], sealed: dict[str, str]) -> str:

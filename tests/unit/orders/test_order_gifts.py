@@ -1,17 +1,23 @@
 """How a gift stands for who is to have it."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from topup.orders.order_gifts import GiftStanding, standing_of
+from topup.orders.order_gifts import GiftStanding, OrderGift, gift_standing_words, standing_of
 from topup.orders.states import OrderState
-from topup.platform.i18n import LOCALES, translate
+from topup.platform.i18n import LOCALES
 from topup.shops.stock.gift_states import KEPT_BACK, GiftState
 
 
 @pytest.mark.parametrize("locale", LOCALES)
 @pytest.mark.parametrize("standing", GiftStanding)
 def test_every_standing_is_said(locale, standing):
-    assert translate(locale, "orders", f"gift_yours.{standing}", shop="S", day="D")
+    until = datetime(2026, 12, 31, 16, tzinfo=UTC)
+    for is_sent in (False, True):
+        gift = OrderGift("mug", {}, 1, standing, "hall", {}, until, "Asia/Shanghai", is_sent=is_sent)
+        assert gift_standing_words(gift, locale=locale)
+        assert not (is_sent and gift.is_to_be_fetched)
 
 
 @pytest.mark.parametrize("state", sorted(set(GiftState) - KEPT_BACK))

@@ -1,10 +1,35 @@
-"""How a line's standing looks in JSON; the words of `shapes` hold here too."""
+"""How what a line has, and its standing, look in JSON; the words of `shapes` hold here too."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from topup.channels.api.shapes import E164, Carrier, Money, SaidText, Time, Zone
+from topup.channels.api.shapes import E164, Carrier, Money, SaidText, SignedMoney, Time, Zone
+
+
+class Bucket(Struct, frozen=True):
+    """Part of what a line has. `available` of `amount` is not promised to anything yet."""
+
+    id: str
+    asset: str
+    kind: str
+    amount: int
+    available: int
+    usable_until: Annotated[Time | None, Meta(description="null: without end.")]
+    text: SaidText
+    rule: dict[str, Any]
+
+
+class Balance(Struct, frozen=True):
+    """What a line has, in the order of use. `credit` is the money that can be used now."""
+
+    number: E164
+    line_id: str
+    carrier: Carrier
+    status: str
+    zone: Zone
+    credit: SignedMoney
+    buckets: list[Bucket]
 
 
 class LineToDo(Struct, frozen=True):

@@ -5,10 +5,10 @@ from typing import Final
 
 from litestar.params import FromPath
 
-from topup.channels.api import rendering, shapes
+from topup.channels.api import rendering
 from topup.channels.api.endpoints import Endpoint, Parameter
 from topup.channels.api.line_rendering import line_keeping, line_standing
-from topup.channels.api.line_shapes import LineKeeping, LineStanding
+from topup.channels.api.line_shapes import Balance, LineKeeping, LineStanding
 from topup.channels.api.reading import path_text, permitted, query_text
 from topup.kernel.errors import Invalid
 from topup.orders.desk import Desk
@@ -63,7 +63,7 @@ class Lines(Handlers):
                      "See how a line stands, what to do, and what will become of it",
                      "Lines", LineStanding, parameters=(number,), problems=problems, permission=_READ.value),
             Endpoint("GET", "/api/v1/lines/{number}/balance", self.balance, "getBalance", "See what a line has",
-                     "Lines", shapes.Balance, parameters=(number,), problems=problems, permission=_READ.value),
+                     "Lines", Balance, parameters=(number,), problems=problems, permission=_READ.value),
             Endpoint("GET", "/api/v1/lines/{number}/keeping", self.keeping, "getLineKeeping",
                      "See how long a number is kept, and what keeps it until a day", "Lines", LineKeeping,
                      parameters=(number, until), problems=(*problems, "day_unreadable", "keeping_until"),

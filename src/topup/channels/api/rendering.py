@@ -11,7 +11,7 @@ from topup.catalogue.documents import FreeAmounts as CatalogueFreeAmounts
 from topup.catalogue.quantities import amount_text
 from topup.catalogue.storefront import GrantText
 from topup.catalogue.storefront import Offer as CatalogueOffer
-from topup.channels.api import receipt_shapes, shapes, way_shapes
+from topup.channels.api import line_shapes, receipt_shapes, shapes, way_shapes
 from topup.kernel.money import Money
 from topup.orders import views
 from topup.orders.balance_views import BalanceView
@@ -202,9 +202,9 @@ def receipt(view: views.ReceiptView, locale: str, *, address: str) -> receipt_sh
     )
 
 
-def balance(view: BalanceView, locale: str) -> shapes.Balance:
+def balance(view: BalanceView, locale: str) -> line_shapes.Balance:
     """What a line has."""
-    return shapes.Balance(
+    return line_shapes.Balance(
         number=view.msisdn.e164,
         line_id=view.line_id,
         carrier=carrier_of(view.carrier_id, view.carrier_names),
@@ -212,7 +212,7 @@ def balance(view: BalanceView, locale: str) -> shapes.Balance:
         zone=view.zone,
         credit=shapes.SignedMoney(view.credit.amount_minor, view.credit.currency),
         buckets=[
-            shapes.Bucket(
+            line_shapes.Bucket(
                 id=bucket.id,
                 asset=bucket.asset,
                 kind=bucket.kind,

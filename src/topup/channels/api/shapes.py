@@ -372,31 +372,6 @@ class Order(Struct, frozen=True):
     points: Annotated[Points | None, Meta(description="Where they come of it, or pay for it.")] = None
 
 
-class Bucket(Struct, frozen=True):
-    """Part of what a line has. `available` of `amount` is not promised to anything yet."""
-
-    id: str
-    asset: str
-    kind: str
-    amount: int
-    available: int
-    usable_until: Annotated[Time | None, Meta(description="null: without end.")]
-    text: SaidText
-    rule: dict[str, Any]
-
-
-class Balance(Struct, frozen=True):
-    """What a line has, in the order of use. `credit` is the money that can be used now."""
-
-    number: E164
-    line_id: str
-    carrier: Carrier
-    status: str
-    zone: Zone
-    credit: SignedMoney
-    buckets: list[Bucket]
-
-
 class Problem(Struct, frozen=True):
     """What went wrong (RFC 9457), and what to do. Parameters of the problem stand beside these as further members."""
 

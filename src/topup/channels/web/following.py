@@ -1,5 +1,6 @@
 """The page of an order, live: where the money is, and what its payer can do about it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 from uuid import uuid4
@@ -12,13 +13,14 @@ from topup.channels.web.rendering import HEADERS, Page, WebRequest, go_to, page,
 from topup.channels.web.review import pay, requoted
 from topup.channels.web.saved.pages import saved_of
 from topup.channels.web.saved.picking import Picking
+from topup.channels.web.sent_gifts.wording import parcel_rows
 from topup.channels.web.tracking import OrderPage, masked_page, order_page, with_gifts, with_ways_to_pay
 from topup.channels.web.wording import Said, Wording
 from topup.kernel.errors import Conflict, NotFound, Problem
 from topup.orders.awaited import open_payment
 from topup.orders.declines import GENERAL, why_declined
 from topup.orders.desk import Desk
-from topup.orders.order_gifts import OrderGifts
+from topup.orders.order_gifts import OrderGift, OrderGifts
 from topup.orders.views import OrderView, PaymentView
 from topup.payments.vouchers.pins import grouped
 from topup.platform.request_keys import RequestKeys, check_key
@@ -128,7 +130,8 @@ class FollowingPages:
         shown = replace(
             order_page(order, wording), share_path=f"/s/{token}", share_address=f"{self._public_url}/s/{token}"
         )
-        shown = with_gifts(shown, await self._gifts.of_order(order), wording)
+        gifts = await self._gifts.of_order(order)
+        shown = with_gifts(shown, [one for one in gifts if not one.is_sent], wording)
         who = reader_of(request).subscriber
         if who is not None and order.status == "delivered":
             money = await self._desk.balance_around(order=order, subscriber_id=who.id)
@@ -137,6 +140,9 @@ class FollowingPages:
                 balance=(wording.money(money[0]), wording.money(money[1])) if money else None,
                 may_save=not order.hides_number and await self._picking.may_save(who, order.msisdn),
             )
+        sent = {one.sku: one for one in gifts if one.is_sent}
+        if sent:
+            shown = await self._with_parcels(shown, order, sent, request)
         shown = replace(shown, slip=any(_came_as_slip(payment) for payment in order.payments))
         if not shown.payable:
             return shown
@@ -147,6 +153,17 @@ class FollowingPages:
             methods = []
         shown = replace(shown, trouble=why_declined_last(order, wording))
         return with_ways_to_pay(shown, order, methods, wording, key=str(uuid4()))
+
+    async def _with_parcels(
+        self, shown: OrderPage, order: OrderView, sent: Mapping[str, OrderGift], request: WebRequest
+    ) -> OrderPage:
+        """The page with what is sent with the order, which changes by itself too."""
+        reader = reader_of(request)
+        who = reader.subscriber
+        parcels = await self._desk.sending.parcels(order_id=order.id, subscriber_id=who.id if who else None)
+        standing = [f"{one.state}{'-addressed' if one.addressed_at else ''}" for one in parcels.gifts]
+        token = ".".join((shown.token, *standing))
+        return replace(shown, token=token, parcels=parcel_rows(parcels, sent, reader.wording))
 
 
 def trouble_of(code: str, wording: Wording) -> Said | None:

@@ -26,6 +26,7 @@ from topup.channels.web.review import ReviewPages
 from topup.channels.web.routing import Route, Show
 from topup.channels.web.saved.picking import Picking
 from topup.channels.web.saved.routes import saved_routes
+from topup.channels.web.sent_gifts.routes import sent_gift_routes
 from topup.channels.web.start import StartPages
 from topup.channels.web.visitors import Visitors
 from topup.lines.plans.desk import Plans
@@ -71,7 +72,8 @@ def create_web_router(
     plans = Plans(database=database, catalogue=catalogue)
     start = StartPages(desk, care, keeping, house.changes, picking)
     review = ReviewPages(desk, care, keys, keeping)
-    following = FollowingPages(desk, keys, public_url, picking, OrderGifts(database=database))
+    gifts = OrderGifts(database=database)
+    following = FollowingPages(desk, keys, public_url, picking, gifts)
     receipts = ReceiptPages(desk, public_url)
     paid_elsewhere, waiting = elsewhere_routes(desk, keys=keys, keeping=keeping, public_url=public_url)
     patient: list[Route] = [("GET", "/orders/{order_id:str}/live", following.live), *waiting]
@@ -79,6 +81,7 @@ def create_web_router(
         *_top_up_routes(start, review, following, receipts),
         *_OF_THE_SITE,
         *paid_elsewhere,
+        *sent_gift_routes(desk, gifts, keeping),
         *link_routes(
             desk,
             database=database,

@@ -8,6 +8,7 @@ from typing import Final
 from topup.channels.web.gifts import GiftRow, gift_rows
 from topup.channels.web.progress import Step, steps
 from topup.channels.web.reviewing import GrantRow, MethodRow, grant_rows, method_rows
+from topup.channels.web.sent_gifts.wording import ParcelRow
 from topup.channels.web.wording import Said, Wording
 from topup.orders.awaited import next_words, open_payment, transfer_facts, unheard_of
 from topup.orders.order_gifts import OrderGift
@@ -107,6 +108,8 @@ class OrderPage:
     """Whoever is signed in may keep its number among theirs."""
     saved: bool = False
     """They did, just now."""
+    parcels: Sequence[ParcelRow] = ()
+    """Gifts that are sent by post: for its payer, and on no page that is shared."""
     gifts: Sequence[GiftRow] = ()
     returned: Sequence[str] = ()
     """Of money that came and could not pay the order, or is given back: how much, why, and where it is."""

@@ -23,15 +23,18 @@ Spot = tuple[str, str]
 
 _COLUMNS: Final = (
     "g.order_id, g.sku, g.place, g.quantity, g.worth_minor, g.currency, g.until, g.expires_at, g.state, g.is_sent,"
-    " i.names"
+    " i.names, a.given_at, g.state_since"
 )
+_NAMED: Final = """
+JOIN shops.stock_items AS i ON i.sku = g.sku
+LEFT JOIN shops.gift_addresses AS a ON a.order_id = g.order_id AND a.sku = g.sku
+"""
 _FOUND: Final = f"""
 SELECT {_COLUMNS} FROM unnest(%b::text[], %b::text[]) AS k (order_id, sku)
-JOIN shops.gifts AS g USING (order_id, sku) JOIN shops.stock_items AS i ON i.sku = g.sku
+JOIN shops.gifts AS g ON g.order_id = k.order_id AND g.sku = k.sku {_NAMED}
 """
 _OF_ORDER: Final = f"""
-SELECT {_COLUMNS} FROM shops.gifts AS g JOIN shops.stock_items AS i ON i.sku = g.sku
-WHERE g.order_id = %s ORDER BY g.sku
+SELECT {_COLUMNS} FROM shops.gifts AS g {_NAMED} WHERE g.order_id = %s ORDER BY g.sku
 """
 _FREE: Final = """
 SELECT l.place, l.sku, greatest(l.quantity - l.held, 0), i.names
@@ -58,9 +61,18 @@ ON CONFLICT (order_id, sku) DO UPDATE SET place = excluded.place, quantity = exc
     state_since = CASE WHEN gifts.state = excluded.state THEN gifts.state_since ELSE excluded.state_since END
 """
 _LAPSING: Final = """
-SELECT order_id, sku FROM shops.gifts WHERE state IN ('held', 'promised') AND expires_at <= %s
+SELECT order_id, sku FROM shops.gifts AS g WHERE state IN ('held', 'promised') AND expires_at <= %s
+    AND (state = 'held' OR NOT EXISTS (
+        SELECT FROM shops.gift_addresses AS a WHERE a.order_id = g.order_id AND a.sku = g.sku))
 ORDER BY expires_at LIMIT %s
 """
+_FORGET: Final = """
+DELETE FROM shops.gift_addresses AS a USING unnest(%b::text[], %b::text[]) AS k (order_id, sku)
+WHERE a.order_id = k.order_id AND a.sku = k.sku
+"""
+
+
+_FREED: Final = frozenset({GiftState.RELEASED, GiftState.LAPSED})
 
 
 class GiftDiffers(RuntimeError):
@@ -82,7 +94,8 @@ class GiftKey:
 @dataclass(frozen=True, slots=True)
 class Gift:
     """So many pieces of a shop's stock for an order, to be handed over before `until`; worth so much in all.
-    `expires_at`: of what is held or promised, when that ends by itself. `is_sent`: by post, to where somebody says.
+    `expires_at`: of what is held or promised, when that ends by itself. `is_sent`: by post, to where somebody
+    said at `addressed_at`; then it does not end by itself.
     """
 
     key: GiftKey
@@ -95,6 +108,9 @@ class Gift:
     state: GiftState = GiftState.HELD
     is_sent: bool = False
     names: Texts = field(default_factory=dict)
+    addressed_at: datetime | None = None
+    since: datetime | None = None
+    """When it came to its state; None where it was not read."""
 
     @property
     def spot(self) -> Spot:
@@ -208,12 +224,15 @@ async def prolong(connection: Connection, until: Mapping[GiftKey, datetime], now
 
 
 async def lapse(connection: Connection, limit: int, now: datetime) -> int:
-    """Let go of some that were held for orders which nobody made or paid, or that nobody came for. How many."""
+    """Let go of some that were held for orders which nobody made or paid, or that nobody came for, or said where to
+    send. How many.
+    """
     cursor = await connection.execute(_LAPSING, (now, limit))
     found, _ = await _locked(connection, [GiftKey(*row) for row in await cursor.fetchall()])
     change = _Change(now)
     for one in found:
-        if one.state in KEPT_BACK and one.expires_at <= now:
+        is_addressed = one.state is GiftState.PROMISED and one.addressed_at is not None
+        if one.state in KEPT_BACK and one.expires_at <= now and not is_addressed:
             state = GiftState.RELEASED if one.state is GiftState.HELD else GiftState.LAPSED
             change.note(one, replace(one, state=state))
     await change.write(connection)
@@ -222,8 +241,14 @@ async def lapse(connection: Connection, limit: int, now: datetime) -> int:
 
 async def locked(connection: Connection, key: GiftKey) -> Gift | None:
     """One gift, which nobody else decides about until the transaction ends."""
-    found, _ = await _locked(connection, [key], are_there=False)
+    found = await all_locked(connection, [key])
     return found[0] if found else None
+
+
+async def all_locked(connection: Connection, keys: Sequence[GiftKey]) -> list[Gift]:
+    """The same of several; those there are."""
+    found, _ = await _locked(connection, keys, are_there=False)
+    return found
 
 
 async def moved(connection: Connection, gift: Gift, state: GiftState, now: datetime) -> None:
@@ -258,6 +283,10 @@ class _Change:
             await connection.execute(_COUNT, columns(held))
         if self._gifts:
             await _write(connection, self._gifts, self._now)
+        # What is not sent any more needs no address: nobody may read it from now on.
+        free = [one.key for one in self._gifts if one.is_sent and one.state in _FREED]
+        if free:
+            await connection.execute(_FORGET, columns([(key.order_id, key.sku) for key in free]))
 
 
 async def _write(connection: Connection, gifts: Sequence[Gift], now: datetime) -> None:
@@ -310,6 +339,7 @@ async def _found(connection: Connection, keys: Sequence[GiftKey]) -> dict[GiftKe
 
 
 def _gift(row: tuple[Any, ...]) -> Gift:
-    order_id, sku, place, quantity, worth_minor, currency, until, expires_at, state, is_sent, names = row
+    order_id, sku, place, quantity, worth_minor, currency, until, expires_at, state, is_sent, names, given, since = row
     key = GiftKey(order_id, sku)
-    return Gift(key, place, quantity, worth_minor, currency, until, expires_at, GiftState(state), is_sent, names)
+    at = GiftState(state)
+    return Gift(key, place, quantity, worth_minor, currency, until, expires_at, at, is_sent, names, given, since)

@@ -72,6 +72,18 @@ CREATE TABLE shops.gifts (
     is_sent     boolean NOT NULL DEFAULT FALSE, -- by post, out of that place's stock, to an address that is given by then
     PRIMARY KEY (order_id, sku)
 );
+-- Where a gift is sent: sealed, and gone as soon as nothing is sent there, or a while after it was.
+CREATE TABLE shops.gift_addresses (
+    order_id text COLLATE "C" NOT NULL,
+    sku      text COLLATE "C" NOT NULL,
+    address  bytea NOT NULL,
+    given_at timestamptz NOT NULL,              -- the first time: a gift keeps its turn
+    erase_at timestamptz,                       -- set once it was sent
+    PRIMARY KEY (order_id, sku),
+    FOREIGN KEY (order_id, sku) REFERENCES shops.gifts
+);
+CREATE INDEX gift_addresses_erasing ON shops.gift_addresses (erase_at) WHERE erase_at IS NOT NULL;
+GRANT SELECT, INSERT, DELETE, UPDATE (address, erase_at) ON shops.gift_addresses TO topup_app;
 CREATE INDEX gifts_lapsing ON shops.gifts (expires_at) WHERE state IN ('held', 'promised');
 GRANT SELECT, INSERT ON shops.gifts TO topup_app;
 GRANT UPDATE (place, quantity, worth_minor, currency, state, state_since, until, expires_at, is_sent) ON shops.gifts
