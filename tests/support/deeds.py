@@ -41,6 +41,8 @@ COUNTER: dict[str, str] = {
     "/counter/orders/{order_id}/gift/kept": "stock.gift_kept",
     "/counter/lines/{token}/sim": "line.card_replaced",
     "/counter/sims/{use_id}/print": "printing.asked",
+    "/counter/lines/{token}/plans/{plan_id}/{when}": "line.plan_taken",
+    "/counter/lines/{token}/plan/keep": "line.plan_taken",
     "/counter/terminals": "terminal.placed",
     "/counter/terminals/remove": "terminal.removed",
     "/counter/cards/sell": "voucher.handed_over",

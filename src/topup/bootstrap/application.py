@@ -79,6 +79,8 @@ def build(house: Furnished, settings: Settings, supervisor: Supervisor | None) -
         displays=Displays(database=store.database),
         sales=CounterSales(database=store.database),
         database=store.database,
+        catalogue=house.catalogue,
+        keyring=store.keyring,
         secure=house.public_url.startswith("https://"),
     )
     counter = _counter(house, settings, proving)

@@ -15,6 +15,8 @@ class Permission(StrEnum):
     """
     REPLACE_CARDS = "cards.replace"
     """Hand another SIM card over at a till, which takes the line from whoever has the old one."""
+    CHANGE_PLANS = "plans.change"
+    """Change the plan of a line at a till, as whoever shows its owner's document wants it."""
     APPROVE_CARDS = "cards.approve"
     """Agree, beside a colleague, to another SIM card for a line whose owner is not known, or that just had one."""
     READ_ORDERS = "orders.read"
@@ -185,6 +187,7 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
             Permission.KEEP_TILL,
             Permission.COUNT_TILL,
             Permission.REPLACE_CARDS,
+            Permission.CHANGE_PLANS,
             Permission.EXPLAIN_COUNT,
         }
     ),
@@ -195,6 +198,7 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
             Permission.READ_ORDERS,
             Permission.ANSWER_TICKETS,
             Permission.REPLACE_CARDS,
+            Permission.CHANGE_PLANS,
             Permission.APPROVE_CARDS,
             Permission.ANNOUNCE_OUTAGES,
             Permission.SEARCH_RECORDS,
@@ -274,6 +278,7 @@ _GRAVE: Final = frozenset(
         "adjust",
         "approve",
         "ask",
+        "change",
         "count",
         "end",
         "explain",

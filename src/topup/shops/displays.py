@@ -1,7 +1,8 @@
 """The customer's display of a till: a browser bound to it by a code, and what it shows just now.
 
-Promise: only the id of what is sold is kept here, nothing of the customer; a display that nobody looks after shows
-nothing of anybody after a quarter of an hour; what a customer confirmed was confirmed for that very price.
+Promise: only the id of what is sold is kept here, or a plan that is offered, sealed, and nothing else of the customer;
+a display that nobody looks after shows nothing of anybody after a quarter of an hour; what a customer confirmed was
+confirmed for that very price.
 """
 
 import hashlib

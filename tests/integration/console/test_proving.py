@@ -113,7 +113,7 @@ def test_what_moves_money_decides_on_it_or_lets_somebody_in_is_named_so():
         *("floats.approve", "payments.resolve", "payments.approve", "differences.settle", "differences.approve"),
         *("accounts.end", "accounts.approve", "tills.explain", "tills.count", "days.sign", "work.ask"),
         *("staff.manage", "agents.manage", "catalogue.publish", "catalogue.approve", "vouchers.request"),
-        *("vouchers.approve", "cards.replace", "cards.approve", "accounts.export", "offers.stop"),
+        *("vouchers.approve", "cards.replace", "cards.approve", "plans.change", "accounts.export", "offers.stop"),
         *("coupons.request", "coupons.approve"),
     }
     assert grave == NEEDS_FRESH

@@ -11,6 +11,7 @@ import pytest
 from tests.integration.console.test_every_role import console_of
 from tests.integration.counter.test_every_role_at_the_counter import routes_of
 from tests.integration.counter.test_gifts import mugs
+from tests.integration.counter.test_plans import PLANS
 from tests.integration.counter.test_promised_gifts import promised, shelf
 from tests.integration.counter.test_selling import settled
 from tests.integration.counter.test_sim_cards import blank, line, opened
@@ -69,7 +70,7 @@ def test_every_form_of_staff_changes_something_and_is_done_here_or_says_why_it_c
 
 
 def test_every_deed_of_the_counter_is_done_below():
-    assert set(COUNTER) == DRAWER | SALES | GOODS | GIFTS
+    assert set(COUNTER) == DRAWER | SALES | GOODS | GIFTS | PLANS
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ PARTS = {
     "use_id": new_id("card_use", 0),
     "order_id": new_id("order", 0),
     "name": "x",
+    "plan_id": "x",
+    "when": "now",
 }
 
 

@@ -43,10 +43,13 @@ class OfferRow:
 
 @dataclass(frozen=True, slots=True)
 class PlanAdvice:
-    """The plan a line has, and which other would have been cheaper by what it used; None where none would."""
+    """The plan a line has, and which other would have been cheaper by what it used; None where none would. Whether its
+    carrier has plans at all.
+    """
 
     held: PlanShown
     advised: Advised | None
+    has_plans: bool
 
 
 class LinePages:
@@ -87,6 +90,7 @@ class LinePages:
             facts=await self._facts(who, products.number, words) + (_plan_facts(plan.held, words) if plan else []),
             found=words.text(f"found_by.{taken}") if (taken := _taken_for(request)) else "",
             say=plan_to_say(plan, words) or (to_say(advice, list(products.offers), words) if advice else ""),
+            plans=plan is not None and plan.has_plans,
             offers=rows,
             free=any(offer.kind is OfferKind.FREE for offer in products.offers),
             currency=products.number.currency,
@@ -147,7 +151,8 @@ class LinePages:
         async with self._booth.database.read() as transaction:
             shown = await line_shown(transaction.connection, held.msisdn, self._booth.catalogue)
             costs = await compared_for(transaction.connection, shown, transaction.now)
-        return PlanAdvice(held, advised(costs, held=held.plan.id if held.plan else None))
+        advice = advised(costs, held=held.plan.id if held.plan else None)
+        return PlanAdvice(held, advice, bool(shown.carrier.plans))
 
     async def _advice(self, who: SignedIn, number: str, offers: list[Offer]) -> Advice | None:
         if not who.may(Permission.READ_LINES):

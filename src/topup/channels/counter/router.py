@@ -14,6 +14,7 @@ from topup.channels.counter.finding import FindingPages
 from topup.channels.counter.gifts import GiftPages
 from topup.channels.counter.offering import LinePages
 from topup.channels.counter.papers import PaperPages
+from topup.channels.counter.planning import PlanPages
 from topup.channels.counter.problems import problem_page
 from topup.channels.counter.promised_gifts import PromisedGiftPages
 from topup.channels.counter.rendering import ZONE, Look, assets, wording_of
@@ -158,6 +159,7 @@ class Counter:
             ("GET", "/sims/{use_id:str}", _SELL, sims.done),
             ("GET", "/sims/{use_id:str}/slip.pdf", _SELL, papers.sim_slip),
             ("POST", "/sims/{use_id:str}/print", _SELL, papers.print_sim_slip),
+            *self._of_plans(),
             *self._of_gifts(sales, orders),
             ("POST", "/drawer/ceiling", Permission.CHECK_TILLS, drawer.ceiling),
             ("GET", "/terminals", _SELL, terminals.show),
@@ -170,6 +172,16 @@ class Counter:
             ("POST", "/unlock", Door.LOCKED, self._doors.unlock),
             ("GET", "/alive", Door.OPEN, alive),
             ("GET", "/assets/{name:str}", Door.OPEN, asset),
+        ]
+
+    def _of_plans(self) -> list[Route]:
+        plans, line = PlanPages(self._booth), "/lines/{token:str}"
+        return [
+            ("GET", f"{line}/plans", Permission.READ_LINES, plans.listed),
+            ("GET", f"{line}/plans/{{plan_id:str}}", Permission.READ_LINES, plans.one),
+            ("GET", f"{line}/plans/{{plan_id:str}}/{{when:str}}", Permission.CHANGE_PLANS, plans.agree),
+            ("POST", f"{line}/plans/{{plan_id:str}}/{{when:str}}", Permission.CHANGE_PLANS, plans.change),
+            ("POST", f"{line}/plan/keep", Permission.CHANGE_PLANS, plans.keep),
         ]
 
     def _of_gifts(self, sales: SalePages, orders: OrderPages) -> list[Route]:

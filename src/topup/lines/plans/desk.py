@@ -3,7 +3,7 @@
 Who asks has checked that the line is theirs, or that they may act for its owner; what was done stands in the trail.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -30,6 +30,7 @@ from topup.platform.request_keys import Answering, store_answers
 from topup.work import trail
 
 When = Literal["now", "next_cycle", "when_paid"]
+Noting = Callable[[Connection, LineRef, datetime], Awaitable[Mapping[str, object]]]
 
 _BEFORE: Final = crash_label("plans.take.before_commit")
 _AFTER: Final = crash_label("plans.take.after_commit")
@@ -123,12 +124,14 @@ class Plans:
         by: str,
         at_most: Money | None = None,
         answer: Answering[PlanShown] | None = None,
+        noting: Noting | None = None,
     ) -> PlanShown:
         """Have a plan: `now`, after the cycle at hand, or as soon as there is money for it (of a line without one).
 
         The plan that the line has already is not begun a second time; asked for after the cycle at hand, it undoes what
         was wished. `at_most` is what the owner was told that it costs on the whole. Who may send the same late, when
-        another plan was taken since, sends it under a key, and `answer` is where its answer is kept.
+        another plan was taken since, sends it under a key, and `answer` is where its answer is kept. `noting` writes
+        down beside it, in its transaction, what else there is to know of it, and gives what the trail is to tell.
 
         Raises those of `show`, Invalid `line_plan_unknown`, `line_plan_not_on_sale`, `currency_wrong`, Conflict
         `line_closed`, `line_plan_unpaid`, `line_plan_held` (another one), `line_plan_price_changed`,
@@ -148,7 +151,8 @@ class Plans:
             held = await take(connection, place, asked, now, snapshot=snapshot)
             if held != place.held:
                 told = trail.change(_told(place.held), _told(held))
-                facts = {"plan": plan, "when": when, "currency": place.carrier.currency, **told}
+                noted = await noting(connection, place.line, now) if noting is not None else {}
+                facts = {"plan": plan, "when": when, "currency": place.carrier.currency, **noted, **told}
                 await trail.write(
                     connection, actor=by, action="line.plan_taken", subject=place.line.id, facts=facts, now=now
                 )

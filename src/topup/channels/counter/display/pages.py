@@ -10,9 +10,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response
 from litestar.datastructures import Cookie
 
+from topup.channels.counter.display.plans import PlanDisplay
 from topup.channels.counter.display.showing import DOMAIN, Shown, is_over, lang_of, shown
 from topup.channels.counter.wording import LANGUAGE_NAMES
 from topup.kernel.errors import Conflict, Invalid, NotFound
+from topup.kernel.ids import is_id
 from topup.orders.counter_sales import CounterSales
 from topup.orders.order_gifts import OrderGifts
 from topup.platform.database import Database
@@ -57,9 +59,12 @@ class Now:
 class DisplayPages:
     """The pages of this installation's displays. `secure`: they are reached over HTTPS alone."""
 
-    def __init__(self, *, displays: Displays, sales: CounterSales, database: Database, secure: bool) -> None:
+    def __init__(
+        self, *, displays: Displays, sales: CounterSales, plans: PlanDisplay, database: Database, secure: bool
+    ) -> None:
         self._displays = displays
         self._sales = sales
+        self._plans = plans
         self._database = database
         self._gifts = OrderGifts(database=database)
         self._secure = secure
@@ -137,20 +142,31 @@ class DisplayPages:
         till, locale = screen.till, screen.locale
         spoken = locale or request_locale(request)
         idle = Now(f"{screen.revision}.{spoken}.idle", locale, till=till)
-        if screen.sale is None:
+        sold = await self._sold(screen, spoken)
+        if sold is None:
             return idle
+        sale, standings = sold
+        token = f"{screen.revision}.{spoken}.{sale.step}.{sale.total}.{len(sale.code)}.{len(sale.more)}.{standings}"
+        return Now(token, locale, till=till, sale=sale)
+
+    async def _sold(self, screen: Screen, spoken: str) -> tuple[Shown, str] | None:
+        """What is sold at the till, a top-up or a plan, and how its gifts stand; None where nothing of it is to be seen
+        any more.
+        """
+        if screen.sale is None:
+            return None
+        if not is_id("quote", screen.sale):
+            plan = await self._plans.shown(screen, screen.sale, spoken)
+            return (plan, "") if plan is not None else None
         try:
             view = await self._sales.one(quote_id=screen.sale)
         except NotFound:
-            return idle
+            return None
         order = view.order
         if order is not None and is_over(view, await self._database.roughly_now() - order.timeline[-1].at):
-            return idle
+            return None
         found = await (self._gifts.of_order(order) if order else self._gifts.of_price(view.quote))
-        sale = shown(view, screen, spoken, gifts=found)
-        standings = ".".join(one.standing for one in found)
-        token = f"{screen.revision}.{spoken}.{sale.step}.{sale.total}.{len(sale.code)}.{len(sale.more)}.{standings}"
-        return Now(token, locale, till=till, sale=sale)
+        return shown(view, screen, spoken, gifts=found), ".".join(one.standing for one in found)
 
     def _rendered(self, request: WebRequest, template: str, now: Now, *, cookie: Cookie | None = None) -> Page:
         locale = now.locale or request_locale(request)

@@ -6,17 +6,29 @@ from typing import Literal
 from litestar import Router
 from litestar.handlers import HTTPRouteHandler
 
+from topup.catalogue.queries import CatalogueCache
 from topup.channels.counter.display.pages import PLACE, DisplayPages
+from topup.channels.counter.display.plans import PlanDisplay
 from topup.orders.counter_sales import CounterSales
 from topup.platform.database import Database
+from topup.platform.keys import KeyRing
 from topup.platform.web.forms import only_our_forms
 from topup.platform.web.pages import Page, WebRequest
 from topup.shops.displays import Displays
 
 
-def create_display_router(*, displays: Displays, sales: CounterSales, database: Database, secure: bool) -> Router:
+def create_display_router(
+    *,
+    displays: Displays,
+    sales: CounterSales,
+    database: Database,
+    catalogue: CatalogueCache,
+    keyring: KeyRing,
+    secure: bool,
+) -> Router:
     """The pages of customers' displays."""
-    pages = DisplayPages(displays=displays, sales=sales, database=database, secure=secure)
+    offers = PlanDisplay(database=database, catalogue=catalogue, keyring=keyring)
+    pages = DisplayPages(displays=displays, sales=sales, plans=offers, database=database, secure=secure)
     handlers = [
         _handler("GET", "/", pages.page),
         _handler("GET", "/live", pages.live, patient=True),

@@ -32,7 +32,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Everything on the screen, in words. `step` is confirm, pay, coming, done or failed."""
+    """Everything on the screen, in words. `step` is confirm, pay, coming, done or failed; of a plan confirm or
+    agreed.
+    """
 
     sale: str
     step: str

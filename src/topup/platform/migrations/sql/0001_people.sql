@@ -29,7 +29,7 @@ GRANT SELECT, INSERT, UPDATE ON people.api_keys TO topup_app;
 -- That an identity document was looked at, for what was asked for at a counter; its number is nowhere kept.
 CREATE TABLE people.id_checks (
     subject    text COLLATE "C" NOT NULL,        -- the refund, the line: what it was looked at for
-    purpose    text NOT NULL CHECK (purpose IN ('money_back', 'sim_replacement', 'unmask')),
+    purpose    text NOT NULL CHECK (purpose IN ('money_back', 'plan_change', 'sim_replacement', 'unmask')),
     document   text NOT NULL CHECK (document IN ('resident_card', 'passport', 'other')),
     mark       bytea NOT NULL,                   -- HMAC of the number
     last_four  text NOT NULL CHECK (length(last_four) <= 4),

@@ -18,7 +18,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON shops.displays TO topup_app;
 CREATE TABLE shops.screens (
     till         text COLLATE "C" PRIMARY KEY,
     revision     bigint NOT NULL,            -- one more with each change
-    sale         text COLLATE "C",           -- what is sold: its price's id; null while nobody is served
+    sale         text COLLATE "C",           -- what is sold: its price's id, or a plan, sealed; null while nobody is served
     asks         boolean NOT NULL DEFAULT false, -- whether the customer is to confirm
     confirmed_at timestamptz,
     locale       text,                       -- chosen for this customer
