@@ -37,7 +37,8 @@ FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::text[]) AS k (lane, carr
 CROSS JOIN LATERAL (
     SELECT r.order_id, r.expires_at FROM offers.reservations AS r
     WHERE r.lane = k.lane AND r.carrier_id = k.carrier_id AND r.campaign_id = k.campaign_id
-        AND r.state = 'held' AND r.scopes @> ARRAY[k.scope] LIMIT %b
+        AND r.state = 'held' AND offers.keys_of(r.scopes) @> offers.keys_of(ARRAY[k.scope])
+        AND r.scopes @> ARRAY[k.scope] LIMIT %b
 ) AS h
 """
 _MOST_HOLDERS: Final = 8
