@@ -113,6 +113,8 @@ def test_a_number_is_kept_by_itself_with_one_tap_and_stopped_with_all_the_others
     expect(me.page.get_by_text(translate(me.locale, "automatic", "keeps"))).to_be_visible()
     me.page.get_by_role("button", name=translate(me.locale, "automatic", "stop_all"), exact=True).click()
     me.go(page)
+    me.page.locator("#cap").fill("40")
     me.page.get_by_role("button", name=said(me, "keep_auto_again"), exact=True).click()
+    expect(me.page.get_by_text(said(me, "keep_auto_is_on", card="Visa 4242", cap="HK$40.00"))).to_be_visible()
     me.page.get_by_role("button", name=said(me, "keep_auto_off"), exact=True).click()
     expect(me.page.get_by_role("button", name=said(me, "keep_auto_again"), exact=True)).to_be_visible()
