@@ -2,7 +2,8 @@
 `python -m bench.coupons [CODES]`.
 
 Making is drawing, the HMACs and the rows, in the parts of `offers.batches.making`, durable. Then some codes are held
-and used, PORTION orders at a time: so the index that says which order holds a code fills and empties as it does in life.
+and used, PORTION orders at a time: so the index that says which order holds a code fills and empties as it does in
+life.
 """
 
 import asyncio
