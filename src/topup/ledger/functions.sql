@@ -46,12 +46,14 @@ LANGUAGE sql IMMUTABLE AS $$
     END
 $$;
 
--- The bucket that a plain credit joins: the newest that is the same in everything, with room for any number of such credits
--- in one call. A query of its own that the planner takes into the statement that asks.
-CREATE OR REPLACE FUNCTION ledger.joined(lane smallint, line_id text, asset text, spec ledger.bucket_spec)
-RETURNS TABLE (id text, usable_until timestamptz)
+-- The bucket that a plain credit joins: the newest that is the same in everything, and whether it has room for any number
+-- of such credits in one call. A query of its own that the planner takes into the statement that asks.
+-- What it gives changed once, which no replacement can.
+DROP FUNCTION IF EXISTS ledger.joined(smallint, text, text, ledger.bucket_spec);
+CREATE FUNCTION ledger.joined(lane smallint, line_id text, asset text, spec ledger.bucket_spec)
+RETURNS TABLE (id text, usable_until timestamptz, has_room boolean)
 LANGUAGE sql STABLE AS $$
-    SELECT b.id, b.usable_until
+    SELECT b.id, b.usable_until, b.balance <= 4503599627370496
     FROM ledger.buckets AS b
     WHERE b.lane = joined.lane AND b.line_id = joined.line_id AND b.closed_at IS NULL
         AND b.asset = joined.asset AND b.kind = spec.kind AND b.scope = spec.scope AND b.priority = spec.priority
@@ -59,7 +61,6 @@ LANGUAGE sql STABLE AS $$
         AND b.usable_until IS NOT DISTINCT FROM spec.usable_until
         AND b.forfeit_at IS NOT DISTINCT FROM ledger.forfeit_of(
             b.at_end, b.usable_until, spec.grace_days, spec.zone)
-        AND b.balance <= 4503599627370496
     ORDER BY b.opened_order DESC
     LIMIT 1
 $$;

@@ -46,7 +46,7 @@ BEGIN
             i.kind = 'release' OR i.kind = 'settle' AND ((i.common).final OR i.amount = h.rest) AS closes,
             t.fingerprint IS NULL AND k.fingerprint IS NULL AND i.ordinary AND CASE i.kind
                 WHEN 'transfer' THEN TRUE
-                WHEN 'credit' THEN c.id IS NOT NULL AND i.amount <= 549755813888
+                WHEN 'credit' THEN c.has_room AND i.amount <= 549755813888
                 WHEN 'debit' THEN f.available >= i.amount
                 WHEN 'hold' THEN f.available >= i.amount
                 ELSE h.single AND i.amount <= h.rest AND i.subject <> ALL (ARRAY(
@@ -62,7 +62,7 @@ BEGIN
             SELECT k.fingerprint FROM ledger.bound_keys AS k WHERE k.lane = i.lane AND k.key = i.key LIMIT 1
         ) AS k ON TRUE
         LEFT JOIN LATERAL (
-            SELECT b.id, b.usable_until
+            SELECT b.id, b.usable_until, b.has_room
             FROM ledger.joined(i.lane, i.line_id, (i.common).asset, (i.common).bucket) AS b
             WHERE i.kind = 'credit'
         ) AS c ON TRUE

@@ -246,7 +246,7 @@ BEGIN
     ) AS t;
     IF plain THEN
         short := ledger.post_plain(common, lanes, sequences, hashes, template, lane, keys, fingerprints, line_ids,
-            amounts, reference_texts, at);
+            amounts, reference_texts, new_ids, at);
     ELSIF TRUE = ANY (ordinaries) AND (unordered OR NOT expiring) THEN
         -- What line an expire concerns is not known yet.
         short := ledger.post_ordinary(common, ordinaries, unordered, lanes, sequences, hashes, template, lane, keys,

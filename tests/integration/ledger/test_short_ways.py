@@ -6,6 +6,7 @@ nothing, so that what one item does is often what decides about the next.
 
 import asyncio
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import permutations
 
 import psycopg
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.ledger import NOW, SPEC, credit, debit, expire, fresh_line, hold, release, settle, transfer
-from topup.ledger import AtCap, Move, Policy, Posted, post
+from topup.ledger import AtCap, AtEnd, Move, Policy, Posted, post
 from topup.ledger.audit import audit
 from topup.ledger.documents import columns_of
 from topup.platform.database import application_conninfo
@@ -47,6 +48,10 @@ WHERE t.line_id = %(line)s ORDER BY 1, 2, 3
 SELECT h.amount, h.settled, h.state, h.amounts, h.taken, h.closed_at FROM ledger.holds AS h
 WHERE h.line_id = %(line)s ORDER BY 1, 2, 3, 4, 5
 """  # fmt: skip
+
+OPENED = """
+SELECT kind, usable_until, forfeit_at, balance FROM ledger.buckets WHERE line_id = %(line)s ORDER BY opened_order
+"""
 
 few = st.integers(1, 6)
 kinds = st.sampled_from(MOVING)
@@ -224,6 +229,56 @@ def test_what_is_ordinary_goes_the_short_way(books, unordered):
     answered = books.raw(items, unordered=unordered)
     books.end()
     assert [(code, sorted(places)) for code, places in answered] == [("plain", list(range(1, len(items) + 1)))]
+
+
+ENDING = {
+    "plan": SPECS["plan"],
+    "main": SPECS["main"],
+    "month": replace(SPEC, kind="plan", usable_until=NOW + timedelta(days=30)),
+    "later": replace(SPEC, kind="plan", usable_until=NOW + timedelta(days=60)),
+    "frozen": replace(
+        SPEC,
+        kind="plan",
+        usable_until=NOW + timedelta(days=30),
+        at_end=AtEnd.FREEZE,
+        grace_days=9,
+        zone="Asia/Shanghai",
+    ),
+}
+
+
+@settings(patient, max_examples=50)
+@given(st.lists(st.tuples(st.sampled_from(sorted(ENDING)), few, st.integers(0, 1)), min_size=1, max_size=6), st.data())
+def test_credits_open_what_they_would_open_one_by_one(books, words, data):
+    """Of two lines; some of them again, in the call and after it."""
+    again = data.draw(st.integers(0, len(words) - 1))
+    books.begin()
+    found = []
+    for together in (True, False):
+        lines = fresh_line(), fresh_line()
+        items = [credit(lines[place], amount, bucket=ENDING[name]) for name, amount, place in words]
+        asked = [*items, items[again]]
+        answers = books.post(*asked) if together else [books.post(item)[0] for item in asked]
+        assert [answer.replayed for answer in answers] == [False] * len(items) + [True]
+        assert answers[-1].legs == answers[again].legs
+        assert [answer.legs[0].usable_until for answer in answers[:-1]] == [
+            ENDING[name].usable_until for name, *_ in words
+        ]
+        found.append([books.rows(OPENED, {"line": line}) for line in lines])
+    books.end()
+    assert found[0] == found[1]
+
+
+def test_buckets_open_the_short_way_one_for_all_that_share_it(books):
+    books.begin()
+    line = fresh_line()
+    items = [credit(line, 1, bucket=ENDING[name]) for name in ("month", "later", "month", "main")]
+    items.append(transfer(amount=1))
+    answered = books.raw(items, unordered=False)
+    opened = books.rows(OPENED, {"line": line})
+    books.end()
+    assert [(code, places) for code, places in answered] == [("plain", [1, 2, 3, 4, 5])]
+    assert [(kind, balance) for kind, _, _, balance in opened] == [("plan", 2), ("plan", 1), (SPEC.kind, 1)]
 
 
 LEFT = {
