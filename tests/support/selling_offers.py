@@ -197,11 +197,11 @@ async def quoted(
     )
 
 
-async def ordered(shop, quote, *, payer_id=None):
+async def ordered(shop, quote, *, payer_id=None, contact=None):
     return await shop.desk.order(
         order_id=OrderId(new_id("order", lane_of(quote.id))),
         quote_id=quote.id,
-        contact=None,
+        contact=contact,
         confirmations=frozenset({"duplicate", "large_amount"}),
         locale="zh_Hans",
         channel="web",

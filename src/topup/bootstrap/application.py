@@ -130,6 +130,7 @@ def _console(house: Furnished, settings: Settings, proving: Proving) -> Console:
         adjustments=Adjustments(database=store.database, catalogue=house.catalogue),
         evidence=Evidence(database=store.database, keys=store.keyring),
         post_room=house.desk.post_room,
+        sending=house.desk.sending,
         catalogue=house.catalogue,
         answering=answering,
         lanes=store.installation.lanes,

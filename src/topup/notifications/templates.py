@@ -102,6 +102,10 @@ TEMPLATES: Final[Mapping[str, frozenset[str]]] = {
     "credited": frozenset({"number", "amount", "at", "before", "after"}),
     "money_back": frozenset({"number", "amount", "paid"}),
     "money_is_back": frozenset({"number", "refunded", "at"}),
+    "gift_sent": frozenset({"number", "gift", "tracking", "at", "order_url"}),
+    "gift_wanted": frozenset({"number", "gift", "until", "order_url"}),
+    "gift_left": frozenset({"number", "gift", "tracking", "at"}),
+    "gift_address": frozenset({"number", "gift", "until"}),
     "digest": frozenset({"count", "news", "messages_url"}),
 }
 """Each template with its parameters: `number` with its middle hidden, `amount` of the top-up, what was `paid`; the
@@ -110,8 +114,9 @@ purpose. `what` is running low and how much is `left`; `what` stopped a top-up t
 tried `again`; `what` kept one from keeping a number, and `until` when its owner may; `why` it ends then; what is
 `blocked` or `free` again. Of a plan, the `amount` that it takes, and `until` when that holds.
 The line's money `before` and `after` it was
-`credited` is told to who has the line in their account, and to nobody else. A digest has the `news` of several, a
-sentence each.
+`credited` is told to who has the line in their account, and to nobody else. Of a `gift` that is sent by post, a
+sentence on `tracking` it, or `until` when somebody may say where to. A digest has the `news` of several, a sentence
+each.
 
 Every message may have a `stop_url` besides, where one stops messages of its kind without signing in.
 """

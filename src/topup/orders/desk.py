@@ -97,7 +97,7 @@ class Desk(Quoting):
         self._conclude = Batcher(database, "orders.conclude", concluding.conclude)
         self._refunded = Batcher(database, "orders.refund", refunding.conclude)
         self._disputing = Disputing(database=database, lanes=parts.lanes)
-        self.sending = Sending(database=database, keyring=keys)
+        self.sending = Sending(database=database, keyring=keys, lanes=parts.lanes, public_url=parts.public_url)
         self.schedules = Schedules(database=database, catalogue=parts.catalogue, lanes=parts.lanes)
         removal = partial(stop_paid_with, keys)
         self.agreements = Agreements(

@@ -78,7 +78,7 @@ class Gifting:
             connection, now = transaction.connection, transaction.now
             # Locked, and as they are now: of two sweeps the late one would promise what the other saw go back.
             due = await _as_they_are(connection, due)
-            back = await _money_back(connection, due)
+            back = await _money_back(connection, [one.order for one in due])
             gone = [key for one in due if one.order.id in back for key in one.keys]
             await gifts.take_back(connection, gone, now)
             used = [one for one in due if one.order.state in USED and one.order.id not in back]
@@ -101,7 +101,12 @@ async def gone_on(connection: Connection, due: Sequence[Gifted], back: set[str])
     if not due:
         return set()
     await queries.locked(connection, sorted((one.order.lane, str(one.order.id)) for one in due))
-    return await _money_back(connection, due) - back
+    return await _money_back(connection, [one.order for one in due]) - back
+
+
+async def has_money_back(connection: Connection, order: Order) -> bool:
+    """Whether the whole money of an order that is locked went back, or is on its way."""
+    return bool(await _money_back(connection, [order]))
 
 
 async def _as_they_are(connection: Connection, due: Sequence[Gifted]) -> list[Gifted]:
@@ -132,12 +137,12 @@ def _gift(order_id: str, quote: StoredQuote, one: StoredGift, expires_at: dateti
     )
 
 
-async def _money_back(connection: Connection, due: Sequence[Gifted]) -> set[str]:
+async def _money_back(connection: Connection, orders: Sequence[Order]) -> set[str]:
     """The orders whose whole money went back, or is on its way, or was taken by the payer's bank in disputes that we
     lost: what is given besides goes by the last of it.
     """
-    back = {str(one.order.id) for one in due if one.order.state is OrderState.REFUNDED}
-    used = [one.order for one in due if one.order.state in USED]
+    back = {str(order.id) for order in orders if order.state is OrderState.REFUNDED}
+    used = [order for order in orders if order.state in USED]
     if not used:
         return back
     places = [(order.lane, str(order.kept_payment_id)) for order in used]

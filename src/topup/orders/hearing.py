@@ -76,7 +76,9 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Unheard:
-    """News of an order for the subscriber who made it: `failed`, `full` or `refunded`, and the money in it."""
+    """News of an order for the subscriber who made it: `failed`, `full` or `refunded`, and the money in it; or
+    `gift_sent` or `gift_wanted`, of the gift whose SKU is the `key`, and what that is worth.
+    """
 
     lane: int
     order_id: str

@@ -1,17 +1,22 @@
-"""Telling payers what became of their order, where they left an address; what subscribers are to hear is noted too."""
+"""Telling payers what became of their order, and of the gifts that are sent with it, where they left an address; what
+subscribers are to hear is noted too.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from topup.kernel.money import Money
 from topup.kernel.msisdn import parse_msisdn
 from topup.notifications.operations import News, enqueue
-from topup.notifications.templates import LocalTime, Parameter
+from topup.notifications.templates import LocalDay, LocalTime, Named, Parameter, Words
 from topup.orders.hearing import note
 from topup.orders.queries import Order
+from topup.orders.wording import gift_words
 from topup.people.queries import sealed_contacts
 from topup.platform.database import Connection
+from topup.platform.i18n import LOCALES
+from topup.shops.stock.gifts import Gift
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,43 @@ async def tell(connection: Connection, news: Sequence[Told], now: datetime) -> N
             )
         )
     await enqueue(connection, messages, now)
+
+
+async def tell_of_gift(
+    connection: Connection, order: Order, gift: Gift, news: str, *, zone: str, public_url: str, now: datetime
+) -> None:
+    """The same of a gift that is sent: `gift_sent`, or `gift_wanted`, which asks where to. Never where to."""
+    if order.payer_id:
+        noted = (order.lane, str(order.id), news, gift.key.sku, gift.worth_minor, gift.currency)
+        await note(connection, [noted], now)
+    if not order.contact_id:
+        return
+    contact = (await sealed_contacts(connection, [(order.lane, order.contact_id)])).get(order.contact_id)
+    if contact is None:
+        return
+    said = gift_parameters(gift, news, zone=zone, now=now)
+    message = News(
+        lane=order.lane,
+        key=f"{order.id}:{news}:{gift.key.sku}",
+        sealed_address=contact.address,
+        sealed_for=contact.id,
+        locale=order.locale,
+        template=news,
+        parameters=said
+        | {"number": parse_msisdn(order.msisdn).masked(), "order_url": f"{public_url}/orders/{order.id}"},
+    )
+    await enqueue(connection, [message], now)
+
+
+def gift_parameters(gift: Gift, news: str, *, zone: str, now: datetime) -> dict[str, Parameter]:
+    """What is told of a gift: what it is, and that it left, or until when somebody may say where to."""
+    names = {locale: gift_words(gift.names, gift.quantity, locale=locale) for locale in LOCALES}
+    said: dict[str, Parameter] = {"gift": Named(names)}
+    if news == "gift_wanted":
+        return said | {"until": LocalDay(gift.until - timedelta(microseconds=1), zone)}
+    known = {"reference": gift.tracking} if gift.tracking else {}
+    tracking = Words("messages", "gift_tracking" if gift.tracking else "gift_untracked", known)
+    return said | {"tracking": tracking, "at": LocalTime(now, zone)}
 
 
 def _noted(item: Told) -> tuple[int, str, str, str, int, str]:

@@ -40,10 +40,13 @@ def receipt_paper(
     at: Counter | None = None,
     gifts: Sequence[tuple[str, int]] = (),
     waiting: Sequence[tuple[str, int, str]] = (),
+    parcels: Sequence[tuple[str, int, str]] = (),
+    order_url: str = "",
     drawer: bool = False,
 ) -> Paper:
     """A receipt; its code leads to `verify_url`. `gifts` are what was handed over with it, and how many; `waiting`
-    what is still to be fetched, and until when; `drawer`: the cash drawer opens with it.
+    what is still to be fetched, and until when; `parcels` what is sent by post once somebody says where to, until when,
+    on the order's page, `order_url`; `drawer`: the cash drawer opens with it.
     """
     sheet = receipt_sheet(receipt, locale=locale)
     at = at or Counter()
@@ -70,6 +73,12 @@ def receipt_paper(
                 for name, quantity, day in waiting
             ]
         ),
+        *_pairs(
+            [
+                Row(translate(locale, "printing", "gift_sent", day=day), f"{name} × {quantity}")
+                for name, quantity, day in parcels
+            ]
+        ),
         *_pairs(sheet.facts),
         *_pairs([Row(translate(locale, "printing", "till"), at.till)] if at.till else []),
         Feed(),
@@ -77,6 +86,9 @@ def receipt_paper(
         Line(text=sheet.verify, align="centre", strong=True),
         Line(text=sheet.verify_hint, align="centre"),
     ]
+    if order_url:
+        where = translate(locale, "printing", "gift_address")
+        blocks += [Feed(), Code(data=order_url), Line(text=where, align="centre", strong=True)]
     return Paper(title=f"{sheet.title} {sheet.number}", locale=locale, blocks=tuple(blocks), drawer=drawer)
 
 

@@ -1,29 +1,49 @@
-"""Gifts that are sent by post: where to, as their payer says.
+"""Gifts that are sent by post: where to, as their payer says, that they left, and what the payer hears of it.
 
-In a transaction of its own that has the order locked before the gift, as whoever lets gifts follow their orders.
+Each in a transaction of its own that has the order locked before the gift, as whoever lets gifts follow their orders:
+of a gift that is sent and money that goes back one comes first, and the other sees it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from topup.kernel.errors import Conflict, NotFound
+from topup.kernel.errors import Conflict, Invalid, NotFound
 from topup.orders import queries
+from topup.orders.gifting import has_money_back
+from topup.orders.news import tell_of_gift
 from topup.orders.queries import Order, place_of
+from topup.orders.quotes import decoded
 from topup.orders.states import USED, OrderState
 from topup.people.postal import PostalAddress
 from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Connection, Database
+from topup.platform.jobs import Sweep
 from topup.platform.keys import KeyRing
-from topup.shops.stock import addresses, gifts
+from topup.shops.stock import addresses, gifts, handing_over, parcels
 from topup.shops.stock.gift_states import KEPT_BACK
 from topup.shops.stock.gifts import Gift, GiftKey
+from topup.work import trail
 
+LONGEST_TRACKING: Final = 60
+SHOWN: Final = "stock.gift_address_shown"
+REMINDED_BEFORE: Final = timedelta(days=7)
+"""So long before it is too late to say where to, who did not is reminded, once."""
+NOT_AT_ONCE: Final = timedelta(days=1)
+"""Who has just paid is asked on the order's page."""
+_EVERY_S: Final = 300.0
+_AT_ONCE: Final = 100
 _ADDRESSED: Final = USED - {OrderState.REFUNDING}
 """While it is so, an order's payer may say where its gifts are sent."""
 _BEFORE_ADDRESS = crash_label("parcels.address.before_commit")
 _AFTER_ADDRESS = crash_label("parcels.address.after_commit")
+_BEFORE_LOOK = crash_label("parcels.look.before_commit")
+_AFTER_LOOK = crash_label("parcels.look.after_commit")
+_BEFORE_SEND = crash_label("parcels.send.before_commit")
+_AFTER_SEND = crash_label("parcels.send.after_commit")
+_BEFORE_REMIND = crash_label("parcels.remind.before_commit")
+_AFTER_REMIND = crash_label("parcels.remind.after_commit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +69,28 @@ def may_be_addressed(gift: Gift, now: datetime) -> bool:
 
 
 class Sending:
-    """What is done about gifts that are sent."""
+    """What is done about gifts that are sent. `lanes`: of the installation; `public_url` begins the links in messages,
+    without a slash.
+    """
 
-    def __init__(self, *, database: Database, keyring: KeyRing) -> None:
+    def __init__(self, *, database: Database, keyring: KeyRing, lanes: int, public_url: str) -> None:
         self._database = database
         self._keyring = keyring
+        self._lanes = lanes
+        self._public_url = public_url
+
+    def sweeps(self) -> list[Sweep]:
+        """The sweep of gifts that nobody said where to send."""
+        return [Sweep("orders.gifts_wanted", _EVERY_S, self.remind, batch=_AT_ONCE)]
+
+    async def gift(self, key: GiftKey) -> Gift:
+        """One that is sent. Raises NotFound `gift_unknown`."""
+        async with self._database.read() as transaction:
+            found = await gifts.of_order(transaction.connection, key.order_id)
+        for one in found:
+            if one.key == key and one.is_sent:
+                return one
+        raise NotFound("gift_unknown")
 
     async def parcels(self, *, order_id: str, subscriber_id: str | None) -> Parcels:
         """What is sent with an order. Raises NotFound `order_unknown`."""
@@ -94,6 +131,66 @@ class Sending:
                 await addresses.give(connection, self._keyring, one.key, address, now)
             crash_point(_BEFORE_ADDRESS)
         crash_point(_AFTER_ADDRESS)
+
+    async def look(self, key: GiftKey, *, by: str) -> PostalAddress:
+        """Where a gift is sent, for who packs it; who looked is in the trail. Raises NotFound `gift_unknown`, Conflict
+        `gift_without_address`.
+        """
+        gift = await self.gift(key)
+        async with self._database.transaction() as transaction:
+            connection = transaction.connection
+            known = await addresses.of_orders(connection, self._keyring, [key.order_id])
+            if key not in known:
+                raise Conflict("gift_without_address")
+            facts = {"sku": key.sku, "shop": gift.place}
+            await trail.write(
+                connection, actor=by, action=SHOWN, subject=key.order_id, facts=facts, now=transaction.now
+            )
+            crash_point(_BEFORE_LOOK)
+        crash_point(_AFTER_LOOK)
+        return known[key]
+
+    async def send(self, key: GiftKey, *, by: str, tracking: str = "") -> None:
+        """It left for its address: out of the stock of its place, and its payer hears of it. Again, it changes nothing.
+        Raises Invalid `gift_tracking`; NotFound `order_unknown`, `gift_unknown`; Conflict `gift_not_yet`,
+        `gift_money_back`, and those of `handing_over.send`.
+        """
+        said = " ".join(tracking.split())
+        if len(said) > LONGEST_TRACKING or not said.isprintable():
+            raise Invalid("gift_tracking", most=LONGEST_TRACKING)
+        async with self._database.transaction() as transaction:
+            connection, now = transaction.connection, transaction.now
+            order = await _locked(connection, key.order_id)
+            sent = await handing_over.send(connection, key, by=by, tracking=said, now=now, lanes=self._lanes)
+            if sent is not None:
+                if order.state is not OrderState.DELIVERED:
+                    raise Conflict("gift_not_yet")
+                if await has_money_back(connection, order):
+                    raise Conflict("gift_money_back")
+                await addresses.was_sent(connection, key, now)
+                await self._tell(connection, order, sent, "gift_sent", now)
+            crash_point(_BEFORE_SEND)
+        crash_point(_AFTER_SEND)
+
+    async def remind(self) -> int:
+        """Remind some payers that nobody said where to send their gift, once each; how many gifts that were."""
+        async with self._database.transaction() as transaction:
+            connection, now = transaction.connection, transaction.now
+            before, since = now + REMINDED_BEFORE, now - NOT_AT_ONCE
+            due = await parcels.to_remind(connection, before=before, since=since, now=now, limit=_AT_ONCE)
+            orders = await queries.orders(connection, [place_of("order", one.key.order_id) for one in due])
+            for one in due:
+                await self._tell(connection, orders[one.key.order_id], one, "gift_wanted", now)
+            if due:
+                crash_point(_BEFORE_REMIND)
+        if due:
+            crash_point(_AFTER_REMIND)
+        return len(due)
+
+    async def _tell(self, connection: Connection, order: Order, gift: Gift, news: str, now: datetime) -> None:
+        quotes = await queries.quotes(connection, [(order.lane, order.quote_id)])
+        zone = decoded(quotes[order.quote_id].body).zone
+        await tell_of_gift(connection, order, gift, news, zone=zone, public_url=self._public_url, now=now)
 
 
 async def _locked(connection: Connection, order_id: str) -> Order:

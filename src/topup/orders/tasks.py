@@ -27,4 +27,5 @@ def sweeps(desk: Desk) -> list[Sweep]:
         *desk.links.sweeps(),
         *desk.instruments.sweeps(),
         *desk.agreements.sweeps(),
+        *desk.sending.sweeps(),
     ]

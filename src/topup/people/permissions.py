@@ -93,6 +93,8 @@ class Permission(StrEnum):
     """Decide what another asked for: whether a carrier's file is published."""
     STOP_OFFERS = "offers.stop"
     """Stop a campaign at once, and ask that it go on."""
+    SEND_GIFTS = "gifts.send"
+    """Send gifts by post: see where to, each look in the trail, say that one left, and what came back of it."""
     READ_TRAIL = "trail.read"
     """The audit trail: who did what, and when."""
     MANAGE_STAFF = "staff.manage"
@@ -163,6 +165,7 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
             Permission.REQUEST_ERASURE,
             Permission.READ_EVIDENCE,
             Permission.READ_CATALOGUE,
+            Permission.SEND_GIFTS,
         }
     ),
     Role.AUDITOR: frozenset(
@@ -228,6 +231,7 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
             Permission.PROPOSE_CATALOGUE,
             Permission.PUBLISH_CATALOGUE,
             Permission.STOP_OFFERS,
+            Permission.SEND_GIFTS,
             Permission.REQUEST_VOUCHERS,
             Permission.REQUEST_COUPONS,
         }

@@ -9,7 +9,7 @@ import httpx
 import pyotp
 import pytest
 
-from tests.integration.console.conftest import PASSWORD, form_token, sign_in
+from tests.integration.console.conftest import PASSWORD, form_token, sign_in, tops_up
 from tests.integration.console.test_automatic import automatic
 from tests.integration.console.test_catalogue import HOME, ours
 from tests.integration.console.test_deciding import listed, now_text, unresolved
@@ -26,6 +26,8 @@ from tests.integration.console.test_tickets import asks
 from tests.integration.console.test_vouchers import SAID
 from tests.support.code_batches import Kept
 from tests.support.deeds import CONSOLE, Doing
+from tests.support.selling_offers import a_number_with_a_parcel, giving_by_post
+from tests.support.simulators import until
 from topup.kernel.ids import new_id
 from topup.offers.batches.making import make
 from topup.offers.batches.queries import batches
@@ -69,10 +71,12 @@ OFFERS = frozenset(f"/console/offers/{{carrier_id}}/{{campaign_id}}/{form}" for 
 CODES = frozenset(f"/console/offers/{{carrier_id}}/{{campaign_id}}/{form}" for form in ("codes", "codes/block")) | {
     "/console/offers/batches/{batch_id}/block"
 }
+GIFT = "/console/gifts/{order_id}/{sku}"
+GIFTS = frozenset(f"{GIFT}/{form}" for form in ("sent", "returned", "kept"))
 
 
 def test_every_deed_of_the_console_is_done_below():
-    assert set(CONSOLE) == ENTERING | TWO | RECORDS | OFFERS | CODES
+    assert set(CONSOLE) == ENTERING | TWO | RECORDS | OFFERS | CODES | GIFTS
 
 
 @dataclass
@@ -293,3 +297,66 @@ async def test_codes_are_asked_for_and_blocked(site, come, campaign):
     end = "/console/offers/batches/{batch_id}/block"
     await doing.does(one, end, f"/console/offers/batches/{batch.id}/block", reason="Lost too")
     assert doing.done == CODES
+
+
+ADDRESS = {
+    "name": "Ada Chen",
+    "address": "1 Queen's Road\nCentral",
+    "country": "Hong Kong",
+    "postcode": "",
+    "phone": "",
+}
+
+
+@pytest.mark.parametrize("brought", [True, False])
+async def test_a_gift_is_sent_and_comes_back_or_not(site, browser, come, brought):
+    """From a price to the post and back: price, order, paid, address, sent, seen; refunded, asked back, decided."""
+    doing, guest, packer = Doing(site), browser(), await come(Role.SUPERVISOR)
+    await site.within(giving_by_post(site.house.store.database))
+    number = a_number_with_a_parcel()
+    quote = (await guest.post("/quotes", data={"number": number, "choice": "credit:5000"})).headers["location"]
+    price = (await guest.get(quote)).text
+    assert "Mug × 1" in price
+    assert "Sent by post. Give the address on the order&#39;s page once it is paid, by " in price
+    order_id, _ = await tops_up(site, number)
+    order, form = f"/orders/{order_id}", f"/orders/{order_id}/address"
+    page = (await guest.get(order)).text
+    assert "say where to by" in page
+    assert f'href="{form}">Give the address' in page
+    wrong = await guest.post(form, data=ADDRESS | {"name": "", "postcode": "?"})
+    page = (await guest.get(wrong.headers["location"])).text
+    assert [f'id="{name}-wrong"' in page for name in ADDRESS] == [True, False, False, True, False]
+    assert "1 Queen&#39;s Road\nCentral</textarea>" in page, "what was typed is kept"
+    assert (await guest.post(form, data=ADDRESS)).headers["location"] == f"{order}#gifts"
+    page = (await guest.get(order)).text
+    assert "Being packed" in page
+    assert "Queen" not in page + (await guest.get(form)).text, "the id may be in other hands by now"
+    shared = re.search(r'href="(/s/[^"]+)"', page)[1]
+    assert "Mug" not in (await guest.get(shared)).text
+
+    mine = GIFT.format(order_id=order_id, sku="mug")
+    assert mine in (await packer.client.get("/console/gifts")).text
+    assert "Queen" not in (await packer.client.get(mine)).text
+    assert "Queen&#39;s Road<br>" in (await packer.posts(f"{mine}/address")).text
+    await doing.does(packer, f"{GIFT}/sent", f"{mine}/sent", tracking="SF 123")
+    assert (await packer.posts(f"{mine}/sent", tracking="SF 456")).status_code == 303, "again, it changes nothing"
+    page = (await guest.get(order)).text
+    assert "Tracking reference: SF 123" in page
+    assert form not in page
+    assert (await guest.get(form)).headers["location"] == order
+    assert "SF 123" in (await packer.client.get("/console/gifts?state=sent")).text
+
+    asked = await packer.posts("/console/refund", order=order_id, amount="", reason="Not wanted", form=order_id[-12:])
+    assert asked.status_code == 303, "so little one may give back alone"
+
+    async def said() -> str:
+        return (await guest.get(order)).text
+
+    await until(said, lambda text: "please send it back to us" in text)
+    assert mine in (await packer.client.get("/console/gifts?state=asked_back")).text
+    way = "returned" if brought else "kept"
+    await doing.does(packer, f"{GIFT}/{way}", f"{mine}/{way}")
+    assert ("It is back with us" if brought else "You kept it") in await said()
+    assert doing.done == {f"{GIFT}/sent", f"{GIFT}/{way}"}
+    early = await packer.posts(f"{mine}/returned" if not brought else f"{mine}/kept")
+    assert early.status_code == 422

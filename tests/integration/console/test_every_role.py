@@ -34,6 +34,7 @@ NOBODYS = {f"{kind}_id": new_id(kind, 1) for kind in ("order", "agent", "line", 
     "draft_id": "dft_nobodys",
     "publication_id": "pub_nobodys",
     "campaign_id": "nobodys",
+    "sku": "nobodys",
 }
 """Parts of addresses that lead to nothing there is."""
 SIGN_IN = "/console/sign-in"
@@ -50,6 +51,7 @@ def console_of(site) -> Console:
         adjustments=None,
         evidence=None,
         post_room=None,
+        sending=None,
         catalogue=None,
         answering=None,
         lanes=1,

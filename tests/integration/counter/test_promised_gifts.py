@@ -3,6 +3,7 @@ on the receipt, and asked back with the money.
 """
 
 import re
+from functools import partial
 
 import httpx
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from tests.integration.counter.test_selling import path_to, settled
 from tests.integration.counter.test_tending import on_paper
 from tests.support.gifts import in_shop, stocked, wrong
-from tests.support.selling_offers import a_number_with_gifts, giving
+from tests.support.selling_offers import a_number_with_a_parcel, a_number_with_gifts, giving, giving_by_post
+from tests.support.simulators import until
 from tests.support.subscribers import front_at
 from topup.kernel.ids import new_id
 from topup.shops.displays import Displays, new_secret
@@ -150,3 +152,21 @@ async def test_who_is_to_have_it_reads_of_it_on_the_display_and_on_the_order_and
             assert "Waits for you" not in page
         shared = re.search(r'href="(/s/[^"]+)"', page)[1]
         assert "Mug" not in await reads(shared)
+
+
+async def test_what_is_sent_is_told_and_handed_over_at_no_counter(site, clerk):
+    async with front_at(site) as front:
+        await giving_by_post(front.database)
+    sale = await clerk.quotes(a_number_with_a_parcel())
+    assert "sent by post; the customer says where to by " in await clerk.sees(sale)
+    assert (await clerk.takes(sale)).status_code == 303
+    page = await settled(clerk, sale)
+    assert "Hand over:" not in page
+    await until(partial(clerk.sees, sale), lambda text: "<b>Mug × 1</b> · to be sent by post" in text)
+    refused = await clerk.posts(f"{sale}/gift", **GIFT)
+    assert refused.status_code == 409
+    assert "This gift is sent by post." in refused.text
+    order = re.search(r"ord_[0-9a-z]{26}", page)[0]
+    paper = " ".join((await on_paper(clerk, f"/counter/orders/{order}")).split())
+    assert "Gift by post, address by" in paper
+    assert "Scan to say where to send your gift" in paper

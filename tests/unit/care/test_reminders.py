@@ -34,6 +34,8 @@ OF = {
     "line_restored": Subject.BLOCKED,
     "arrived": Subject.ARRIVED,
     "credited": Subject.ARRIVED,
+    "gift_left": Subject.ARRIVED,
+    "gift_address": Subject.ARRIVED,
     "money_back": Subject.FAILED,
     "money_is_back": Subject.REFUNDED,
 }

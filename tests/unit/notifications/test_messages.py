@@ -40,6 +40,8 @@ PARAMETERS = {
     "blocked": [Words("usage", "blocked.voice_out"), Words("usage", "blocked.data")],
     "free": [Words("usage", "blocked.voice_in")],
     "agent": "Corner shop",
+    "gift": Named({"zh_Hans": "马克杯 × 1", "zh_Hant": "馬克杯 × 1", "en": "Mug × 1"}),
+    "tracking": Words("messages", "gift_tracking", {"reference": "SF1234567890123"}),
     "alarm": Money(10_000, "CNY"),
     "count": 7,
     "news": [Words("messages", "used_up.text", {"number": "138 0013 8000", "what": Words("usage", "asset.SMS")})],

@@ -1,5 +1,6 @@
 """What became of top-ups becomes notices: that one arrived, of those who have the line in their account and of the
-subscriber who ordered; that one failed, and that money went back, of who ordered alone.
+subscriber who ordered; that one failed, that money went back, and what becomes of gifts that are sent with one, of who
+ordered alone.
 
 Who ordered waits for it, and is told by day and by night. Whose address was left with the order was written to already.
 """
@@ -21,12 +22,14 @@ from topup.notifications.notices import Notice
 from topup.notifications.ports import AddressKind
 from topup.notifications.templates import LocalTime, Parameter
 from topup.orders.hearing import Arrived, Unheard, hear, lanes_with_news, news, news_heard, unheard
+from topup.orders.news import gift_parameters
 from topup.people.queries import sealed_contacts
 from topup.people.subscribers.accounts import Account, account
 from topup.people.subscribers.reminders import Subject
 from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Connection, Database
 from topup.platform.keys import CannotOpen, KeyRing
+from topup.shops.stock import gifts
 
 _BEFORE_ARRIVED = crash_label("reminders.before_arrived")
 _ARRIVED = crash_label("reminders.arrived")
@@ -131,6 +134,8 @@ class OrdersHearing:
         reader = await self._account(connection, one.payer_id)
         if reader is None:
             return None
+        if one.news.startswith("gift_"):
+            return await self._of_gift(connection, one, reader)
         number, zone = parse_msisdn(one.msisdn).masked(), reader.zone or _ZONE
         refunded = one.news == "refunded"
         return Notice(
@@ -143,6 +148,25 @@ class OrdersHearing:
             else {"number": number, "amount": one.face, "paid": one.money},
             zone=zone,
             urgent=not refunded,
+            not_by=_MAIL if await self._was_mailed(connection, one.contact_id, reader) else (),
+        )
+
+    async def _of_gift(self, connection: Connection, one: Unheard, reader: Account) -> Notice | None:
+        """Of a gift that is sent with an order: that it left, or that nobody said where to yet."""
+        found = await gifts.of_order(connection, one.order_id)
+        gift = next((gift for gift in found if gift.key.sku == one.key), None)
+        is_asked = one.news == "gift_wanted"
+        if gift is None or (is_asked and gift.addressed_at is not None):
+            return None
+        said = gift_parameters(gift, one.news, zone=reader.zone or _ZONE, now=one.at)
+        return Notice(
+            reader=reader.id,
+            cause=f"{one.order_id}:{one.news}:{one.key}",
+            kind=Subject.ARRIVED.value,
+            template="gift_address" if is_asked else "gift_left",
+            parameters=said | {"number": parse_msisdn(one.msisdn).masked()},
+            zone=reader.zone or _ZONE,
+            urgent=False,
             not_by=_MAIL if await self._was_mailed(connection, one.contact_id, reader) else (),
         )
 

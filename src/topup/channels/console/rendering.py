@@ -113,6 +113,7 @@ _MENU: Final = (
     ("agents", Permission.READ_AGENTS),
     ("catalogue", Permission.READ_CATALOGUE),
     ("offers", Permission.READ_CATALOGUE),
+    ("gifts", Permission.SEND_GIFTS),
     ("vouchers", Permission.REQUEST_VOUCHERS),
     ("trail", Permission.READ_TRAIL),
     ("staff", Permission.MANAGE_STAFF),

@@ -21,6 +21,7 @@ from topup.channels.console.lines import LinePages
 from topup.channels.console.offer_preview import OfferPreview
 from topup.channels.console.offers import OfferPages
 from topup.channels.console.ordering import OrderPages
+from topup.channels.console.parcels import ParcelPages
 from topup.channels.console.passkeys import PasskeyPages
 from topup.channels.console.problems import problem_page
 from topup.channels.console.queueing import QueuePages
@@ -36,6 +37,7 @@ from topup.channels.console.watching import BoardPages
 from topup.channels.console.working import WorkPages
 from topup.charging.adjustments import Adjustments
 from topup.orders.evidence import Evidence
+from topup.orders.parcels import Sending
 from topup.orders.post_room import PostRoom
 from topup.orders.schedules.desk import Schedules
 from topup.people.doors import Door, Doors, Route
@@ -65,6 +67,7 @@ class Console:
         adjustments: Adjustments,
         evidence: Evidence,
         post_room: PostRoom,
+        sending: Sending,
         catalogue: CatalogueCache,
         answering: Answering,
         lanes: int,
@@ -80,6 +83,7 @@ class Console:
         self._adjustments = adjustments
         self._evidence = evidence
         self._post_room = post_room
+        self._sending = sending
         self._catalogue = catalogue
         self._answering = answering
         self._lanes = lanes
@@ -275,6 +279,20 @@ class Console:
             ("POST", campaign + "/codes", Permission.REQUEST_COUPONS, batches.ask),
             ("POST", campaign + "/codes/block", Permission.STOP_OFFERS, batches.block_one),
             ("POST", "/offers/batches/{batch_id:str}/block", Permission.STOP_OFFERS, batches.block),
+            *self._gifts(),
+        ]
+
+    def _gifts(self) -> list[Route]:
+        """Gifts that are sent."""
+        gifts = ParcelPages(look=self._look, database=self._database, sending=self._sending, lanes=self._lanes)
+        gift = "/gifts/{order_id:str}/{sku:str}"
+        return [
+            ("GET", "/gifts", Permission.SEND_GIFTS, gifts.listed),
+            ("GET", gift, Permission.SEND_GIFTS, gifts.one),
+            ("POST", gift + "/address", Permission.SEND_GIFTS, gifts.address),
+            ("POST", gift + "/sent", Permission.SEND_GIFTS, gifts.sent),
+            ("POST", gift + "/returned", Permission.SEND_GIFTS, gifts.returned),
+            ("POST", gift + "/kept", Permission.SEND_GIFTS, gifts.kept),
         ]
 
     def _helping(self) -> list[Route]:

@@ -196,7 +196,24 @@ class PaperPages:
             for one in promised
             if one.state in KEPT_BACK and not one.is_sent
         ]
-        return receipt_paper(receipt, locale=locale, verify_url=url, at=at, gifts=gifts, waiting=waiting, drawer=drawer)
+        parcels = [
+            (name_in(one.names, locale=locale), one.quantity, fetched_by_words(one.until, zone=zone, locale=locale))
+            for one in promised
+            if one.state in KEPT_BACK and one.is_sent and one.addressed_at is None
+        ]
+        # The order's id is its payer's: only on a paper that has it anyway.
+        order_url = f"{self._booth.public_url}/orders/{order.id}" if parcels and receipt.body.order_id else ""
+        return receipt_paper(
+            receipt,
+            locale=locale,
+            verify_url=url,
+            at=at,
+            gifts=gifts,
+            waiting=waiting,
+            parcels=parcels,
+            order_url=order_url,
+            drawer=drawer,
+        )
 
     async def _at(self, sale: SaleView | None, locale: str) -> Counter | None:
         if sale is None:

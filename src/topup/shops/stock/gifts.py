@@ -21,20 +21,21 @@ from topup.shops.stock.gift_states import GIFT, KEPT_BACK, GiftState
 Spot = tuple[str, str]
 """A shop, and what it may have."""
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
+    # What `gift_of` reads, of `shops.gifts AS g` with what NAMED joins to it.
     "g.order_id, g.sku, g.place, g.quantity, g.worth_minor, g.currency, g.until, g.expires_at, g.state, g.is_sent,"
-    " i.names, a.given_at, g.state_since"
+    " i.names, a.given_at, g.state_since, g.tracking"
 )
-_NAMED: Final = """
+NAMED: Final = """
 JOIN shops.stock_items AS i ON i.sku = g.sku
 LEFT JOIN shops.gift_addresses AS a ON a.order_id = g.order_id AND a.sku = g.sku
 """
 _FOUND: Final = f"""
-SELECT {_COLUMNS} FROM unnest(%b::text[], %b::text[]) AS k (order_id, sku)
-JOIN shops.gifts AS g ON g.order_id = k.order_id AND g.sku = k.sku {_NAMED}
+SELECT {COLUMNS} FROM unnest(%b::text[], %b::text[]) AS k (order_id, sku)
+JOIN shops.gifts AS g ON g.order_id = k.order_id AND g.sku = k.sku {NAMED}
 """
 _OF_ORDER: Final = f"""
-SELECT {_COLUMNS} FROM shops.gifts AS g {_NAMED} WHERE g.order_id = %s ORDER BY g.sku
+SELECT {COLUMNS} FROM shops.gifts AS g {NAMED} WHERE g.order_id = %s ORDER BY g.sku
 """
 _FREE: Final = """
 SELECT l.place, l.sku, greatest(l.quantity - l.held, 0), i.names
@@ -52,12 +53,13 @@ WHERE l.place = k.place AND l.sku = k.sku
 """
 _WRITE: Final = """
 INSERT INTO shops.gifts
-    (order_id, sku, place, quantity, worth_minor, currency, until, expires_at, state, is_sent, state_since)
+    (order_id, sku, place, quantity, worth_minor, currency, until, expires_at, state, is_sent, tracking, state_since)
 SELECT k.*, %b FROM unnest(%b::text[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b::text[],
-    %b::timestamptz[], %b::timestamptz[], %b::text[], %b::boolean[]) AS k
+    %b::timestamptz[], %b::timestamptz[], %b::text[], %b::boolean[], %b::text[]) AS k
 ON CONFLICT (order_id, sku) DO UPDATE SET place = excluded.place, quantity = excluded.quantity,
     worth_minor = excluded.worth_minor, currency = excluded.currency, until = excluded.until,
     expires_at = excluded.expires_at, state = excluded.state, is_sent = excluded.is_sent,
+    tracking = excluded.tracking,
     state_since = CASE WHEN gifts.state = excluded.state THEN gifts.state_since ELSE excluded.state_since END
 """
 _LAPSING: Final = """
@@ -111,6 +113,8 @@ class Gift:
     addressed_at: datetime | None = None
     since: datetime | None = None
     """When it came to its state; None where it was not read."""
+    tracking: str = ""
+    """Of one that was sent: what the courier calls it, if anything."""
 
     @property
     def spot(self) -> Spot:
@@ -138,7 +142,7 @@ async def free(connection: Connection, spots: Iterable[Spot]) -> dict[Spot, Free
 async def of_order(connection: Connection, order_id: str) -> list[Gift]:
     """The gifts of an order, whatever became of them."""
     cursor = await connection.execute(_OF_ORDER, (order_id,))
-    return [_gift(row) for row in await cursor.fetchall()]
+    return [gift_of(row) for row in await cursor.fetchall()]
 
 
 async def hold(connection: Connection, wanted: Sequence[Gift], now: datetime) -> list[bool]:
@@ -302,6 +306,7 @@ async def _write(connection: Connection, gifts: Sequence[Gift], now: datetime) -
             one.expires_at,
             one.state.value,
             one.is_sent,
+            one.tracking,
         )
         for one in gifts
     ]
@@ -335,11 +340,29 @@ async def _found(connection: Connection, keys: Sequence[GiftKey]) -> dict[GiftKe
     if not rows:
         return {}
     cursor = await connection.execute(_FOUND, columns(rows))
-    return {gift.key: gift for gift in map(_gift, await cursor.fetchall())}
+    return {gift.key: gift for gift in map(gift_of, await cursor.fetchall())}
 
 
-def _gift(row: tuple[Any, ...]) -> Gift:
-    order_id, sku, place, quantity, worth_minor, currency, until, expires_at, state, is_sent, names, given, since = row
+def gift_of(row: tuple[Any, ...]) -> Gift:
+    """A gift, of a row with COLUMNS."""
+    (
+        order_id,
+        sku,
+        place,
+        quantity,
+        worth_minor,
+        currency,
+        until,
+        expires_at,
+        state,
+        is_sent,
+        names,
+        given,
+        since,
+        tracking,
+    ) = row
     key = GiftKey(order_id, sku)
     at = GiftState(state)
-    return Gift(key, place, quantity, worth_minor, currency, until, expires_at, at, is_sent, names, given, since)
+    return Gift(
+        key, place, quantity, worth_minor, currency, until, expires_at, at, is_sent, names, given, since, tracking
+    )

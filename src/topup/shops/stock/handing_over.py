@@ -1,8 +1,8 @@
-"""Gifts at the counter: handed over to the customer, and what comes back of them when the money went back."""
+"""Gifts that leave us: handed over at a counter, or sent; and what comes back of them when the money went back."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -39,7 +39,7 @@ class _Deciding:
         """Write it down, and in the trail."""
         await gifts.moved(self.connection, self.gift, state, self.now)
         key = self.gift.key
-        after = await _standing(self.connection, state, self.place, key.sku)
+        after = await _standing(self.connection, replace(self.gift, state=state), self.place)
         facts = {"sku": key.sku, "shop": self.place, "quantity": self.gift.quantity, **trail.change(self.before, after)}
         await trail.write(
             self.connection, actor=self.by, action=action, subject=key.order_id, facts=facts, now=self.now
@@ -110,13 +110,43 @@ class HandingOver:
     async def _deciding(self, key: GiftKey, place: str, by: str) -> AsyncIterator[_Deciding]:
         async with self._database.transaction() as transaction:
             connection = transaction.connection
-            gift = await gifts.locked(connection, key)
-            if gift is None:
-                raise NotFound("gift_unknown")
-            before = await _standing(connection, gift.state, place, key.sku)
-            yield _Deciding(connection, transaction.now, gift, place, by, before)
+            yield await _begin(connection, key, place=place, by=by, now=transaction.now)
             crash_point(_BEFORE)
         crash_point(_AFTER)
+
+
+async def send(
+    connection: Connection, key: GiftKey, *, by: str, tracking: str, now: datetime, lanes: int
+) -> Gift | None:
+    """It left for its address, out of the stock of its place, in the caller's transaction; the caller knows that the
+    order was delivered. The gift, or None where it had left before. Raises NotFound `gift_unknown`; Conflict
+    `gift_not_sent`, `gift_not_open`, `gift_without_address`, `stock_short`.
+    """
+    it = await _begin(connection, key, place=None, by=by, now=now)
+    gift = it.gift
+    if not gift.is_sent:
+        raise Conflict("gift_not_sent")
+    if gift.state is GiftState.HANDED_OVER:
+        return None
+    if gift.state not in KEPT_BACK:
+        raise Conflict("gift_not_open")
+    if gift.addressed_at is None:
+        raise Conflict("gift_without_address")
+    name = f"gift:{key.order_id}:{key.sku}"
+    movement = given(name, key.sku, gift.place, gift.quantity, by=by, reference=key.order_id)
+    await operations.move(connection, movement, now, lanes=lanes, from_held=True)
+    sent = replace(gift, tracking=tracking)
+    await replace(it, gift=sent).becomes(GiftState.HANDED_OVER, "stock.gift_sent")
+    return sent
+
+
+async def _begin(connection: Connection, key: GiftKey, *, place: str | None, by: str, now: datetime) -> _Deciding:
+    """Lock it, and see how it stands; without a place, at its own."""
+    gift = await gifts.locked(connection, key)
+    if gift is None:
+        raise NotFound("gift_unknown")
+    at = place or gift.place
+    return _Deciding(connection, now, gift, at, by, await _standing(connection, gift, at))
 
 
 def _check_asked_back(gift: Gift) -> None:
@@ -124,6 +154,7 @@ def _check_asked_back(gift: Gift) -> None:
         raise Conflict("gift_not_asked_back")
 
 
-async def _standing(connection: Connection, state: GiftState, place: str, sku: str) -> dict[str, object]:
-    """What became of the gift, and how many pieces the shop has."""
-    return {"state": state.value, "left": await level(connection, place, sku)}
+async def _standing(connection: Connection, gift: Gift, place: str) -> dict[str, object]:
+    """What became of the gift, and how many pieces the shop has; of one that was sent, what the courier calls it."""
+    said: dict[str, object] = {"state": gift.state.value, "left": await level(connection, place, gift.key.sku)}
+    return said | ({"tracking": gift.tracking} if gift.tracking else {})

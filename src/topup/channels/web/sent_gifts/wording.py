@@ -62,5 +62,6 @@ def _parcel_row(gift: Gift, parcels: Parcels, found: OrderGift, wording: Wording
         return ParcelRow(what, wording.of(DOMAIN, "packed"), asks=asks)
     if gift.state is GiftState.HANDED_OVER and gift.since is not None:
         day = format_date(gift.since, wording.locale, zone=found.zone)
-        return ParcelRow(what, wording.of(DOMAIN, "sent_on", day=day))
+        more = wording.of(DOMAIN, "tracking", reference=gift.tracking) if gift.tracking else ""
+        return ParcelRow(what, wording.of(DOMAIN, "sent_on", day=day), more)
     return ParcelRow(what, gift_standing_words(found, locale=wording.locale))

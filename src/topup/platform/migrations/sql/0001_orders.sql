@@ -103,9 +103,9 @@ GRANT SELECT, INSERT ON orders.receipts TO topup_app;
 CREATE TABLE orders.news (
     lane     smallint NOT NULL,
     order_id text COLLATE "C" NOT NULL,
-    news     text NOT NULL CHECK (news IN ('failed', 'full', 'refunded')),
+    news     text NOT NULL CHECK (news IN ('failed', 'full', 'refunded', 'gift_sent', 'gift_wanted')),
     key      text COLLATE "C" NOT NULL,   -- tells two pieces of the same news apart
-    minor    bigint NOT NULL,             -- what was paid, or what went back
+    minor    bigint NOT NULL,             -- what was paid, or what went back, or a gift is worth
     currency text NOT NULL,
     at       timestamptz NOT NULL,
     heard    boolean NOT NULL DEFAULT FALSE,

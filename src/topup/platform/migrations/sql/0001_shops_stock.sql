@@ -70,6 +70,8 @@ CREATE TABLE shops.gifts (
     until       timestamptz NOT NULL,           -- it is handed over before then
     expires_at  timestamptz NOT NULL,           -- held or promised: when that ends by itself
     is_sent     boolean NOT NULL DEFAULT FALSE, -- by post, out of that place's stock, to an address that is given by then
+    tracking    text NOT NULL DEFAULT '',       -- once it was sent: what the courier calls it
+    reminded_at timestamptz,                    -- when its payer was reminded that nobody said where to
     PRIMARY KEY (order_id, sku)
 );
 -- Where a gift is sent: sealed, and gone as soon as nothing is sent there, or a while after it was.
@@ -84,7 +86,9 @@ CREATE TABLE shops.gift_addresses (
 );
 CREATE INDEX gift_addresses_erasing ON shops.gift_addresses (erase_at) WHERE erase_at IS NOT NULL;
 GRANT SELECT, INSERT, DELETE, UPDATE (address, erase_at) ON shops.gift_addresses TO topup_app;
+CREATE INDEX gifts_to_send ON shops.gifts (state, until) WHERE is_sent AND state IN ('promised', 'asked_back');
+CREATE INDEX gifts_sent ON shops.gifts (state_since) WHERE is_sent AND state = 'handed_over';
 CREATE INDEX gifts_lapsing ON shops.gifts (expires_at) WHERE state IN ('held', 'promised');
 GRANT SELECT, INSERT ON shops.gifts TO topup_app;
-GRANT UPDATE (place, quantity, worth_minor, currency, state, state_since, until, expires_at, is_sent) ON shops.gifts
-    TO topup_app;
+GRANT UPDATE (place, quantity, worth_minor, currency, state, state_since, until, expires_at, is_sent, tracking,
+    reminded_at) ON shops.gifts TO topup_app;
