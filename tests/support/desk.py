@@ -62,6 +62,7 @@ class ScriptedGateway:
         self.takes_not: dict = {}
         self.exchange_rates: list = []
         self.lines: list = []
+        self.dispute_answers: list = []
         self._events: dict[str, VerifiedEvent] = {}
 
     async def start(self, request):
@@ -101,6 +102,9 @@ class ScriptedGateway:
         if self.refund_query_answers:
             return self.refund_query_answers.pop(0)
         return Done(refund_id) if self.refunds[refund_id] else Refused(Reason.ABSENT, "absent")
+
+    async def query_dispute(self, dispute, payment_id):
+        return self.dispute_answers.pop(0) if self.dispute_answers else Unknown("nothing lined up")
 
     def parse_event(self, headers, body, now):
         try:
@@ -245,6 +249,7 @@ class Shop:
             done += await outside.ask()
             done += await outside.deliver()
             done += await outside.refund()
+            done += await self.desk.disputes.ask()
             done += await self.desk.promising.follow()
             done += await self.desk.rewarding.follow()
             total += done

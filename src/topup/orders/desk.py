@@ -19,6 +19,7 @@ from topup.kernel.msisdn import parse_msisdn
 from topup.lines.queries import route
 from topup.orders import paying, receipts
 from topup.orders.agents.desk import Agents
+from topup.orders.asking_disputes import AskingDisputes
 from topup.orders.bills import Bills
 from topup.orders.calling_off import CallingOff
 from topup.orders.cash_desk import CashDesk
@@ -129,6 +130,7 @@ class Desk(Quoting):
         self.bills = Bills(
             database=database, gateways=parts.gateways, ears=ears, keeping=parts.keeping, carriers=parts.carriers
         )
+        self.disputes = AskingDisputes(database=database, gateways=parts.gateways, ears=ears)
         self.elsewhere = Elsewhere(database=database, keys=keys, lanes=parts.lanes)
         self.instruments = Instruments(database=database, keys=keys, gateways=parts.gateways, on_removed=removal)
         self.numbers = Numbers(database=database, catalogue=parts.catalogue, schedules=self.schedules)

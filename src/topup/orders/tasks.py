@@ -23,6 +23,7 @@ def sweeps(desk: Desk) -> list[Sweep]:
         Sweep("orders.refund", 0.5, partial(desk.outside.refund, patience_s=PATIENCE_S)),
         Sweep("orders.ask", 1.0, partial(desk.outside.ask, patience_s=PATIENCE_S)),
         Sweep("orders.bills", 900.0, desk.bills.read),
+        *desk.disputes.sweeps(),
         *desk.elsewhere.sweeps(),
         *desk.links.sweeps(),
         *desk.instruments.sweeps(),

@@ -6,14 +6,15 @@ What it is in the ledger comes from the gateway's bill (`reconciliation.posting`
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 from psycopg.rows import args_row
 
 from topup.kernel.ids import PaymentId
 from topup.kernel.money import Money
+from topup.kernel.outcome import Outcome
 from topup.payments.ports import DisputeFact, DisputeStanding
 from topup.payments.queries import Capture, Payment, Place, Refund, split
 from topup.platform.arrays import selected
@@ -52,11 +53,20 @@ _DISPUTE: Final = selected(Dispute, "d")
 _PLACES: Final = "unnest(%b::smallint[], %b::text[]) AS place (lane, id)"
 _WRITE: Final = """
 INSERT INTO payments.disputes AS d
-    (lane, payment_id, dispute, reference, standing, amount_minor, currency, respond_by, heard_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+    (lane, payment_id, dispute, reference, standing, amount_minor, currency, respond_by, heard_at, ask_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (lane, payment_id, dispute) DO UPDATE SET reference = excluded.reference, standing = excluded.standing,
     amount_minor = excluded.amount_minor, currency = excluded.currency, respond_by = excluded.respond_by,
+    ask_at = excluded.ask_at,
     heard_at = CASE WHEN d.standing = excluded.standing THEN d.heard_at ELSE excluded.heard_at END
+"""
+_TAKE: Final = f"""
+UPDATE payments.disputes AS d SET ask_at = %s
+FROM (
+    SELECT lane, payment_id, dispute FROM payments.disputes WHERE ask_at <= %s ORDER BY ask_at LIMIT %s
+    FOR UPDATE SKIP LOCKED
+) AS due
+WHERE d.lane = due.lane AND d.payment_id = due.payment_id AND d.dispute = due.dispute RETURNING {_DISPUTE}
 """
 _OWNER: Final = """
 SELECT DISTINCT p.lane, p.id FROM payments.captures AS c
@@ -66,6 +76,19 @@ WHERE c.lane = ANY (%(lanes)s::smallint[]) AND c.reference = %(reference)s LIMIT
 _WAKE: Final = """
 UPDATE payments.refunds SET act_at = %s WHERE lane = %s AND payment_id = %s AND state = 'disputed'
 """
+
+
+ASKED_EVERY: Final = timedelta(days=1)
+"""How often the gateway of an open dispute is asked how it stands: banks take weeks, and its event comes sooner."""
+
+
+@runtime_checkable
+class TellsDisputes(Protocol):
+    """What a gateway has that can be asked how a dispute stands."""
+
+    async def query_dispute(self, dispute: str, payment_id: PaymentId) -> DisputeFact | Outcome:
+        """How the dispute of that id (the gateway's) stands, about that payment of ours; or why that is not known."""
+        ...
 
 
 def told(payment: Payment, fact: DisputeFact) -> Dispute:
@@ -120,7 +143,15 @@ async def owner(connection: Connection, *, method: str, reference: str, lanes: i
 async def write(connection: Connection, dispute: Dispute, now: datetime) -> None:
     """Write down what is known of a dispute now; under its order's lock."""
     said = (dispute.reference, dispute.standing.value, dispute.amount_minor, dispute.currency, dispute.respond_by, now)
-    await connection.execute(_WRITE, (dispute.lane, dispute.payment_id, dispute.dispute, *said))
+    ask_at = now + ASKED_EVERY if dispute.standing is DisputeStanding.OPEN else None
+    await connection.execute(_WRITE, (dispute.lane, dispute.payment_id, dispute.dispute, *said, ask_at))
+
+
+async def take_to_ask(connection: Connection, limit: int, now: datetime) -> list[Dispute]:
+    """Up to `limit` that are open and about which their gateways are to be asked; each is due again a day later."""
+    async with connection.cursor(row_factory=args_row(Dispute)) as cursor:
+        await cursor.execute(_TAKE, (now + ASKED_EVERY, now, limit))
+        return await cursor.fetchall()
 
 
 async def wake_refunds(connection: Connection, payment: Payment, now: datetime) -> None:

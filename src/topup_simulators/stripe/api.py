@@ -207,6 +207,8 @@ class Api:
                 return Done(self._intents.read(identifier, expand), trouble=self._asked("intent", identifier))
             case ["refunds", identifier]:
                 return Done(self._refunds.read(identifier))
+            case ["disputes", identifier]:
+                return Done(self._movements.read(identifier))
             case ["payment_methods", identifier]:
                 return Done(self._kept.read(identifier))
             case ["account"]:

@@ -67,6 +67,13 @@ class Movements:
         self._voice.tell(told, self._render.dispute(row, terms), payment)
         return str(row["dispute"])
 
+    def read(self, identifier: str) -> Object:
+        """A dispute by its id. Raises Refusal."""
+        row = self._store.one("SELECT payment_id FROM disputes WHERE dispute = ?", (identifier,))
+        if row is None:
+            raise Refusal(f"No such dispute: '{identifier[:60]}'", status=404, code="resource_missing", param="id")
+        return self._source("dispute", row["payment_id"], identifier)
+
     def move(self, kind: str, amount: int) -> str:
         """A payout, or a charge of Stripe's own: what is about no payment. US cents."""
         identifier = f"txn_{secrets.token_hex(12)}"

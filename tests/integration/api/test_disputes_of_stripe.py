@@ -140,7 +140,7 @@ async def test_a_date_that_the_bank_moves_reaches_whoever_answers(account):
     assert await account.items() == {"dispute_open": "open"}
 
 
-async def test_one_whose_event_never_came_is_found_by_the_bill(account, figures):
+async def test_one_whose_events_never_came_is_found_by_the_bill_and_its_end_asked_for(account, figures):
     await account.paid_order()
     await account.api.desk.outside.ask()
     account.api.database.clock_offset += timedelta(minutes=1)
@@ -149,4 +149,9 @@ async def test_one_whose_event_never_came_is_found_by_the_bill(account, figures)
     await account.disputed("needs_response")
     await account.reconciled()
     assert await account.items() == {"dispute_open": "open"}
-    figures("G2", provider="stripe", news="dispute", lost=1, unresolved=0)
+    await account.disputed("lost")
+    account.api.database.clock_offset += timedelta(days=4)
+    assert await account.api.desk.disputes.ask() == 1
+    assert await account.items() == {"dispute_open": "decided", "dispute_lost": "open"}
+    assert await account.api.desk.disputes.ask() == 0
+    figures("G2", provider="stripe", news="dispute", lost=2, unresolved=0)

@@ -16,6 +16,7 @@ OVER_ALL_LANES = LINES_OVER_ALL_LANES | {
     "payments.instruments by instruments_to_forget",
     "payments.agreements by agreements_to_ask",
     "payments.keepings by keepings_to_ask",
+    "payments.disputes by disputes_to_ask",
     "payments.payments by payments_to_ask",
     "payments.refunds by refunds_due",
     "payments.inbox by inbox_open",

@@ -389,8 +389,8 @@ async def test_whoever_dies_at_any_step_loses_and_doubles_nothing(case, monkeypa
     monkeypatch.setattr(crash._Armed, "remaining", 1)
     await case.objects(OPEN)
     await case.is_paid()
-    for _ in range(3):
-        await case.shop.later(hours=1)
+    for hours in (1, 1, 30, 30):
+        await case.shop.later(hours=hours)
         try:
             await case.shop.run()
         except Killed:

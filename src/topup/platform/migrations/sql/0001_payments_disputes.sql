@@ -9,9 +9,11 @@ CREATE TABLE payments.disputes (
     currency     text NOT NULL,
     respond_by   timestamptz,
     heard_at     timestamptz NOT NULL,      -- of its standing
+    ask_at       timestamptz,               -- of one that is open: when its gateway is asked how it stands
     PRIMARY KEY (lane, payment_id, dispute),
     FOREIGN KEY (lane, payment_id) REFERENCES payments.payments
 );
+CREATE INDEX disputes_to_ask ON payments.disputes (ask_at) WHERE ask_at IS NOT NULL;
 GRANT SELECT, INSERT, UPDATE ON payments.disputes TO topup_app;
 
 -- Where a gateway knows the payment only by its own id: looked for in each lane.

@@ -162,19 +162,22 @@ def _dispute(event: Event) -> tuple[Fact, ...]:
     dispute = _object(event, Dispute)
     if not dispute.payment_intent:
         return ()
+    # A dispute carries none of our numbers, unless somebody wrote one on it: Stripe's own finds the payment.
+    return (dispute_fact(dispute, our_payment(dispute.metadata) or PaymentId("")),)
+
+
+def dispute_fact(dispute: Dispute, payment_id: PaymentId) -> DisputeFact:
+    """How it stands, about that payment (empty: the one of its intent)."""
     # A status on no list is shown to a person, who finds in Stripe's pages what is to be done.
     what = _DISPUTES.get(dispute.status, DisputeStanding.OPEN)
     due_by = dispute.evidence_details.due_by if dispute.evidence_details is not None else None
-    return (
-        DisputeFact(
-            # A dispute carries none of our numbers, unless somebody wrote one on it: Stripe's own finds the payment.
-            our_payment(dispute.metadata) or PaymentId(""),
-            dispute.id,
-            what,
-            from_units(dispute.amount, dispute.currency),
-            moment(due_by) if due_by is not None and what is DisputeStanding.OPEN else None,
-            reference=dispute.payment_intent,
-        ),
+    return DisputeFact(
+        payment_id,
+        dispute.id,
+        what,
+        from_units(dispute.amount, dispute.currency),
+        moment(due_by) if due_by is not None and what is DisputeStanding.OPEN else None,
+        reference=dispute.payment_intent or "",
     )
 
 

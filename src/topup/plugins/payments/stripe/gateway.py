@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
+from urllib.parse import quote
 
 from topup.kernel.exchange import ExchangeRate
 from topup.kernel.ids import PaymentId, RefundId
@@ -18,6 +19,7 @@ from topup.payments.ports import (
     Action,
     BillLine,
     Capability,
+    DisputeFact,
     PaymentAnswer,
     PaymentFact,
     PaymentRequest,
@@ -34,16 +36,17 @@ from topup.plugins.payments.stripe.billing import bill_lines
 from topup.plugins.payments.stripe.cards import forget_card
 from topup.plugins.payments.stripe.closing import close, give_all_back
 from topup.plugins.payments.stripe.declines import decline_of
-from topup.plugins.payments.stripe.events import facts_of, read_event
+from topup.plugins.payments.stripe.events import dispute_fact, facts_of, read_event
 from topup.plugins.payments.stripe.facts import declined, of_intent, of_session
 from topup.plugins.payments.stripe.finding import INTENTS, SESSIONS, START_WITHIN_S, Finder, made_at, payment_of
-from topup.plugins.payments.stripe.objects import Intent, Session
+from topup.plugins.payments.stripe.objects import Dispute, Intent, Session
 from topup.plugins.payments.stripe.refunds import refund, refund_found
 from topup.plugins.payments.stripe.requests import intent_wanted, session_wanted
 from topup.plugins.payments.stripe.settings import StripeSettings, webhook_secrets
 from topup.plugins.payments.stripe.signatures import Signatures
 from topup.plugins.payments.stripe.wire import Failed, FailedBefore, Problem, Wire
 
+_DISPUTES: Final = "/v1/disputes"
 _SCENES: Final = frozenset({Scene.PHONE, Scene.DESKTOP, Scene.UNATTENDED})
 # Refused before anything was made, for a reason that does not go away: https://docs.stripe.com/error-codes.
 _NOT_TO_BEGIN: Final = {
@@ -162,6 +165,16 @@ class Stripe:
         """What became of a refund; ABSENT where the payment has none of that number."""
         outcome = await refund_found(self._wire, self._finder, refund_id, payment_id)
         return _unanswered(outcome) if isinstance(outcome, Refused) and outcome.code.startswith("key_") else outcome
+
+    async def query_dispute(self, dispute: str, payment_id: PaymentId) -> DisputeFact | Outcome:
+        """How a dispute stands, as https://docs.stripe.com/api/disputes/retrieve has it; ABSENT where there is none."""
+        answer = await self._wire.get(f"{_DISPUTES}/{quote(dispute, safe='')}", Dispute, route="dispute")
+        if isinstance(answer, Dispute):
+            return dispute_fact(answer, payment_id)
+        if isinstance(answer, Failed):
+            absent = answer.code == "resource_missing"
+            return Refused(Reason.ABSENT, answer.code) if absent else answer.unlisted()
+        return answer
 
     async def forget_instrument(self, token: str) -> Outcome:
         """Detach the kept card from its customer, as https://docs.stripe.com/api/payment_methods/detach has it."""
