@@ -42,6 +42,17 @@ def step(rules: LineRules, facts: LineFacts, *, now: datetime, zone: ZoneInfo, e
     return Step(run.facts, tuple(run.changes), tuple(run.effects), run.look_at(now))
 
 
+def foretold(
+    rules: LineRules, facts: LineFacts, *, now: datetime, zone: ZoneInfo, event: Event
+) -> tuple[LineFacts, tuple[Change, ...]]:
+    """What a line is after the same, and its changes, where nothing is to be done about them. Raises StateUnknown."""
+    run = _Run(rules, facts, zone)
+    run.pass_time(now)
+    run.meet(event, now)
+    run.pass_time(now)
+    return run.facts, tuple(run.changes)
+
+
 def forecast(
     rules: LineRules, facts: LineFacts, *, now: datetime, zone: ZoneInfo, at_most: int = 16
 ) -> tuple[Change, ...]:

@@ -5,11 +5,12 @@ from zoneinfo import ZoneInfo
 
 from topup.catalogue.life_cycle_rules import Blockable, Exit
 from topup.catalogue.line_facts import Change
+from topup.kernel.money import Money
 from topup.lines.cards.queries import Card
 from topup.lines.cards.states import CardState, Given
 from topup.lines.forecasts import Status, ToDo
-from topup.lines.keeping.advice import Counts
-from topup.platform.i18n import format_date, format_moment, translate
+from topup.lines.keeping.advice import Advice, Counts
+from topup.platform.i18n import DEFAULT_LOCALE, format_date, format_moment, format_money, translate
 
 
 def status_words(status: Status, *, locale: str) -> str:
@@ -63,6 +64,24 @@ def counts_words(counts: Counts, *, keeps: bool, locale: str) -> str:
         return translate(locale, "lines", f"keeps_not_{counts.what}")
     least = counts.what in {"topup", "topup_plain"} and counts.amount is not None
     return translate(locale, "lines", f"keeps_{counts.what}{'_least' if least else ''}", amount=counts.amount)
+
+
+def renewals_words(found: Advice, *, locale: str) -> str:
+    """How far the credit pays the renewals of the line's plan; empty where it has none that renews."""
+    ahead = found.runway.renewals
+    if ahead is None:
+        return ""
+    said = {
+        "plan": ahead.plan.names.get(locale) or ahead.plan.names[DEFAULT_LOCALE],
+        "count": ahead.paid,
+        "sum": format_money(Money(ahead.cost_minor, found.currency), locale),
+    }
+    if ahead.unpaid_at is None:
+        return translate(locale, "lines", "renewals_paid", **said)
+    day = moment_words(ahead.unpaid_at, zone=found.zone, locale=locale)
+    if ahead.unpaid_at <= found.now:
+        return translate(locale, "lines", "renewals_wait", day=day, **said)
+    return translate(locale, "lines", "renewals_end" if ahead.paid else "renewals_none", day=day, **said)
 
 
 def moment_words(instant: datetime, *, zone: str, locale: str) -> str:

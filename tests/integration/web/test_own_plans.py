@@ -201,3 +201,15 @@ async def test_a_top_up_today_that_keeps_the_number_no_longer_is_not_offered(own
     assert re.search(r"HK\$20\.00 not before \w+ \d+, \d{4}, and before ", page), page
     assert "paid today" not in page
     assert "Top up HK$20.00" not in page
+
+
+async def test_how_long_the_number_lives_tells_of_the_plans_renewals(owner):
+    me = await owner(10_000)
+    assert "Renewals of the plan" not in await me.sees("/keeping")
+    await me.takes("keep-quarterly", "now")
+    page = await me.sees("/keeping")
+    # Credit of HK$82 that does not end: four more of HK$18.
+    assert re.search(
+        r"Renewals of the plan Keep my number, by the quarter: the credit pays this many more renewals: 4, HK\$72\.00 "
+        r"in all\. There is not enough for the one on \w+ \d+, \d{4}\.", page
+    )  # fmt: skip

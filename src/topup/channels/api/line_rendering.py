@@ -74,6 +74,11 @@ def line_keeping(found: Advice, locale: str) -> line_shapes.LineKeeping:
         serves_until=runway.serves_until,
         kept_until=runway.kept_until,
         months=runway.months,
+        renewals=line_shapes.KeepingRenewals(
+            ahead.plan.id, ahead.paid, shapes.Money(ahead.cost_minor, found.currency), ahead.unpaid_at
+        )
+        if (ahead := runway.renewals)
+        else None,
         reason=runway.lost_by.when if runway.lost_by else None,
         released_on=found.released_on,
         least=_money(found.least),

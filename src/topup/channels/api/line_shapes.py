@@ -93,6 +93,15 @@ class KeepingPlan(Struct, frozen=True):
     cycles: int
 
 
+class KeepingRenewals(Struct, frozen=True):
+    """How the renewals of the line's plan come if nobody tops it up."""
+
+    plan: Annotated[str, Meta(examples=["keep-quarterly"])]
+    paid: Annotated[int, Meta(ge=0, description="So many are paid from its credit.")]
+    cost: Annotated[Money, Meta(description="Of these.")]
+    unpaid_at: Annotated[Time | None, Meta(description="When one is due that cannot be paid; null: none is foreseen.")]
+
+
 class KeepingCounts(Struct, frozen=True):
     """Something that keeps the number, or does not."""
 
@@ -114,6 +123,7 @@ class LineKeeping(Struct, frozen=True):
     serves_until: Annotated[Time | None, Meta(description="Without a top-up; null: no end is foreseen.")]
     kept_until: Annotated[Time | None, Meta(description="Without a top-up; null: no end is foreseen.")]
     months: Annotated[int | None, Meta(description="Whole months until `kept_until`.")]
+    renewals: Annotated[KeepingRenewals | None, Meta(description="They are in it; null: no plan that renews.")]
     reason: Annotated[str | None, Meta(description="Stable: what the number is lost by, as in `to_come` of the line.")]
     released_on: Annotated[Time | None, Meta(description="When the number is free for somebody else.")]
     least: Annotated[

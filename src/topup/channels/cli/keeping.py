@@ -13,8 +13,9 @@ from topup.channels.cli.ports import Runtime
 from topup.channels.cli.screen import money_json, print_json, show
 from topup.channels.cli.speech import locale, say
 from topup.kernel.errors import Invalid
+from topup.kernel.money import Money
 from topup.lines.keeping.advice import Advice
-from topup.lines.wording import counts_words, moment_words
+from topup.lines.wording import counts_words, moment_words, renewals_words
 from topup.orders.wording import name_in
 from topup.platform.i18n import format_date, format_money
 from topup.platform.settings import Settings
@@ -56,6 +57,8 @@ def _runway(found: Advice) -> Iterator[tuple[str, str]]:
         yield say("keeping.kept"), say("keeping.lost" if runway.is_lost else "keeping.always")
     if runway.months is not None:
         yield say("keeping.months"), str(runway.months)
+    if runway.renewals is not None and not runway.is_lost:
+        yield say("keeping.renewals"), renewals_words(found, locale=locale())
     if found.released_on is not None:
         yield say("keeping.released"), _moment(found, found.released_on)
 
@@ -89,6 +92,17 @@ def _moment(found: Advice, instant: datetime) -> str:
 def _json(found: Advice) -> dict[str, Any]:
     runway = found.runway
     row = found.row.top_ups if found.row else None
+    ahead = runway.renewals
+    renewals = (
+        {
+            "plan": ahead.plan.id,
+            "paid": ahead.paid,
+            "cost": money_json(Money(ahead.cost_minor, found.currency)),
+            "unpaid_at": ahead.unpaid_at,
+        }
+        if ahead
+        else None
+    )
     return {
         "number": found.msisdn.e164,
         "line_id": found.line_id,
@@ -97,6 +111,7 @@ def _json(found: Advice) -> dict[str, Any]:
         "serves_until": runway.serves_until,
         "kept_until": runway.kept_until,
         "months": runway.months,
+        "renewals": renewals,
         "released_on": found.released_on,
         "least": money_json(found.least) if found.least is not None else None,
         "row": [{"amount": money_json(one.amount), "before": one.before} for one in row] if row is not None else None,

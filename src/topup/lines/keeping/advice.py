@@ -16,8 +16,10 @@ from topup.ledger.queries import buckets
 from topup.lines.course import facts_of, zone_of
 from topup.lines.forecasts import released_on
 from topup.lines.keeping.kept import Kept, PlanKeeps, Runway
+from topup.lines.keeping.renewals import renewing_of
 from topup.lines.keeping.rows import Keeping, cheapest, not_before
 from topup.lines.lives import Life, seen
+from topup.lines.plans.rows import plans_of
 from topup.lines.queries import lines_now
 from topup.lines.rules import ruling_of
 from topup.platform.database import Connection
@@ -54,6 +56,7 @@ class Advice:
     line_id: str
     carrier_id: str
     carrier_names: Mapping[str, str]
+    currency: str
     zone: str
     now: datetime
     until: date
@@ -86,7 +89,8 @@ async def line_to_keep(connection: Connection, msisdn: Msisdn, snapshot: Snapsho
     life = (await seen(connection, [(line.ref.lane, str(line.ref.id))]))[line.ref.id]
     held = (await buckets(connection, [line.ref.id])).get(line.ref.id, [])
     facts = facts_of(life, ruling_of(carrier), held, now)
-    return Line(msisdn, life, Kept(carrier, facts, now, zone_of(life.zone)))
+    plan = (await plans_of(connection, [line.ref])).get(line.ref.id) if carrier.plans else None
+    return Line(msisdn, life, Kept(carrier, facts, now, zone_of(life.zone), renewing_of(plan, carrier)))
 
 
 async def advise(line: Line, until: date | None) -> Advice:
@@ -106,6 +110,7 @@ def _advice(line: Line, until: date | None) -> Advice:
         line_id=line.life.id,
         carrier_id=carrier.carrier_id,
         carrier_names=carrier.document.names,
+        currency=carrier.currency,
         zone=line.life.zone,
         now=kept.now,
         until=day,

@@ -13,11 +13,12 @@ from topup.catalogue.versions import CarrierVersion
 
 
 class Amounts:
-    """What can be bought for a line of which `facts` are true."""
+    """What can be bought for a line of which `facts` are true, and whose plan costs `price_minor` a cycle (0: none)."""
 
-    def __init__(self, carrier: CarrierVersion, facts: LineFacts) -> None:
+    def __init__(self, carrier: CarrierVersion, facts: LineFacts, price_minor: int = 0) -> None:
         self._carrier = carrier
         self._facts = facts
+        self._price_minor = price_minor
 
     def worth_it(self, keeps: Callable[[int], bool]) -> Sequence[int]:
         """All face values of their own, and of free amounts the first of each stretch in which more credit changes no
@@ -88,6 +89,8 @@ class Amounts:
         owed = self._facts.arrears_minor
         # What is paid ahead can as well be paid later, but for one fee that is not taken where it cannot be.
         due = [owed, *(() if fee.arrears else (fee.amount_minor,))] if fee else []
+        # Once there is enough for a plan that waits, it is paid: that may leave less than a smaller top-up did.
+        due += [self._price_minor, owed + self._price_minor] if self._price_minor else []
         yield from (start - part for start in (*tiers, *due) for part in has)
 
 

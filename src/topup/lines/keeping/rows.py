@@ -6,7 +6,7 @@ changes are tried, the cheapest beginnings of rows first.
 
 import heapq
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -17,7 +17,7 @@ from topup.catalogue.line_facts import Change
 from topup.catalogue.terms import end_of_day, local_of
 from topup.kernel.money import Money
 from topup.lines.keeping.amounts import Amounts
-from topup.lines.keeping.kept import Kept
+from topup.lines.keeping.kept import Ahead, Kept
 
 MOST_LOOKED_AT: Final = 1_000
 """Rows that are begun in a search; one that would need more is given up."""
@@ -69,14 +69,14 @@ def cheapest(line: Kept, end: datetime) -> Keeping | None:
     seen: set[object] = set()
     while begun and len(seen) < MOST_LOOKED_AT:
         row = heapq.heappop(begun)
-        changes = row.line.changes(end)
-        loss = row.line.loss_among(changes)
+        ahead = row.line.ahead(end)
+        loss = row.line.loss_among(ahead.changes)
         if loss is None or loss.at >= end:
             return Keeping(row.top_ups, Money(row.cost_minor, line.carrier.currency))
         mark = _mark(row.line)
         if mark not in seen:
             seen.add(mark)
-            for longer in _longer(row, changes, loss, end):
+            for longer in _longer(row, ahead, loss, end):
                 heapq.heappush(begun, longer)
     return None
 
@@ -115,9 +115,9 @@ def _midnights(since: datetime, until: datetime, zone: ZoneInfo) -> Iterator[dat
     return (one for one in ends if since < one < until)
 
 
-def _longer(row: _Row, changes: Sequence[Change], loss: Change, end: datetime) -> Iterator[_Row]:
+def _longer(row: _Row, ahead: Ahead, loss: Change, end: datetime) -> Iterator[_Row]:
     """The row with one more top-up."""
-    for before in _deadlines(row.line, changes, loss):
+    for before in _deadlines(row.line, ahead, loss):
         ready = row.line.at(max(before - _JUST_BEFORE, row.line.now))
         for amount in ready.amounts(end):
             after = ready.topped_up(amount)
@@ -125,9 +125,9 @@ def _longer(row: _Row, changes: Sequence[Change], loss: Change, end: datetime) -
                 yield row.and_then(Money(amount, ready.carrier.currency), before, after)
 
 
-def _deadlines(line: Kept, changes: Sequence[Change], loss: Change) -> list[datetime]:
+def _deadlines(line: Kept, ahead: Ahead, loss: Change) -> list[datetime]:
     """The instants before which a top-up may do what it does not do later: each change, and each end of money."""
-    ends = [one.at for one in changes if one.at <= loss.at]
+    ends = [one.at for one in ahead.changes if one.at <= loss.at]
     ends += [one.ends_at for one in line.facts.funds if one.ends_at is not None and one.ends_at < loss.at]
     return sorted({max(end, line.now + _JUST_BEFORE) for end in ends})
 
@@ -145,4 +145,6 @@ def _mark(line: Kept) -> object:
     """What two lines have in common to which the same will happen."""
     facts = line.facts
     since = (line.now, facts.state, facts.state_since, facts.funds_since)
-    return (*since, tuple(sorted(facts.clocks.items())), facts.funds, facts.gone, facts.arrears_minor)
+    plan = line.renewing
+    paid = (plan.plan.id, plan.anchor, plan.due, plan.tried) if plan is not None else None
+    return (*since, tuple(sorted(facts.clocks.items())), facts.funds, facts.gone, facts.arrears_minor, paid)

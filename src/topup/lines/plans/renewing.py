@@ -189,7 +189,7 @@ def waiting(held: Held, plan: Plan, zone: ZoneInfo, now: datetime) -> Held:
     held = replace(held, plan_id=plan.id, included=[], paid_minor=0, wished=None, blocks=[])
     if never_began(held):
         return replace(held, standing=PlanStanding.GRACE.value, next_at=now + LOOK_AGAIN)
-    blocked_at, lapses_at = _until(plan, held.ends_at, zone)
+    blocked_at, lapses_at = stops_of(plan, held.ends_at, zone)
     standing = PlanStanding.GRACE
     if now >= blocked_at:
         standing = PlanStanding.WAITING_FOR_CREDIT
@@ -213,10 +213,10 @@ def never_began(held: Held) -> bool:
 
 def lapse_of(held: Held, plan: Plan, zone: ZoneInfo) -> datetime | None:
     """When a plan that waits for credit is over; None: never by itself."""
-    return None if never_began(held) else _until(plan, held.ends_at, zone)[1]
+    return None if never_began(held) else stops_of(plan, held.ends_at, zone)[1]
 
 
-def _until(plan: Plan, due: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+def stops_of(plan: Plan, due: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """When something is blocked, and when the plan is over, of one whose renewal was due then."""
     rule = plan.without_credit
     blocked = end_in_state(Term(days=rule.grace_days), zone, due) if rule.grace_days else due

@@ -15,7 +15,7 @@ from topup.channels.web.wording import Wording
 from topup.lines import owners
 from topup.lines.keeping.advice import Advice
 from topup.lines.keeping.kept import A_YEAR, LONGEST_DAYS, TooFar
-from topup.lines.wording import counts_words, moment_words
+from topup.lines.wording import counts_words, moment_words, renewals_words
 from topup.orders.desk import Desk
 from topup.orders.wording import end_of
 from topup.people.subscribers.accounts import account
@@ -148,6 +148,8 @@ def _said(found: Advice, wording: Wording) -> list[tuple[str, str]]:
     ]
     if runway.months is not None and not runway.is_lost:
         said.append((wording.of("home", "keep_months"), str(runway.months)))
+    if runway.renewals is not None and not runway.is_lost:
+        said.append((wording.of("home", "keep_plan"), renewals_words(found, locale=wording.locale)))
     if found.released_on is not None:
         said.append((wording.of("home", "keep_free"), _at(found, found.released_on, wording)))
     return said
