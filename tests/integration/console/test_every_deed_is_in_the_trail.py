@@ -336,6 +336,7 @@ async def test_a_gift_is_sent_and_comes_back_or_not(site, browser, come, brought
 
     mine = GIFT.format(order_id=order_id, sku="mug")
     assert mine in (await packer.client.get("/console/gifts")).text
+    assert "Gifts to send, or asked back: " in (await packer.client.get("/console/work")).text
     assert "Queen" not in (await packer.client.get(mine)).text
     assert "Queen&#39;s Road<br>" in (await packer.posts(f"{mine}/address")).text
     await doing.does(packer, f"{GIFT}/sent", f"{mine}/sent", tracking="SF 123")

@@ -8,8 +8,9 @@ import pytest
 
 from tests.integration.orders.test_deciding import decided
 from tests.integration.orders.test_offers_interrupted import Died, deadly
+from tests.support.canaries import logs, stored
 from tests.support.desk import FOREIGN_NUMBER, LANES
-from tests.support.gifts import HOME, OTHER, became, in_shop, sent_to, stocked, wrong
+from tests.support.gifts import HOME, OTHER, WORK, became, in_shop, sent_to, stocked, wrong
 from tests.support.households import Households
 from tests.support.selling_offers import MUG, SENT_MUG, ordered, paid, publish_with, quoted
 from topup.care.reminders.orders import OrdersHearing
@@ -24,7 +25,7 @@ from topup.shops.stock.parcels import Standing
 from topup.work import trail
 from topup.work.approvals import Approvals
 
-__all__ = ["deadly"]
+__all__ = ["deadly", "logs"]
 _numbers = count(13800139500)
 PACKER = "stf_packer"
 
@@ -100,6 +101,17 @@ async def test_it_leaves_the_stock_once_and_its_payer_hears_of_it_once(shop):
     with pytest.raises(Conflict, match="gift_not_to_send"):
         await shop.desk.sending.give_address(order_id=order.id, subscriber_id=None, address=HOME)
     assert await wrong(shop.database) == []
+
+
+async def test_where_it_goes_stands_in_no_log_and_nowhere_that_is_kept_unsealed(shop, logs):
+    order = await bought(shop, contact="me@mail.example", addressed=False)
+    await shop.desk.sending.give_address(order_id=order.id, subscriber_id=None, address=WORK)
+    assert await shop.desk.sending.look(key(order), by=PACKER) == WORK
+    await sends(shop, order)
+    await money_back(shop, order)
+    told = [("the log", logs.getvalue()), *stored(shop.database.url)]
+    assert [place for place, text in told if order.id in text], "something is looked through"
+    assert [place for place, text in told for said in (WORK.name, *WORK.lines) if said in text] == []
 
 
 async def test_what_cannot_be_sent_is_refused_and_moves_nothing(shop):

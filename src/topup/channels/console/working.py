@@ -22,6 +22,8 @@ from topup.platform.web.forms import Form
 from topup.platform.web.pages import Page, WebRequest, go_to
 from topup.reconciliation.cash import DIFFERENCE
 from topup.reconciliation.listing import subjects_of
+from topup.shops.stock.parcels import Standing
+from topup.shops.stock.parcels import counts as counts_of_parcels
 from topup.work import queries
 from topup.work.approvals import CLOSED, Approvals, Kind, Wish
 from topup.work.queries import Item, Sought
@@ -124,6 +126,7 @@ class WorkPages:
             )
             found = await queries.sought_items(transaction.connection, sought, limit=PAGE + 1)
             counts = await queries.open_counts(transaction.connection)
+            parcels = await counts_of_parcels(transaction.connection) if who.may(Permission.SEND_GIFTS) else {}
             now = transaction.now
         wording = wording_of(request, self._look.zone)
         return self._look.page(
@@ -134,6 +137,7 @@ class WorkPages:
             rows=[_row(item, wording, now) for item in found[:PAGE]],
             filters=[Filter(kind, wording.kind(kind), count) for kind, count in counts.items()],
             total=sum(counts.values()),
+            parcels=sum(count for standing, count in parcels.items() if standing is not Standing.ADDRESS_WANTED),
             sought=sought,
             of=f"{method}:{day}" if billed else "",
             of_path=f"/console/reconciliation/{method}/{day}",
