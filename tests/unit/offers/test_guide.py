@@ -16,7 +16,7 @@ PIECES = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)
 
 def test_the_pieces_make_a_whole_file():
     book = written("".join(PIECES))
-    assert [entry.campaign.id for entry in book.entries] == ["spring-tiers"]
+    assert [entry.campaign.id for entry in book.entries] == ["spring-tiers", "power-bank"]
     assert [group.id for group in book.stacking.groups] == ["seasonal", "coupons", "extras"]
     assert book.stacking.points is not None
 
