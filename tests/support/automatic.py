@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 
 import pytest
 
 from tests.support.desk import LANES, OWN_NUMBER, Shop, open_shop
 from tests.support.keeping import Cards, KeepingGateway
 from tests.support.subscribers import letters
+from topup.catalogue.checking import check_bytes
+from topup.catalogue.operations import publish
 from topup.catalogue.queries import CatalogueCache
 from topup.kernel.msisdn import parse_msisdn
 from topup.lines import owners
@@ -60,6 +63,14 @@ class Automatic:
             wanted = [(number, self.carrier_id, snapshot.carrier(self.carrier_id).document.time_zone)]
             [self.line] = (await open_lines(connection, wanted, now, lanes=LANES, snapshot=snapshot)).values()
             await owners.bind(connection, subscriber_id=self.who, line=self.line, now=now)
+
+    async def publishes(self, more: str) -> None:
+        """A version of the carrier's file that says more."""
+        name = f"{self.carrier_id}.toml"
+        source = files("topup.catalogue.demonstration").joinpath(name).read_text(encoding="utf-8")
+        async with self.shop.database.transaction() as transaction:
+            file = check_bytes(f"{source}{more}".encode(), name=name)
+            await publish(transaction.connection, file, transaction.now)
 
     async def card(self, token: str = "cus_1:pm_1", label: str = "Visa 4242") -> str:
         await self.cards.left(self.who, token, label)

@@ -157,7 +157,7 @@ def _money_pattern(locale: str, digits: int) -> NumberPattern:
     return pattern
 
 
-_AMOUNTS: Final = ("left", "maximum", "minimum", "nearest", "needed")
+_AMOUNTS: Final = ("largest", "left", "maximum", "minimum", "nearest", "needed")
 """What sentences about money call amounts: in parameters they stand in major units, beside their `currency`."""
 
 
@@ -205,11 +205,20 @@ def format_time(value: datetime, locale: str, *, zone: str) -> str:
 
 def format_clock(value: datetime, locale: str, *, zone: str, today: datetime) -> str:
     """Hours and minutes in an IANA zone, with its name; with the day too where that is not the day of `today`."""
-    where = ZoneInfo(zone)
+    return in_zone(format_minute(value, locale, zone=zone, today=today), locale, zone=zone)
+
+
+def format_minute(value: datetime, locale: str, *, zone: str, today: datetime | None = None) -> str:
+    """Day, hours and minutes in an IANA zone: of what is to come, which nobody plans to the second. Without the day
+    where that is the day of `today`.
+    """
+    where, known = ZoneInfo(zone), _babel(locale)
     moved = value.astimezone(where)
-    if moved.date() == today.astimezone(where).date():
-        return in_zone(babel_time(moved, "short", locale=_babel(locale)), locale, zone=zone)
-    return format_moment(value, locale, zone=zone)
+    if today is not None and moved.date() == today.astimezone(where).date():
+        return babel_time(moved, "short", locale=known)
+    pattern = str(known.datetime_formats["medium"]).replace("'", "")
+    clock, day = babel_time(moved, "short", locale=known), babel_date(moved, "medium", locale=known)
+    return pattern.replace("{0}", clock).replace("{1}", day)
 
 
 def format_datetime(value: datetime, locale: str, *, zone: str) -> str:

@@ -6,6 +6,7 @@ from tests.integration.lanes.of_lines import LANES
 from tests.support.desk import OWN_NUMBER, Shop
 from tests.support.households import Households
 from topup.catalogue.queries import CatalogueCache
+from topup.kernel.money import Money
 from topup.kernel.msisdn import parse_msisdn
 from topup.lines import owners
 from topup.lines.queries import lines_now
@@ -18,7 +19,7 @@ from topup.orders.schedules.states import RunState
 from topup.payments.instruments import records as instruments
 from topup.payments.ports import Instrument
 
-LOW = Agreement(Trigger.LOW, threshold_minor=10_000_000, amount_minor=3000, cap_minor=10_000)
+LOW = Agreement(Trigger.LOW, threshold_minor=50_000, amount_minor=3000, cap_minor=10_000)
 KEEP = Agreement(Trigger.KEEP, cap_minor=10_000)
 ENDS = Agreement(Trigger.EXPIRY, days_before=30, amount_minor=3000, cap_minor=10_000)
 
@@ -47,6 +48,7 @@ async def schedules_that_run(shop: Shop):
     assert (await schedules.stop(schedule_id=made[0], by="cli", reason="seen to", keys=shop.keys))[1]
     await schedules.stop_all(subscriber_id=who)
     await schedules.use(subscriber_id=who, schedule_id=made[0], instrument_id=card)
+    await schedules.limit(subscriber_id=who, schedule_id=made[0], cap=Money(20_000, "CNY"))
     await schedules.resume(subscriber_id=who, schedule_id=made[0])
     await schedules.remove(subscriber_id=who, schedule_id=made[1])
     async with shop.database.transaction() as transaction:

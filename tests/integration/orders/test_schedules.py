@@ -2,14 +2,11 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from importlib.resources import files
 
 import pytest
 
 from tests.support.desk import OWN_NUMBER
 from tests.support.selling_offers import TIERS, faults, ordered, publish_with, quoted, states
-from topup.catalogue.checking import check_bytes
-from topup.catalogue.operations import publish
 from topup.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 from topup.kernel.money import Money
 from topup.kernel.msisdn import parse_msisdn
@@ -20,6 +17,7 @@ from topup.orders.queries import place_of, quotes
 from topup.orders.quotes import decoded
 from topup.orders.schedules.desk import ScheduleWanted
 from topup.orders.schedules.rules import Agreement, Trigger
+from topup.orders.schedules.wording import next_words
 from topup.payments.ports import Action, Decline
 
 NUMBER = parse_msisdn(OWN_NUMBER)
@@ -68,7 +66,7 @@ async def test_low_credit_is_topped_up_and_not_again_before_the_interval_is_over
 
 async def test_what_was_seen_long_ago_and_paid_just_now_counts_from_its_payment(automatic):
     """The system was down for eighty days between a decline and the next attempt."""
-    agreement = replace(LOW, threshold_minor=await automatic.shop.main_balance() + 100_000, interval_days=30)
+    agreement = replace(LOW, threshold_minor=await automatic.shop.main_balance() + 20_000, interval_days=30)
     schedule = await automatic.agrees(agreement)
     automatic.shop.gateway.charge_answers = [Decline.FUNDS]
     await automatic.passes(hours=2)
@@ -238,12 +236,56 @@ async def test_nobody_pays_with_somebody_elses_card(automatic):
         ({"amount_minor": 1}, "schedule_amount"),
         ({"target_minor": 5000}, "schedule_amount"),
         ({"cap_minor": 4999}, "schedule_cap"),
+        ({"cap_minor": 31 * 5000 + 1}, "schedule_cap"),
+        ({"trigger": Trigger.LOW, "threshold_minor": 0}, "schedule_threshold"),
+        ({"trigger": Trigger.LOW, "threshold_minor": 50_001}, "schedule_threshold"),
+        ({"trigger": Trigger.EXPIRY, "days_before": 0}, "schedule_before"),
         ({"interval_days": 0}, "schedule_interval"),
     ],
 )
 async def test_what_cannot_be_is_refused_with_what_of_it(automatic, wrong, code):
     with pytest.raises(Invalid, match=code):
         await automatic.agrees(replace(MONTHLY, **wrong))
+
+
+async def test_until_somebody_looked_it_says_so_and_not_that_nothing_is_to_come(automatic):
+    async def said() -> str:
+        view = await automatic.schedules.one(subscriber_id=automatic.who, schedule_id=schedule)
+        return next_words(view.schedule, locale="en", moment=str)
+
+    schedule = await automatic.agrees(MONTHLY)
+    for _ in range(2):
+        assert "is being worked out" in await said()
+        await automatic.sweeps()
+        assert (await said()).startswith("Next: 2030-03")
+        await automatic.schedules.pause(subscriber_id=automatic.who, schedule_id=schedule)
+        assert await said() == ""
+        await automatic.schedules.resume(subscriber_id=automatic.who, schedule_id=schedule)
+
+
+async def test_more_than_the_carrier_lets_be_topped_up_by_itself_is_not_agreed_to(automatic):
+    await automatic.publishes("\n[automatic]\ncap = 60\n")
+    with pytest.raises(Invalid, match="schedule_cap") as refused:
+        await automatic.agrees(replace(MONTHLY, cap_minor=6001))
+    assert (refused.value.parameters["minimum"], refused.value.parameters["maximum"]) == ("50.00", "60.00")
+    with pytest.raises(Invalid, match="schedule_beyond_carrier"):
+        await automatic.agrees(replace(MONTHLY, amount_minor=10_000, cap_minor=6000))
+
+
+async def test_another_limit_holds_from_the_next_look_on(automatic):
+    low = replace(LOW, threshold_minor=await automatic.shop.main_balance() + 20_000, cap_minor=5000)
+    schedule = await automatic.agrees(low)
+    await automatic.passes(days=2)
+    assert await automatic.ordered() == 1
+    assert (await automatic.state(schedule)) == ("active", "cap_reached")
+    whose = {"subscriber_id": automatic.who, "schedule_id": schedule}
+    with pytest.raises(Invalid, match="schedule_cap"):
+        await automatic.schedules.limit(**whose, cap=Money(4999, "CNY"))
+    await automatic.schedules.limit(**whose, cap=Money(10_000, "CNY"))
+    await automatic.sweeps()
+    assert await automatic.ordered() == 2
+    with pytest.raises(NotFound, match="schedule_unknown"):
+        await automatic.schedules.limit(subscriber_id="sub_other", schedule_id=schedule, cap=Money(5000, "CNY"))
 
 
 async def test_the_same_agreement_sent_twice_is_one(automatic):
@@ -262,14 +304,10 @@ async def test_the_same_agreement_sent_twice_is_one(automatic):
 
 async def test_two_schedules_of_one_number_that_are_looked_at_together_keep_to_the_carriers_limits(automatic):
     """The carrier's limits are a line's, over all that tops it up by itself."""
-    source = files("topup.catalogue.demonstration").joinpath("qingfeng.toml").read_text(encoding="utf-8")
-    limited = f"{source}\n[automatic]\ncap = 60\ninterval_days = 5\n"
-    async with automatic.shop.database.transaction() as transaction:
-        carrier = check_bytes(limited.encode(), name="qingfeng.toml")
-        await publish(transaction.connection, carrier, transaction.now)
+    await automatic.publishes("\n[automatic]\ncap = 60\ninterval_days = 5\n")
     card = await automatic.card()
     had = await automatic.shop.main_balance()
-    low = replace(LOW, threshold_minor=had + 100_000)
+    low = replace(LOW, threshold_minor=had + 20_000, cap_minor=6000)
     both = [await automatic.agrees(replace(low, amount_minor=amount), card=card) for amount in (5000, 3000)]
     await automatic.passes(hours=3)
     ran = [await automatic.runs(schedule) for schedule in both]

@@ -3,7 +3,6 @@
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from importlib.resources import files
 from types import SimpleNamespace
 
 import pytest
@@ -12,8 +11,6 @@ from tests.support.automatic import Automatic
 from tests.support.desk import LANES, open_shop
 from tests.support.households import Households
 from tests.support.keeping import KeepingGateway
-from topup.catalogue.checking import check_bytes
-from topup.catalogue.operations import publish
 from topup.channels.cli.automatic import show_automatic
 from topup.channels.cli.speech import locale
 from topup.kernel.errors import Conflict, Invalid
@@ -54,13 +51,6 @@ class Owner(Automatic):
         """It is so long before the number is lost, and seen to."""
         self.at(await self.lost_at() - timedelta(**before))
         await self.sweeps()
-
-    async def publishes(self, more: str) -> None:
-        """A version of the carrier's file that says more."""
-        source = files("topup.catalogue.demonstration").joinpath("yunfan.toml").read_text(encoding="utf-8")
-        async with self.shop.database.transaction() as transaction:
-            file = check_bytes(f"{source}{more}".encode(), name="yunfan.toml")
-            await publish(transaction.connection, file, transaction.now)
 
     async def wallet(self, **terms: int) -> str:
         """An agreement in the line's currency."""
@@ -225,9 +215,9 @@ async def test_what_to_buy_is_searched_for_while_nothing_is_locked(owner, monkey
     ],
 )
 async def test_who_counts_on_it_is_told_when_it_does_not_keep_the_number(owner, monkeypatch, agreement, limits, reason):
+    schedule = await owner.agrees(agreement)
     if limits:
         await owner.publishes(f"\n[automatic]\n{limits}\n")
-    schedule = await owner.agrees(agreement)
     if reason == "nothing_fits":
         monkeypatch.setattr("topup.orders.schedules.keeping.best_first", lambda _line: ())
     await owner.comes(days=SAFE_DAYS)

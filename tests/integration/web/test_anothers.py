@@ -145,6 +145,9 @@ async def tokens_of(mine: Person) -> dict[str, str]:
         "/account/automatic/again/{token:str}": (
             await mine.sends("/account/automatic/agreements", method="alipay", most="0")
         ).headers["location"],
+        "/account/automatic/{schedule_id:str}/cap/{token:str}": (
+            await mine.sends(f"/account/automatic/{mine.schedule}/cap", cap="500")
+        ).headers["location"],
         "/account/email/{token:str}": (await mine.sends("/account/email", email="no address")).headers["location"],
         "/account/number/{token:str}": (await mine.sends("/account/number", number=TYPED + "9")).headers["location"],
         "/account/password/{token:str}": (await mine.sends("/account/password", password="x")).headers["location"],

@@ -96,3 +96,41 @@ async def test_each_mistake_stands_at_its_box_and_what_was_typed_is_kept(owner):
     listed = await owner.page(await owner.leads(await owner.sends("/number", number="123")))
     assert re.findall(r'id="([^"]+)"[^>]* aria-invalid="true"', listed) == ["number"]
     assert 'value="123"' in listed
+
+
+@pytest.mark.parametrize(
+    ("typed", "wrong", "says"),
+    [
+        ({"cap": "1"}, ["cap"], "from CN¥50.00 to CN¥1,550.00"),
+        ({"cap": "1550.01"}, ["cap"], "CN¥50.00 lets one top-up through"),
+        ({"trigger": "low", "below": "1000000"}, ["below"], "no more than CN¥500.00"),
+        ({"trigger": "low", "below": "0"}, ["below"], "no more than CN¥500.00"),
+        ({"trigger": "expiry", "before": "0"}, ["before"], "Type a number from 1 to 30."),
+    ],
+)
+async def test_what_could_never_be_meant_is_a_mistake_at_its_box_with_what_can_be(owner, typed, wrong, says):
+    [number] = set(re.findall(r'name="number" value="([^"]+)"', await owner.page()))
+    form = await owner.sends("/number", number=number)
+    kept = {"number": number, "id": re.search(r'name="id" value="([^"]+)"', await owner.page(form))[1]}
+    usual = {"trigger": "monthly", "day": "1", "early": "0", "amount": "5000", "cap": "100", "interval": "1"}
+    page = await owner.page(await owner.sends("/new", **kept, **usual | typed, card=owner.cards["Visa 1881"]))
+    assert re.findall(r'id="([^"]+)"[^>]* aria-invalid="true"', page) == wrong
+    assert says in page
+
+
+async def test_a_limit_is_lowered_at_once_and_raised_when_its_owner_agrees(owner):
+    [one] = set(re.findall(r"/account/automatic/(sch_\w+)/cap", await owner.page()))
+    assert await owner.sends(f"/{one}/cap", cap="60") == f"{AUTOMATIC}?note=cap"
+    assert "CN¥60.00" in await owner.page()
+    asked = await owner.sends(f"/{one}/cap", cap="900")
+    question = await owner.page(asked)
+    assert "At most CN¥900.00 in a month?" in question
+    assert "You agree that the card or wallet chosen here is charged by itself" in question
+    assert "CN¥900.00" not in await owner.page(), "nothing happened yet"
+    assert await owner.sends(f"/{one}/cap", cap="900.00", sure="yes") == f"{AUTOMATIC}?note=cap"
+    assert "CN¥900.00" in await owner.page()
+    for mistake in ("1", "2000", "much"):
+        page = await owner.page(await owner.sends(f"/{one}/cap", cap=mistake))
+        assert re.findall(r'id="([^"]+)"[^>]* aria-invalid="true"', page) == [f"cap-{one}"]
+        assert "must be from CN¥50.00 to CN¥1,550.00" in page
+        assert f'value="{mistake}"' in page

@@ -1,5 +1,6 @@
 """Automatic top-ups at the command line: what tops a number up by itself, what came of it, and stopping one."""
 
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +16,8 @@ from topup.kernel.money import Money
 from topup.orders.schedules.desk import Schedules, ScheduleView
 from topup.orders.schedules.rules import Trigger
 from topup.orders.schedules.runs import RunRow
-from topup.platform.i18n import format_moment, format_money, translate
+from topup.orders.schedules.wording import next_words
+from topup.platform.i18n import format_minute, format_moment, format_money, in_zone, translate
 from topup.platform.settings import Settings
 
 _ACTOR: Final = "cli"
@@ -91,8 +93,12 @@ def _state(view: ScheduleView) -> str:
 
 
 def _next(view: ScheduleView) -> str:
-    one = view.schedule
-    return _text("next_at", at=format_moment(one.next_at, locale(), zone=one.zone.key)) if one.next_at else ""
+    zone = view.schedule.zone.key
+
+    def moment(at: datetime) -> str:
+        return in_zone(format_minute(at, locale(), zone=zone), locale(), zone=zone)
+
+    return next_words(view.schedule, locale=locale(), moment=moment)
 
 
 def _text(message_id: str, **parameters: object) -> str:

@@ -72,7 +72,7 @@ def _sheet(view: ScheduleView, wording: Wording) -> AutomaticSheet:
         state=words.state_words(one.state, locale=locale),
         tone=_TONES[one.state],
         why=words.stopped_words(one, locale=locale),
-        next=words.next_words(one, locale=locale, moment=wording.moment),
+        next=words.next_words(one, locale=locale, moment=wording.minute),
         card=view.card or wording.text("automatic_card_gone"),
         since=wording.moment(one.created_at),
         runs=[

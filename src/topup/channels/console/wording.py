@@ -13,7 +13,7 @@ from topup.kernel.errors import Problem
 from topup.kernel.money import InvalidMoney, Money
 from topup.orders.carrier_bills import carrier_of
 from topup.people.sessions import SignedIn
-from topup.platform.i18n import format_datetime, format_money, has_text, language_tag, translate
+from topup.platform.i18n import format_datetime, format_minute, format_money, has_text, language_tag, translate
 from topup.platform.web.problems import words_of
 from topup.reconciliation.wording import method_words
 
@@ -125,6 +125,11 @@ class Wording:
     def moment(self, instant: datetime) -> str:
         """Date and time of day, and how far that clock is from UTC: `20 Nov 2026, 16:00:00 UTC+8`."""
         said = format_datetime(instant, self.locale, zone=self.zone)
+        return f"{said} {_offset(instant.astimezone(ZoneInfo(self.zone)))}"
+
+    def minute(self, instant: datetime) -> str:
+        """The same to the minute: of what is to come."""
+        said = format_minute(instant, self.locale, zone=self.zone)
         return f"{said} {_offset(instant.astimezone(ZoneInfo(self.zone)))}"
 
     def amount(self, major: Decimal, currency: str) -> str:

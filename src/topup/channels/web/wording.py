@@ -28,6 +28,7 @@ from topup.orders.wording import (
 )
 from topup.platform.i18n import (
     format_datetime,
+    format_minute,
     format_moment,
     format_money,
     format_time,
@@ -155,6 +156,10 @@ class Wording:
         if instant.astimezone(where).date() == today.astimezone(where).date():
             return format_time(instant, self.locale, zone=zone)
         return self.moment(instant, zone)
+
+    def clock_to_minutes(self, instant: datetime, zone: str, *, today: datetime) -> str:
+        """As `clock`, to the minute: of what is to come."""
+        return format_minute(instant, self.locale, zone=zone, today=today)
 
     def moment(self, instant: datetime, zone: str) -> str:
         """Date and time of day."""

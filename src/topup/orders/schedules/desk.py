@@ -16,16 +16,10 @@ from topup.lines.lives import seen
 from topup.lines.owners import owns
 from topup.lines.queries import Route, route
 from topup.orders.schedules import records, runs
-from topup.orders.schedules.looking import Stop, dearest, looks_inside, offered_by, payment_fee
+from topup.orders.schedules.limits import check, check_cap, check_wallet
+from topup.orders.schedules.looking import Stop, dearest, looks_inside, offered_by
 from topup.orders.schedules.records import MOST, Schedule
-from topup.orders.schedules.rules import (
-    MOST_DAYS_BEFORE,
-    MOST_DAYS_EARLY,
-    MOST_INTERVAL_DAYS,
-    Agreement,
-    Offered,
-    Trigger,
-)
+from topup.orders.schedules.rules import Agreement, Offered
 from topup.orders.schedules.runs import RunRow
 from topup.orders.schedules.states import SCHEDULE, ScheduleState
 from topup.orders.schedules.telling import tell_stopped
@@ -39,7 +33,6 @@ from topup.work import trail
 from topup.work.approvals import checked_reason
 
 STOPPED_BY_STAFF: Final = "line.automatic_stopped"
-_LAST_DAY: Final = 31
 _BEFORE_MAKING: Final = crash_label("schedules.make.before_commit")
 _AFTER_MAKING: Final = crash_label("schedules.make.after_commit")
 _BEFORE_CHANGE: Final = crash_label("schedules.change.before_commit")
@@ -244,6 +237,39 @@ class Schedules:
         crash_point(_AFTER_CHANGE)
         return stopped
 
+    async def limit(self, *, subscriber_id: str, schedule_id: str, cap: Money) -> None:
+        """Agree to another limit of a month. What is being paid may end. Raises NotFound `schedule_unknown`,
+        `instrument_unknown`, Invalid `amount_unreadable`, `schedule_cap`, `schedule_beyond_carrier`, and
+        `number_not_served` where its carrier is no more.
+        """
+        async with self._database.transaction() as transaction:
+            connection, now = transaction.connection, transaction.now
+            await records.alone(connection, subscriber_id)
+            one = await _theirs(connection, subscriber_id, schedule_id)
+            agreement = await self._limited(connection, one, cap)
+            await records.agree(connection, schedule_id, agreement, instrument_id=one.instrument_id, now=now)
+            crash_point(_BEFORE_CHANGE)
+        crash_point(_AFTER_CHANGE)
+
+    async def check_limit(self, *, subscriber_id: str, schedule_id: str, cap: Money) -> None:
+        """Whether it could be agreed to; nothing is written. Raises as `limit`."""
+        async with self._database.read() as transaction:
+            await self._limited(
+                transaction.connection, await _theirs(transaction.connection, subscriber_id, schedule_id), cap
+            )
+
+    async def _limited(self, connection: Connection, one: Schedule, cap: Money) -> Agreement:
+        kept = await instruments.instrument(
+            connection, subscriber_id=one.subscriber_id, instrument_id=one.instrument_id
+        )
+        carrier = (await self._catalogue.current(connection)).carrier(one.carrier_id)
+        if carrier is None:
+            raise Invalid("number_not_served")
+        _check_currency(cap, one)
+        agreement = replace(one.agreement, cap_minor=cap.amount_minor)
+        check_cap(agreement, carrier, kept.method)
+        return agreement
+
     async def use(self, *, subscriber_id: str, schedule_id: str, instrument_id: str) -> None:
         """Pay by another card, or a wallet; one that stopped is taken up again. Raises NotFound `schedule_unknown`,
         `instrument_unknown`, and as `make` where the wallet agreed to less.
@@ -267,7 +293,7 @@ class Schedules:
         self, *, subscriber_id: str, schedule_id: str, instrument_id: str, cap: Money, every_days: int
     ) -> None:
         """Pay by this card or wallet, at most `cap` in a month and at least so many days after the last, and take it up
-        again if it does not run. Raises as `use`, and Invalid `schedule_cap`.
+        again if it does not run. Raises as `use`, Invalid `amount_unreadable`, and those of `limits.check`.
         """
         async with self._database.transaction() as transaction:
             connection, now = transaction.connection, transaction.now
@@ -275,8 +301,7 @@ class Schedules:
             kept = await instruments.instrument(connection, subscriber_id=subscriber_id, instrument_id=instrument_id)
             agreement = replace(one.agreement, cap_minor=cap.amount_minor, interval_days=every_days)
             carrier = (await self._catalogue.current(connection)).carrier(one.carrier_id)
-            if cap.currency != one.currency:
-                raise Invalid("schedule_cap")
+            _check_currency(cap, one)
             if carrier is not None:
                 check(agreement, carrier, kept.method)
                 check_wallet(agreement, carrier, kept)
@@ -314,51 +339,6 @@ class Schedules:
         crash_point(_AFTER_CHANGE)
 
 
-def check(agreement: Agreement, carrier: CarrierVersion, method: str) -> None:
-    """Whether what somebody agrees to can be. Raises Invalid with which part of it cannot: schedule_day,
-    schedule_early, schedule_threshold, schedule_before, schedule_amount, schedule_target, schedule_cap,
-    schedule_interval; and with the `others` that cannot either.
-    """
-    offered = offered_by(carrier)
-    amount, target, keeps = agreement.amount_minor, agreement.target_minor, agreement.trigger is Trigger.KEEP
-    known = amount is None or offered.at_least(amount) == amount
-    said = [one for one in (amount, target) if one is not None]
-    least = max(0, amount or target or (offered.at_least(1) if keeps else 0) or 0)
-    wrong = {
-        "schedule_day": not 1 <= agreement.day <= _LAST_DAY,
-        "schedule_early": not 0 <= agreement.days_early <= MOST_DAYS_EARLY,
-        "schedule_threshold": agreement.trigger is Trigger.LOW and agreement.threshold_minor < 1,
-        "schedule_before": not 0 <= agreement.days_before <= MOST_DAYS_BEFORE,
-        "schedule_amount": len(said) != (0 if keeps else 1) or not known,
-        # What does not even bring the credit above the mark would be low again at once.
-        "schedule_target": target is not None and not max(1, agreement.threshold_minor) <= target <= offered.largest,
-        "schedule_cap": agreement.cap_minor < least + payment_fee(carrier, method, least),
-        "schedule_interval": not 1 <= agreement.interval_days <= MOST_INTERVAL_DAYS,
-    }
-    if codes := [code for code, is_wrong in wrong.items() if is_wrong]:
-        raise Invalid(codes[0], others=codes[1:])
-
-
-def check_wallet(agreement: Agreement, carrier: CarrierVersion, kept: Kept) -> None:
-    """Whether what the wallet agreed to, if it is one, is enough for a schedule. Raises Invalid
-    schedule_wallet_currency, schedule_wallet_most, schedule_wallet_often.
-    """
-    if kept.terms is None:
-        return
-    offered = offered_by(carrier)
-    # What keeps a number is bought within what the wallet agreed to; there must be something.
-    wanted = 1 if agreement.trigger is Trigger.KEEP else agreement.target_minor or 0
-    amount = agreement.amount_minor or offered.at_least(wanted) or offered.largest
-    cost = Money(amount + payment_fee(carrier, kept.method, amount), carrier.currency)
-    if cost.currency != kept.terms.most.currency:
-        raise Invalid("schedule_wallet_currency", currency=kept.terms.most.currency)
-    if cost > kept.terms.most:
-        raise Invalid("schedule_wallet_most")
-    # A month is long enough for each of them; what has no day of its own keeps to the wallet's.
-    if agreement.trigger is not Trigger.MONTHLY and agreement.interval_days < kept.terms.every_days:
-        raise Invalid("schedule_wallet_often", days=kept.terms.every_days)
-
-
 async def _alone_with(connection: Connection, kept: Kept, schedule_id: str) -> None:
     """A wallet that lets itself be charged once in so many days serves one schedule. The caller holds `alone`."""
     if kept.terms is not None:
@@ -372,6 +352,11 @@ async def _zone(connection: Connection, way: Route, carrier: CarrierVersion) -> 
         return carrier.zone
     lives = await seen(connection, [(way.line.lane, str(way.line.id))])
     return ZoneInfo(lives[way.line.id].zone)
+
+
+def _check_currency(cap: Money, one: Schedule) -> None:
+    if cap.currency != one.currency:
+        raise Invalid("amount_unreadable", currency=one.currency)
 
 
 async def _theirs(connection: Connection, subscriber_id: str, schedule_id: str) -> Schedule:

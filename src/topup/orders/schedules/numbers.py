@@ -12,6 +12,7 @@ from topup.kernel.msisdn import parse_msisdn
 from topup.lines.keeping.advice import line_to_keep
 from topup.orders.schedules.desk import Schedules, ScheduleView, ScheduleWanted
 from topup.orders.schedules.keeping import Coming, coming
+from topup.orders.schedules.limits import CapBounds, cap_bounds
 from topup.orders.schedules.looking import payment_fee
 from topup.orders.schedules.rules import Agreement, Trigger
 from topup.orders.schedules.states import ScheduleState
@@ -48,6 +49,8 @@ class Standing:
     coming: Coming | None
     currency: str
     ways: tuple[tuple[Kept, int], ...]
+    bounds: CapBounds
+    """Of the limit of a month, by whatever of `ways` it is paid."""
 
 
 class Numbers:
@@ -76,7 +79,11 @@ class Numbers:
             for one in kept
             if one.terms is None or one.terms.most.currency == carrier.currency
         )
-        return Standing(found, schedule_id, ahead, carrier.currency, ways)
+        of_each = [cap_bounds(agreement, carrier, one.method) for one, _ in ways] or [
+            cap_bounds(agreement, carrier, "")
+        ]
+        bounds = CapBounds(max(one.least_minor for one in of_each), min(one.most_minor for one in of_each))
+        return Standing(found, schedule_id, ahead, carrier.currency, ways, bounds)
 
     async def turn_on(self, wish: Wish) -> None:
         """Have it kept from now on, or again: as this wish says, whatever was agreed to before. Raises as

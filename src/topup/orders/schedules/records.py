@@ -99,6 +99,11 @@ class Schedule:
         """The lane it lies in."""
         return lane_of(self.id)
 
+    @property
+    def is_unseen(self) -> bool:
+        """Whether it was agreed to, or taken up again, and nobody has looked at its line since."""
+        return self.look_at is not None and self.look_at <= self.since
+
 
 async def make(connection: Connection, schedule: Schedule) -> bool:
     """Write a schedule down as active; False where it is there already. The caller holds `alone`."""

@@ -99,6 +99,8 @@ def next_words(one: Schedule, *, locale: str, moment: Moment) -> str:
     """When it runs next, as far as that is known; empty where it does not run."""
     if one.state is not ScheduleState.ACTIVE:
         return ""
+    if one.is_unseen:
+        return translate(locale, DOMAIN, "next_unseen")
     if one.reason in ("cap_reached", "too_soon", "under_way"):
         at = moment(one.next_at) if one.next_at else ""
         return translate(locale, DOMAIN, f"next_{one.reason}", at=at)

@@ -38,6 +38,8 @@ _LONGEST_WHOLE: Final = 4
 _ASKED: Final = (Trigger.MONTHLY, Trigger.LOW, Trigger.EXPIRY)
 """A number is kept by itself from the page that tells how long it lives."""
 NO_NUMBER: Final = -1
+_OF_AMOUNT: Final = frozenset({"schedule_wallet_most", "schedule_beyond_carrier"})
+"""Of what is bought, whichever box that stands in."""
 _FIELD: Final = {
     "schedule_day": "day",
     "schedule_early": "early",
@@ -45,6 +47,7 @@ _FIELD: Final = {
     "schedule_before": "before",
     "schedule_amount": "amount",
     "schedule_target": "target",
+    "schedule_beyond_carrier": "amount",
     "schedule_cap": "cap",
     "schedule_interval": "interval",
     "schedule_not_yours": "trigger-monthly",
@@ -171,7 +174,7 @@ def _codes(kept: Mapping[str, Any]) -> list[str]:
 def _field(kept: Mapping[str, Any], code: str = "") -> str:
     """The id of the box in which a mistake is, the first one without `code`."""
     code = code or kept["code"]
-    if code == "schedule_wallet_most" and kept["fields"].get("buys") == "target":
+    if code in _OF_AMOUNT and kept["fields"].get("buys") == "target":
         return "target"
     return _FIELD.get(code, "cap")
 

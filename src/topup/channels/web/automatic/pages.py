@@ -172,12 +172,14 @@ class AutomaticPages:
         return [one for one in (shown(view, wording, now) for view in found) if one.active]
 
 
-_NOTES: Final = frozenset({"made", "stopped", "removed", "card", "agree", "signed", "called_off"})
+_NOTES: Final = frozenset({"made", "cap", "stopped", "removed", "card", "agree", "signed", "called_off"})
 """What a page may say has just been done: nothing else that an address says is shown."""
 
 
 def _field(kept: Mapping[str, Any]) -> str:
-    """Where the mistake is: the id of the box, on a page that may have a form for each wallet."""
+    """Where the mistake is: the id of the box, on a page that may have a form for each wallet and each schedule."""
+    if schedule := kept["fields"].get("schedule"):
+        return f"cap-{schedule}"
     method = kept["fields"].get("method")
     return f"{'days' if kept['code'] == 'agreement_days' else 'most'}-{method}" if method else "number"
 

@@ -1,6 +1,7 @@
 """Every address of top-ups that run by themselves."""
 
 from topup.care.desk import Care
+from topup.channels.web.automatic.limiting import LimitPages
 from topup.channels.web.automatic.making import MakingPages
 from topup.channels.web.automatic.pages import AUTOMATIC, AutomaticPages
 from topup.channels.web.keeping import Keeping
@@ -18,6 +19,7 @@ def automatic_routes(
     only = visitors.only
     pages = AutomaticPages(desk=desk, care=care, database=database, picking=picking, keeping=keeping)
     making = MakingPages(desk=desk, care=care, keeping=keeping)
+    limits = LimitPages(desk=desk, database=database, keeping=keeping)
     one = f"{AUTOMATIC}/{{schedule_id:str}}"
     return [
         ("GET", AUTOMATIC, only(pages.listed)),
@@ -33,5 +35,7 @@ def automatic_routes(
         ("POST", f"{one}/pause", only(pages.pause)),
         ("POST", f"{one}/resume", only(pages.resume)),
         ("POST", f"{one}/card", only(pages.use)),
+        ("POST", f"{one}/cap", only(limits.change)),
+        ("GET", f"{one}/cap/{{token:str}}", only(limits.ask)),
         ("POST", f"{one}/remove", only(pages.remove)),
     ]

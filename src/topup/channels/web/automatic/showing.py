@@ -37,6 +37,11 @@ class Shown:
     carrier: str
     what: str
     cap: str
+    cap_typed: str
+    symbol: str
+    times_in: str
+    """By whose clocks its times are told."""
+    is_unseen: bool
     interval_days: int
     card: str
     card_id: str
@@ -56,18 +61,23 @@ def shown(view: ScheduleView, wording: Wording, now: datetime) -> Shown:
     one, locale = view.schedule, wording.locale
 
     def moment(at: datetime) -> str:
-        return wording.clock(at, one.zone.key, today=now)
+        return wording.clock_to_minutes(at, one.zone.key, today=now)
 
     runs = [
         RunShown(moment(run.at), words.run_words(run, one.currency, locale=locale, moment=moment), words.order_of(run))
         for run in view.runs
     ]
+    cap = Money(one.agreement.cap_minor, one.currency)
     return Shown(
         id=one.id,
         number=one.msisdn.grouped(),
         carrier=wording.name(view.carrier_names) if view.carrier_names else "",
         what=words.agreed_words(one.agreement, one.currency, locale=locale),
-        cap=wording.money(Money(one.agreement.cap_minor, one.currency)),
+        cap=wording.money(cap),
+        cap_typed=cap.to_major(),
+        symbol=wording.symbol(one.currency),
+        times_in=wording.text("times_in", place=wording.place(one.zone.key)),
+        is_unseen=one.state is ScheduleState.ACTIVE and one.is_unseen,
         interval_days=one.agreement.interval_days,
         card=view.card or wording.of(SUBJECT, "card_gone"),
         card_id=one.instrument_id,

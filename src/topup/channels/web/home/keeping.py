@@ -38,12 +38,14 @@ class ToTopUp:
 
 @dataclass(frozen=True, slots=True)
 class KeepingSheet:
-    """All of it in words; `leads`: the last day of the number if the first of `row` is made today, empty where one of
-    today is enough, or changes nothing; `since`: from when on the only one of `row` does.
+    """All of it in words; `ends`: whether the line stops or is lost at all if nothing is done; `leads`: the last day of
+    the number if the first of `row` is made today, empty where one of today is enough, or changes nothing; `since`:
+    from when on the only one of `row` does.
     """
 
     months: list[Month]
     said: list[tuple[str, str]]
+    ends: bool
     is_lost: bool
     until: str
     earliest: str
@@ -97,6 +99,7 @@ def keeping_sheet(found: Advice, wording: Wording, *, mistake: bool = False) -> 
     return KeepingSheet(
         months=months_of(found),
         said=_said(found, wording),
+        ends=found.runway.is_lost or found.runway.serves_until is not None or found.runway.kept_until is not None,
         is_lost=found.runway.is_lost,
         until=found.until.isoformat(),
         earliest=today.isoformat(),

@@ -1,6 +1,7 @@
 """Having a line's number kept by itself: how that stands in words, and turning it on and off."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -29,18 +30,20 @@ from topup.platform.web.typed import money_typed
 
 _WRONG: Final = {
     "schedule_cap": "cap",
+    "schedule_beyond_carrier": "carrier",
     "schedule_wallet_most": "wallet",
     "schedule_wallet_often": "wallet",
     "schedule_wallet_used": "wallet",
 }
-WRONG: Final = frozenset({"cap", "wallet", "other"})
+WRONG: Final = frozenset({"cap", "carrier", "wallet", "other"})
 """What may be said of what was sent: nothing else that an address says is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class ItselfSheet:
     """How keeping the number by itself stands, in words. `state` is that of the schedule, empty where there is none;
-    `next` what it does or would do, empty where nothing ends the number; `ways` what it can be paid with.
+    `next` what it does or would do, empty where nothing ends the number; `stops` from when until when some of the line
+    stops meanwhile, empty where nothing does; `ways` what it can be paid with; `cap` its limit, or what is enough.
     """
 
     id: str
@@ -49,9 +52,11 @@ class ItselfSheet:
     paid_with: str
     card_id: str
     next: str
+    stops: str
     helpless: bool
     ways: list[tuple[str, str]]
     cap: str
+    cap_hint: str
     symbol: str
     wrong: str
 
@@ -69,9 +74,16 @@ def itself_sheet(found: Standing, advice: Advice, wording: Wording, *, wrong: st
         paid_with=wording.of("home", "keep_auto_is_on", card=described.card, cap=described.cap) if described else "",
         card_id=described.card_id if described else "",
         next=_next(coming, found, advice, wording) if coming else "",
+        stops=_stops(coming, found, advice, wording) if coming else "",
         helpless=coming is not None and coming.amount_minor is None,
         ways=[(kept.id, kept.label) for kept, _ in found.ways],
         cap=_agreed(view.schedule) if view else _enough(found, advice),
+        cap_hint=wording.of(
+            "home",
+            "keep_auto_cap_hint",
+            least=wording.money(Money(found.bounds.least_minor, found.currency)),
+            most=wording.money(Money(found.bounds.most_minor, found.currency)),
+        ),
         symbol=wording.symbol(found.currency),
         wrong=wrong if wrong in WRONG else "",
     )
@@ -81,15 +93,29 @@ def _next(coming: Coming, found: Standing, advice: Advice, wording: Wording) -> 
     if coming.amount_minor is None:
         return ""
     amount = wording.money(Money(coming.amount_minor, found.currency))
-    lost_at = advice.runway.kept_until
-    if found.schedule is None and lost_at is not None:
-        # Its own day is drawn when it is turned on.
-        zone = ZoneInfo(advice.zone)
-        last = max(keep_by(lost_at, zone), local_of(coming.at, zone).date())
-        day = format_date(last, wording.locale, zone=advice.zone)
-        return wording.of("home", "keep_auto_would", sum=amount, day=day)
-    day = format_date(coming.at, wording.locale, zone=advice.zone)
-    return wording.of("home", "keep_auto_next", sum=amount, day=day)
+    day = format_date(_paid_by(coming, found, advice), wording.locale, zone=advice.zone)
+    return wording.of("home", "keep_auto_next" if found.schedule else "keep_auto_would", sum=amount, day=day)
+
+
+def _paid_by(coming: Coming, found: Standing, advice: Advice) -> date:
+    """The day on which it is paid, or the last one on which it would be: its own is drawn when it is turned on."""
+    zone, lost_at = ZoneInfo(advice.zone), advice.runway.kept_until
+    day = local_of(coming.at, zone).date()
+    return day if found.schedule is not None or lost_at is None else max(keep_by(lost_at, zone), day)
+
+
+def _stops(coming: Coming, found: Standing, advice: Advice, wording: Wording) -> str:
+    """From when until when calls, messages or data stop, if nobody tops up before that is done by itself."""
+    serves_until = advice.runway.serves_until
+    if coming.amount_minor is None or serves_until is None:
+        return ""
+    last, since = _paid_by(coming, found, advice), local_of(serves_until, ZoneInfo(advice.zone)).date()
+    if since > last:
+        return ""
+    days = {
+        name: format_date(day, wording.locale, zone=advice.zone) for name, day in (("since", since), ("last", last))
+    }
+    return wording.of("home", "keep_auto_stops", **days)
 
 
 def _agreed(one: Schedule) -> str:
@@ -98,10 +124,12 @@ def _agreed(one: Schedule) -> str:
 
 
 def _enough(found: Standing, advice: Advice) -> str:
-    """A limit that is enough for what keeps the number this year, as one types it."""
+    """A limit that is enough for what keeps the number this year, as one types it; as much as may be, where that is
+    less.
+    """
     row = [one.amount.amount_minor for one in advice.row.top_ups] if advice.row else []
-    most = max([*row, *(cost for _, cost in found.ways)], default=0)
-    return str(Money(most, found.currency).to_major()) if most else ""
+    enough = min(max([*row, *(cost for _, cost in found.ways)], default=0), found.bounds.most_minor)
+    return Money(enough, found.currency).to_major() if enough else ""
 
 
 class KeepingItself:
