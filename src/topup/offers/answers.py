@@ -117,6 +117,8 @@ class PointsReason(StrEnum):
     """They could be spent; the payer did not say so."""
     NOT_HERE = "not_here"
     """This carrier takes none."""
+    NONE = "none"
+    """The payer has none, or none that do not wait with another order."""
     TOO_FEW = "too_few"
     """The payer has fewer than are spent at once."""
     TOO_FEW_ASKED = "too_few_asked"

@@ -128,6 +128,8 @@ def _spending(points: Points | None, asking: Asking, left_minor: int, least_mino
     spent = _whole(points, min(asking.points, most, asking.spend))
     if spent:
         reason = PointsReason.SPENT
+    elif asking.points <= 0:
+        reason = PointsReason.NONE
     elif not _whole(points, asking.points):
         reason = PointsReason.TOO_FEW
     elif not could:

@@ -171,7 +171,13 @@ def test_the_choice_is_the_one_that_trying_every_set_finds(offered, stacking, wa
     assert found.earned == model.earned(left - points.spent_minor, expected)
     assert (points.reason is PointsReason.SPENT) == (points.spent > 0)
     if not points.could:
-        assert points.reason in {PointsReason.NOT_HERE, PointsReason.TOO_FEW, PointsReason.PRICE_TOO_LOW}
+        assert points.reason in {
+            PointsReason.NOT_HERE,
+            PointsReason.NONE,
+            PointsReason.TOO_FEW,
+            PointsReason.PRICE_TOO_LOW,
+        }
+        assert points.reason is not PointsReason.TOO_FEW or wanted.points > 0, "who has none is told of no least"
 
 
 MANY = st.tuples(st.integers(0, 60), st.tuples(OPEN, OPEN, OPEN)).map(
