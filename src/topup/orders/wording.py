@@ -141,15 +141,25 @@ def until_words(usable_until: datetime | None, *, zone: str, locale: str) -> str
     """Until when something may be used. An end at midnight is said as the day it is the end of."""
     if usable_until is None:
         return translate(locale, "orders", "usable_always")
-    return translate(locale, "orders", "usable_until", date=end_of(usable_until, zone=zone, locale=locale))
+    message = f"usable_{through_or_until(usable_until, zone=zone)}"
+    return translate(locale, "orders", message, date=end_of(usable_until, zone=zone, locale=locale))
+
+
+def through_or_until(usable_until: datetime, *, zone: str) -> str:
+    """Whether an end is said by its last day, `through` it, or as a moment, `until` then: the end of a message's id."""
+    return "through" if _is_midnight(usable_until.astimezone(ZoneInfo(zone))) else "until"
 
 
 def end_of(usable_until: datetime, *, zone: str, locale: str) -> str:
     """The last day something may be used on, or the moment it ends."""
     local = usable_until.astimezone(ZoneInfo(zone))
-    if (local.hour, local.minute, local.second) == (0, 0, 0):
+    if _is_midnight(local):
         return format_date((local - timedelta(seconds=1)).date(), locale, zone=zone)
     return format_moment(usable_until, locale, zone=zone)
+
+
+def _is_midnight(local: datetime) -> bool:
+    return (local.hour, local.minute, local.second) == (0, 0, 0)
 
 
 def end_words(grant: QuoteGrant, *, zone: str, locale: str) -> str:
@@ -158,7 +168,8 @@ def end_words(grant: QuoteGrant, *, zone: str, locale: str) -> str:
         return translate(locale, "orders", "usable_by_balance")
     if grant.basis != "alone" or grant.usable_until is None:
         return until_words(grant.usable_until, zone=zone, locale=locale)
-    return translate(locale, "orders", "usable_at_least", date=end_of(grant.usable_until, zone=zone, locale=locale))
+    message = f"usable_at_least_{through_or_until(grant.usable_until, zone=zone)}"
+    return translate(locale, "orders", message, date=end_of(grant.usable_until, zone=zone, locale=locale))
 
 
 def policy_words(grant: QuoteGrant, *, locale: str) -> list[str]:

@@ -57,7 +57,7 @@ async def test_a_plan_tells_when_it_renews_waits_is_blocked_and_is_over(street, 
     ]  # fmt: skip
     said = [words.split(": ", 1)[1] for _, words, _ in found]
     assert said == [
-        "the plan has renewed for CN¥30.00, and lasts until Mar 31, 2030.",
+        "the plan has renewed for CN¥30.00, and lasts through Mar 31, 2030.",
         "not enough balance for the plan, CN¥30.00 are needed. Top up by Apr 10, 2030 and it goes on, else it is over.",
         "the plan is not paid, and not everything works. CN¥30.00 are needed; without that it is over on Apr 10, 2030.",
         "the plan was not paid in time, and is over. The balance is still there.",
@@ -74,7 +74,7 @@ async def test_where_there_is_room_the_plan_is_called_by_its_name_in_the_readers
     said = {locale: render(notice.template, to_json(notice.parameters), locale) for locale in ("en", "zh_Hant")}
     subject, body = said["en"]
     assert "“Monthly” of" in subject
-    assert "lasts until Mar 31, 2030. It renews by itself the day after." in body
+    assert "lasts through Mar 31, 2030. It renews by itself the day after." in body
     assert "方案「月」" in said["zh_Hant"][0]
 
 

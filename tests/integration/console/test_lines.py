@@ -169,7 +169,7 @@ async def test_a_lines_plan_is_told_with_each_cycle_and_why_one_was_not_paid(sit
         "for HK$68.00.",
         "Without enough credit nothing is blocked for 3 days",
         "Could not be paid · Home, by the month · cycle 1 Not enough credit: HK$68.00 are needed; over on",
-        "Begun · Home, by the month · cycle 1 HK$68.00, lasts until",
+        "Begun · Home, by the month · cycle 1 HK$68.00, lasts through",
     ):
         assert told in sheet, (told, sheet)
     await site.within(plans.cancel(number=number, by="test"))

@@ -72,8 +72,8 @@ def test_a_person_reads_dates_and_reasons(monkeypatch):
         monkeypatch, "flow-cayman", "--product", "5", "--balance", "4", "--ends", "2026-12-01", "--on", "2026-01-31"
     )
     for words in (
-        "Valid until May 1, 2026",
-        "Before: Valid until Dec 1, 2026",
+        "Valid through May 1, 2026",
+        "Before: Valid through Dec 1, 2026",
         "from KYD5.00: 90 days",
         "low balance (low-balance)",
         "The number is released.",

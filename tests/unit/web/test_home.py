@@ -99,7 +99,7 @@ def test_every_bar_is_within_its_picture_and_every_use_is_seen(month, used):
 
 
 @pytest.mark.parametrize(
-    ("ending", "said"), [(5000, "Valid until Nov 24, 2026"), (2000, "CN¥20.00 of it until Nov 24, 2026")]
+    ("ending", "said"), [(5000, "Valid through Nov 24, 2026"), (2000, "CN¥20.00 of it through Nov 24, 2026")]
 )
 def test_a_card_says_how_much_of_the_money_ends_first(ending, said):
     ref = LineRef(1, LineId(new_id("line", 1)))

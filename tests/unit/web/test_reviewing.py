@@ -35,12 +35,12 @@ def test_everything_has_words_in_every_language(locale, policy, basis):
 
 
 def test_a_certain_end_is_said_as_it_is():
-    assert row(grant()).until == "Valid until Dec 21, 2026"
+    assert row(grant()).until == "Valid through Dec 21, 2026"
 
 
 def test_a_stranger_reads_the_least_and_the_rule():
     shown = row(grant(basis="alone", policy="extend"))
-    assert shown.until == "Valid at least until Dec 21, 2026"
+    assert shown.until == "Valid at least through Dec 21, 2026"
     assert "Adds its days to the end date you already have." in shown.why
 
 
@@ -50,7 +50,7 @@ def test_a_stranger_reads_no_date_where_the_balance_decides():
 
 def test_who_may_know_the_balance_reads_the_end_itself():
     shown = row(grant(basis="present", policy="extend"))
-    assert shown.until == "Valid until Dec 21, 2026"
+    assert shown.until == "Valid through Dec 21, 2026"
 
 
 @pytest.mark.parametrize(("at_cap", "words"), [("refuse", "refunded in full"), ("clip", "is not credited")])

@@ -16,7 +16,7 @@ from topup.kernel.errors import Invalid
 from topup.kernel.money import Money
 from topup.lines.keeping.advice import Advice
 from topup.lines.wording import counts_words, moment_words, renewals_words
-from topup.orders.wording import name_in
+from topup.orders.wording import end_of, name_in
 from topup.platform.i18n import format_date, format_money
 from topup.platform.settings import Settings
 
@@ -50,9 +50,9 @@ def _told(found: Advice) -> list[RenderableType]:
 def _runway(found: Advice) -> Iterator[tuple[str, str]]:
     runway = found.runway
     if runway.serves_until is not None:
-        yield say("keeping.serves"), _moment(found, runway.serves_until)
+        yield say("keeping.serves"), end_of(runway.serves_until, zone=found.zone, locale=locale())
     if runway.kept_until is not None:
-        yield say("keeping.kept"), _moment(found, runway.kept_until)
+        yield say("keeping.kept"), end_of(runway.kept_until, zone=found.zone, locale=locale())
     else:
         yield say("keeping.kept"), say("keeping.lost" if runway.is_lost else "keeping.always")
     if runway.months is not None:

@@ -36,7 +36,7 @@ from topup.lines.wording import (
     status_words,
     to_do_words,
 )
-from topup.orders.wording import name_in
+from topup.orders.wording import end_of, name_in
 from topup.platform.i18n import format_money
 from topup.platform.settings import Settings
 
@@ -184,7 +184,7 @@ def _line(found: LineForecast, card: Card | None) -> RenderableType:
     for to_do in found.to_do:
         words = to_do_words(to_do, locale=locale())
         if to_do.by is not None:
-            words = say("line_show.before", what=words, date=_day(found, to_do.by))
+            words = say("line_show.by", what=words, date=end_of(to_do.by, zone=found.zone, locale=locale()))
         facts.add_row(say("line_show.to_do"), words)
     if card is not None:
         facts.add_row(say("line_show.card"), card_words(card, locale=locale()))

@@ -26,7 +26,7 @@ from topup.lines.forecasts import LineForecast, forecast_of
 from topup.lines.owners import owners_of
 from topup.lines.queries import number_of
 from topup.orders.accounts import why_of
-from topup.orders.wording import amount_words, name_in, until_words, why_words
+from topup.orders.wording import amount_words, end_of, name_in, until_words, why_words
 from topup.people.permissions import Permission
 from topup.people.sessions import SignedIn
 from topup.platform.database import Database
@@ -255,7 +255,7 @@ class _Saying:
             "reason": said.reason_words(of.reason, locale=locale) if of.reason else "",
             "blocks": [said.block_words(one, locale=locale) for one in of.blocks],
             "owed": self.wording.money(of.arrears.amount_minor, of.arrears.currency) if of.arrears.amount_minor else "",
-            "to_do": [(said.to_do_words(one, locale=locale), self._day(one.by) if one.by else "") for one in of.to_do],
+            "to_do": [(said.to_do_words(one, locale=locale), self._by(one.by) if one.by else "") for one in of.to_do],
             "clocks": [(name, self._day(due)) for name, due in sorted(of.clocks.items())],
             "released": self._day(of.released_on) if of.released_on else "",
             "fee": self._day(of.next_fee_at) if of.next_fee_at else "",
@@ -328,3 +328,7 @@ class _Saying:
 
     def _day(self, instant: datetime) -> str:
         return said.moment_words(instant, zone=self.of.zone, locale=self.wording.locale)
+
+    def _by(self, instant: datetime) -> str:
+        """By the end of which day."""
+        return self.wording.text("line_by", day=end_of(instant, zone=self.of.zone, locale=self.wording.locale))

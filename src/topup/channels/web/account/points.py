@@ -8,7 +8,7 @@ from topup.catalogue.queries import Snapshot
 from topup.channels.web.rendering import Page, WebRequest, page, reader_of
 from topup.channels.web.wording import Wording
 from topup.offers.points.queries import Balance, Movement, balances, movements
-from topup.orders.wording import end_of
+from topup.orders.wording import end_of, through_or_until
 from topup.people.subscribers.devices import Subscriber
 from topup.platform.database import Database
 from topup.platform.i18n import format_number
@@ -84,7 +84,11 @@ def _purse(one: Balance, snapshot: Snapshot, wording: Wording, zone: str) -> Pur
         held=said("points_held", one.held) if one.held else "",
         owed=said("points_owed", one.owed) if one.owed else "",
         ends=[
-            said("points_until", ending.points, date=end_of(ending.usable_until, zone=zone, locale=wording.locale))
+            said(
+                f"points_{through_or_until(ending.usable_until, zone=zone)}",
+                ending.points,
+                date=end_of(ending.usable_until, zone=zone, locale=wording.locale),
+            )
             if ending.usable_until
             else said("points_always", ending.points)
             for ending in one.endings

@@ -18,6 +18,7 @@ from topup.lines.abroad import SERVICES, Abroad, Country, Restarting, Running
 from topup.lines.owners import OwnedLine
 from topup.lines.wording import moment_words
 from topup.orders.desk import Desk
+from topup.orders.wording import end_of
 from topup.people.subscribers.accounts import account
 from topup.people.subscribers.devices import Subscriber
 from topup.platform.database import Database
@@ -88,7 +89,7 @@ class AbroadPages:
 
 def kept_of(clock: Running, zone: str, here: str | None, wording: Wording) -> Kept:
     """A clock in words."""
-    until = moment_words(clock.ends, zone=zone, locale=wording.locale) if clock.ends else ""
+    until = end_of(clock.ends, zone=zone, locale=wording.locale) if clock.ends else ""
     by = dict.fromkeys(_by_words(one, wording) for one in clock.restarts)
     return Kept(until, here_words(clock.ends, zone, here, wording), list(by))
 

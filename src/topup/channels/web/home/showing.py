@@ -26,7 +26,7 @@ from topup.lines.wording import (
 from topup.lines.wording import to_do_words as words_to_do
 from topup.orders.balance_views import BucketView
 from topup.orders.own_lines import Glance, Meter, OwnLine
-from topup.orders.wording import end_of, until_words, why_words
+from topup.orders.wording import end_of, through_or_until, until_words, why_words
 
 _TONES: Final[dict[Status, str]] = {
     "active": "good",
@@ -144,7 +144,8 @@ def _first_end(owned: OwnedLine, glance: Glance, wording: Wording) -> str:
     if glance.ends is None or glance.ending == glance.credit:
         return until_words(glance.ends, zone=owned.zone, locale=wording.locale) if glance.ends else ""
     until = end_of(glance.ends, zone=owned.zone, locale=wording.locale)
-    return wording.of("home", "part_until", amount=wording.money(glance.ending), date=until)
+    message = f"part_{through_or_until(glance.ends, zone=owned.zone)}"
+    return wording.of("home", message, amount=wording.money(glance.ending), date=until)
 
 
 def badge_of(status: Status, wording: Wording) -> Badge:
@@ -243,7 +244,7 @@ def _acts(to_do: Sequence[ToDo], zone: str, here: str | None, wording: Wording) 
     return [
         Act(
             words_to_do(one, locale=wording.locale),
-            _moment(one.by, zone, wording.locale),
+            end_of(one.by, zone=zone, locale=wording.locale) if one.by else "",
             here_words(one.by, zone, here, wording),
         )
         for one in to_do
