@@ -9,7 +9,7 @@ from tests.unit.lines.test_keeping import DEMONSTRATION, FIVE
 from topup.catalogue.demonstration import demonstration_files
 from topup.catalogue.versions import CarrierVersion
 from topup.channels.cli.exits import Exit
-from topup.channels.cli.files import check_file
+from topup.channels.cli.files import check_files
 from topup.lines.keeping.promises import broken_promises
 
 
@@ -43,7 +43,18 @@ def test_whoever_checks_the_file_is_warned_and_it_is_no_mistake(tmp_path, capsys
     yunfan = next(file for file in demonstration_files() if file.stem == "yunfan")
     file = tmp_path / "yunfan.toml"
     file.write_text(yunfan.read_text().replace('cycle = "quarterly"\nkeeps_number', 'cycle = "yearly"\nkeeps_number'))
-    assert asyncio.run(check_file(file)) is Exit.DONE
+    assert asyncio.run(check_files([file])) is Exit.DONE
     assert "(keep-quarterly) is there to keep a number" in " ".join(capsys.readouterr().out.split())
-    assert asyncio.run(check_file(yunfan)) is Exit.DONE
+    assert asyncio.run(check_files([yunfan])) is Exit.DONE
     assert "is there to keep" not in capsys.readouterr().out
+
+
+def test_several_files_are_all_looked_at_before_it_ends(tmp_path, capsys):
+    wrong = [tmp_path / "nowhere.toml", tmp_path / "empty.toml"]
+    wrong[1].write_text("")
+    good = [file for file in demonstration_files() if file.stem in {"yunfan", "qingfeng"}]
+    assert asyncio.run(check_files([wrong[0], *good, wrong[1]])) is Exit.REFUSED
+    said = capsys.readouterr()
+    assert all(f"{file} has no mistakes" in " ".join(said.out.split()) for file in good)
+    assert all(str(file) in said.err for file in wrong)
+    assert said.err.count("Mistakes:") == 1, "all of them together"

@@ -68,6 +68,7 @@ class PurposeName(StrEnum):
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help=say("option.data_dir"), show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help=say("option.json"))]
 File = Annotated[Path, typer.Argument(metavar="FILE", help=say("argument.file"), show_default=False)]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help=say("argument.files"), show_default=False)]
 
 _SERVERS: Final = say("panel.servers")
 _ORDERS: Final = say("panel.orders")
@@ -248,11 +249,11 @@ def _catalogue_group(runtime: "Runtime") -> typer.Typer:
     catalogue = _group("catalogue", say("catalogue.help"))
 
     @catalogue.command(help=say("catalogue_check.help"))
-    def check(file: File) -> None:
-        from topup.channels.cli.files import check_file
+    def check(files: Files) -> None:
+        from topup.channels.cli.files import check_files
         from topup.channels.cli.running import run
 
-        run(lambda _settings: check_file(file))
+        run(lambda _settings: check_files(files))
 
     add_explain(catalogue)
 

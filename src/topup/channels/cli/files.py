@@ -1,6 +1,7 @@
 """Carriers' files that an operator brings."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.markup import escape
@@ -19,18 +20,29 @@ from topup.platform.i18n import format_moment
 from topup.platform.settings import Settings
 
 
-async def check_file(file: Path) -> Exit:
-    """Look for mistakes in a carrier's file."""
-    try:
-        carrier = await asyncio.to_thread(check, file)
-    except CatalogueMistakes as found:
-        return tell_mistakes(found)
+async def check_files(files: Sequence[Path]) -> Exit:
+    """Look for mistakes in carriers' files, in all of them before it ends."""
+    mistakes = 0
+    for file in files:
+        try:
+            carrier = await asyncio.to_thread(check, file)
+        except CatalogueMistakes as found:
+            mistakes += len(found.mistakes)
+            _name_mistakes(found)
+        else:
+            await _praise(file, carrier)
+    if mistakes:
+        complain_in_words(say("catalogue_check.mistakes", count=mistakes))
+    return Exit.REFUSED if mistakes else Exit.DONE
+
+
+async def _praise(file: Path, carrier: CarrierFile) -> None:
+    """That a file has no mistakes, and what of it will hardly be as it is meant."""
     out.print(f"[green]✓[/] {escape(say('catalogue_check.done', carrier=_name(carrier), file=str(file)))}")
     document = carrier.document
     for plan in await asyncio.to_thread(broken_promises, CarrierVersion(document.id, 1, document)):
         words = say("catalogue_check.keeps_not", plan=name_in(plan.names, locale=locale()), id=plan.id)
         out.print(f"[yellow]![/] {escape(words)}")
-    return Exit.DONE
 
 
 async def load_file(runtime: Runtime, settings: Settings, *, file: Path) -> Exit:
@@ -58,7 +70,11 @@ def _name(carrier: CarrierFile) -> str:
 
 def tell_mistakes(found: CatalogueMistakes, *, words: str = "catalogue_check.mistakes") -> Exit:
     """Every mistake of a carrier's file with its line, on standard error."""
-    for mistake in found.mistakes:
-        err.print(f"[red]{escape(mistake.file)}:{mistake.line}[/] {escape(mistake.reason)}")
+    _name_mistakes(found)
     complain_in_words(say(words, count=len(found.mistakes)))
     return Exit.REFUSED
+
+
+def _name_mistakes(found: CatalogueMistakes) -> None:
+    for mistake in found.mistakes:
+        err.print(f"[red]{escape(mistake.file)}:{mistake.line}[/] {escape(mistake.reason)}")
