@@ -10,12 +10,15 @@ from datetime import datetime
 from topup.catalogue.campaigns import CHANNELS, Source
 from topup.catalogue.pricing import Priced, price
 from topup.catalogue.versions import CarrierVersion
-from topup.kernel.errors import Invalid
+from topup.kernel.errors import Invalid, NotFound
 from topup.kernel.money import Money
 from topup.offers.answers import Offer
 from topup.offers.book import Book
 from topup.offers.choosing import choose
 from topup.offers.facts import Asking, Code, Uses, without_gifts
+from topup.platform.database import Connection
+from topup.shops.places import Directory, Place
+from topup.shops.stock.gifts import Free, free
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,31 @@ class Supposed:
     points: int = 0
     uses: Mapping[str, Uses] = field(default_factory=dict)
     gifts: Mapping[Source, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What there is of the gifts that a file names, at a shop or where they are sent from: how many pieces nobody was
+    promised, or None where it is not kept there.
+    """
+
+    shop: Place
+    gifts: Mapping[Source, Free | None]
+
+    @property
+    def pieces(self) -> dict[Source, int]:
+        """How many of each there are to give."""
+        return {source: one.pieces if one else 0 for source, one in self.gifts.items()}
+
+
+async def shelf_of(connection: Connection, directory: Directory, shop: str, book: Book) -> Shelf:
+    """What a shop could give now, and what could be sent. Raises NotFound `shop_unknown`."""
+    place = directory.place(shop)
+    if place is None:
+        raise NotFound("shop_unknown", shop=shop)
+    spots = {(sent_from, sku): (sent_from or shop, sku) for sent_from, sku in sorted(book.gifts)}
+    found = await free(connection, spots.values())
+    return Shelf(place, {source: found.get(spot) for source, spot in spots.items()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,3 +71,29 @@ def test_codes_from_the_request_to_their_end(demonstration, printer, tmp_path):
     assert told["batch"] in listed.out
     assert "blocked" in listed.out
     assert codes("list", "lakeside/radio").code != 0, "a word for all has no batches"
+
+
+def test_a_shops_stock_decides_about_gifts_where_a_shop_is_named(demonstration):
+    for words in (
+        ("stock", "add", "umbrella", "--kind", "gift", "--name", "雨伞", "--name-en", "Umbrella"),
+        ("stock", "receive", "tianhe-hall", "umbrella", "2"),
+    ):
+        assert topup(demonstration, *words).code == 0
+
+    def told(shop: str) -> dict:
+        words = (str(EXAMPLE), "--product", "100", "--on", "2026-03-15", "--shop", shop, "--json")
+        done = topup(demonstration, "offers", "explain", *words)
+        assert done.code == 0, done.err
+        return json.loads(done.out)
+
+    def umbrella(found: dict) -> str:
+        return next(one["reason"] for one in found["campaigns"] if one["campaign"] == "umbrella")
+
+    here, elsewhere = told("tianhe-hall"), told("yuexiu-hall")
+    assert (here["shop"]["gifts"], umbrella(here)) == ([{"sku": "umbrella", "sent_from": None, "free": 2}], "applied")
+    assert (elsewhere["shop"]["gifts"], umbrella(elsewhere)) == (
+        [{"sku": "umbrella", "sent_from": None, "free": None}],
+        "no_gift",
+    )
+    refused = topup(demonstration, "offers", "explain", str(EXAMPLE), "--product", "100", "--shop", "nowhere")
+    assert (refused.code != 0, "There is no such shop." in refused.err) == (True, True)

@@ -10,12 +10,15 @@ import pytest
 from tests.integration.console.conftest import form_token
 from tests.integration.console.test_catalogue import SOURCE, kept, loaded
 from tests.support import code_batches
+from tests.support.gifts import stocked
+from tests.support.selling_offers import giving
 from topup.catalogue.campaigns import Limits
 from topup.offers import operations
 from topup.offers.answers import Reason
 from topup.offers.counting import CampaignKey, Wanted
 from topup.offers.operations import key_of
 from topup.people.permissions import Role
+from topup.shops.queries import Directories
 from topup.work import trail
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -282,3 +285,26 @@ async def test_a_draft_is_tried_before_it_is_published(enter, ours):
     assert "✓ Summer summer-draft Applied." in told
     assert "Spring savings" not in told
     assert (await client.get(f"{HOME}/preview?draft=dft_nobodys")).status_code == 422
+
+
+async def test_a_price_is_tried_with_what_a_shop_has_to_give(site, enter):
+    client, _ = await enter(Role.SUPPORT)
+    database = site.house.store.database
+    await site.within(giving(database))
+    async with site.transaction() as transaction:
+        directory = await Directories().current(transaction.connection)
+    here, elsewhere = (one for one in directory.places if one.id in {"tianhe-hall", "yuexiu-hall"})
+    await site.within(stocked(database, 1, place=here.id))
+    wanted = {"carrier": "giving", "amount": "50", "channel": "counter"}
+
+    async def told(**fields: str) -> str:
+        return said((await send(client, f"{HOME}/preview", **wanted | fields)).text)
+
+    there = await told(shop=here.id)
+    assert "✓ A mug mug Applied." in there
+    assert re.search(rf"Gifts at {here.names['en']} Mug \d+ free pieces", there)
+    nothing = await told(shop=elsewhere.id)
+    assert "A mug mug The gift is out of stock." in nothing
+    assert re.search(rf"Gifts at {elsewhere.names['en']} mug not kept there", nothing)
+    assert "count at counters alone" in await told(shop=here.id, channel="web")
+    assert (await send(client, f"{HOME}/preview", **wanted, shop="nowhere")).status_code == 422

@@ -65,9 +65,21 @@ def test_why_a_code_does_not_count_for_programs(monkeypatch):
     codes = told(monkeypatch, "--product", "30", "--coupon", "nix", "--coupon", "member-1")["codes"]
     minimum = {"minimum": {"amount_minor": 5000, "currency": "CNY"}}
     assert codes == [
-        {"code": "NIX", "campaign": None, "reason": "code_unknown", "parameters": {}},
-        {"code": "MEMBER-1", "campaign": "members", "reason": "below_minimum", "parameters": minimum},
+        {"code": "NIX", "campaign": None, "reason": "code_unknown", "parameters": {}, "as_example": False},
+        {
+            "code": "MEMBER-1",
+            "campaign": "members",
+            "reason": "below_minimum",
+            "parameters": minimum,
+            "as_example": True,
+        },
     ]
+
+
+@pytest.mark.parametrize(("code", "says"), [("MEMBER-MADEUP", True), ("RADIO5", False)])
+def test_it_is_said_that_a_made_up_code_of_their_own_was_not_looked_up(monkeypatch, code, says):
+    done = explain(monkeypatch, "--product", "100", "--coupon", code)
+    assert ("whether this one was made is not looked up" in done.stdout) is says
 
 
 @pytest.mark.parametrize("language", LOCALES)

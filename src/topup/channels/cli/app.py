@@ -97,7 +97,7 @@ def create_app(runtime: "Runtime") -> typer.Typer:
     _add_help(app, runtime)
     _add_files(app, runtime)
     offers = _group("offers", say("offers.help"))
-    add_offers(offers)
+    add_offers(offers, runtime)
     codes = _group("codes", say("coupons.help"))
     add_coupons(codes, runtime)
     offers.add_typer(codes)

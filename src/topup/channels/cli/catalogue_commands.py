@@ -49,7 +49,7 @@ def add_explain(group: typer.Typer) -> None:
         run(lambda _settings: explain_file(asked))
 
 
-def add_offers(group: typer.Typer) -> None:
+def add_offers(group: typer.Typer, runtime: "Runtime") -> None:
     """Add `explain` to the group `offers`."""
 
     @group.command(help=say("offers_explain.help"))
@@ -60,17 +60,19 @@ def add_offers(group: typer.Typer) -> None:
         coupon: Annotated[
             list[str] | None, typer.Option(help=say("option.coupon"), metavar="CODE", show_default=False)
         ] = None,
-        channel: Annotated[str, typer.Option(help=say("option.offer_channel"))] = "web",
+        channel: Annotated[str | None, typer.Option(help=say("option.offer_channel"), show_default=False)] = None,
+        shop: Annotated[str | None, typer.Option(help=say("option.offer_shop"), show_default=False)] = None,
         on: _On = None,
         points: Annotated[int, typer.Option(help=say("option.points"), min=0)] = 0,
         first: Annotated[bool, typer.Option("--first", help=say("option.first"))] = False,
         as_json: _Json = False,
+        data_dir: _DataDir = None,
     ) -> None:
         from topup.channels.cli.explaining_offers import Asked, explain_offers
         from topup.channels.cli.running import run
 
-        asked = Asked(file, product, tuple(coupon or ()), channel, on, points, first, as_json)
-        run(lambda _settings: explain_offers(asked))
+        asked = Asked(file, product, tuple(coupon or ()), channel, shop, on, points, first, as_json)
+        run(lambda settings: explain_offers(runtime, settings, asked), data_dir=data_dir)
 
 
 def add_drafts(group: typer.Typer, runtime: "Runtime") -> None:

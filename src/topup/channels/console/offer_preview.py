@@ -7,7 +7,7 @@ from datetime import datetime, time
 from functools import partial
 from typing import Any, Final
 
-from topup.catalogue.campaigns import CHANNELS
+from topup.catalogue.campaigns import CHANNELS, Source
 from topup.catalogue.fees import fee_minor
 from topup.catalogue.pricing import grants_of
 from topup.catalogue.publishing.drafts import Drafts
@@ -25,7 +25,7 @@ from topup.offers.answers import CodeVerdict, Reason, Verdict
 from topup.offers.book import Book
 from topup.offers.counting import CampaignKey
 from topup.offers.describing import DOMAIN
-from topup.offers.explaining import Explained, Supposed, explain
+from topup.offers.explaining import Explained, Shelf, Supposed, explain, shelf_of
 from topup.offers.facts import MOST_CODES, Code, normalised
 from topup.offers.wording import name_words, reason_words
 from topup.orders.wording import amount_words, line_words, method_name, until_words
@@ -35,8 +35,23 @@ from topup.platform.i18n import format_money, format_number, translate
 from topup.platform.keys import KeyRing
 from topup.platform.web.forms import Form
 from topup.platform.web.pages import Page, WebRequest
+from topup.shops.places import Directory
+from topup.shops.queries import Directories
+from topup.shops.stock.gifts import Free
 
-FIELDS: Final = ("number", "carrier", "draft", "product", "amount", "channel", "on", "customer", "codes", "points")
+FIELDS: Final = (
+    "number",
+    "carrier",
+    "draft",
+    "product",
+    "amount",
+    "channel",
+    "shop",
+    "on",
+    "customer",
+    "codes",
+    "points",
+)
 MOST_REASONS: Final = 200
 _NOON: Final = time(12)
 _CREDIT: Final = "credit:"
@@ -65,6 +80,9 @@ class Shown:
     codes: list[Told]
     reasons: list[Told]
     more: int
+    shop: str = ""
+    stock: Sequence[tuple[str, str]] = ()
+    """The gifts of the file, and how many of each the shop has to give."""
 
 
 class OfferPreview:
@@ -79,6 +97,7 @@ class OfferPreview:
         self._catalogue = catalogue
         self._lanes = lanes
         self._drafts = Drafts(database)
+        self._directories = Directories()
 
     async def form(self, request: WebRequest, who: SignedIn, form: Form) -> Page:  # noqa: ARG002 - a page like the others
         """The form, for the carrier or the draft that the address names."""
@@ -94,10 +113,11 @@ class OfferPreview:
         async with self._database.read() as transaction:
             connection, now = transaction.connection, transaction.now
             published = await self._catalogue.current(connection)
+            directory = await self._directories.current(connection)
             try:
                 carrier = await self._carrier(connection, published, typed)
                 if carrier is not None and trying and (typed["product"] or typed["amount"]):
-                    shown = _shown(await self._explained(connection, carrier, typed, now), wording)
+                    shown = await self._tried(connection, carrier, typed, directory, wording, now)
             except (Invalid, Conflict, NotFound) as found:
                 problem, carrier = found, published.carrier(typed["carrier"])
         return self._look.page(
@@ -115,6 +135,7 @@ class OfferPreview:
             zone=carrier.document.time_zone if carrier else "",
             choices=choices([carrier], wording.locale) if carrier else [],
             channels=CHANNELS,
+            shops=[Choice(one.id, name_words(one.names, locale=wording.locale)) for one in directory.places],
             shown=shown,
             mistake=_mistake(problem, who, wording),
         )
@@ -142,10 +163,23 @@ class OfferPreview:
             raise NotFound("carrier_unknown")
         return found
 
+    async def _tried(  # noqa: PLR0917 - what a page knows
+        self,
+        connection: Connection,
+        carrier: CarrierVersion,
+        typed: dict[str, str],
+        directory: Directory,
+        wording: Wording,
+        now: datetime,
+    ) -> Shown:
+        book = Book(carrier)
+        shelf = await shelf_of(connection, directory, typed["shop"], book) if typed["shop"] else None
+        return _shown(await self._explained(connection, book, typed, shelf, now), shelf, wording)
+
     async def _explained(
-        self, connection: Connection, carrier: CarrierVersion, typed: dict[str, str], now: datetime
+        self, connection: Connection, book: Book, typed: dict[str, str], shelf: Shelf | None, now: datetime
     ) -> Explained:
-        book, at = Book(carrier), now
+        carrier, at = book.carrier, now
         if day := day_in(typed["on"]):
             at = datetime.combine(day, _NOON, carrier.zone)
         texts = list(dict.fromkeys(normalised(text) for text in typed["codes"].split(",") if text.strip()))
@@ -160,6 +194,7 @@ class OfferPreview:
             codes=tuple(codes),
             points=_points(typed["points"]),
             uses={key.campaign_id: uses for key, uses in taken.items()},
+            gifts=shelf.pieces if shelf else None,
         )
         product, amount = _bought(typed, carrier)
         return explain(book, supposed, product=product, amount=amount)
@@ -188,7 +223,7 @@ def _mistake(problem: Problem | None, who: SignedIn, wording: Wording) -> Any:
     return wording.problem(problem, who=who) if problem else None
 
 
-def _shown(told: Explained, wording: Wording) -> Shown:
+def _shown(told: Explained, shelf: Shelf | None, wording: Wording) -> Shown:
     offer, carrier, locale = told.offer, told.carrier, wording.locale
     reasons = [_told(one, wording) for one in offer.verdicts]
     reasons.sort(key=lambda one: not one.applies)
@@ -207,7 +242,17 @@ def _shown(told: Explained, wording: Wording) -> Shown:
         codes=[_told(one, wording) for one in offer.codes],
         reasons=reasons[:MOST_REASONS],
         more=max(0, len(reasons) - MOST_REASONS),
+        shop=name_words(shelf.shop.names, locale=locale) if shelf else "",
+        stock=[_in_stock(source, one, wording) for source, one in shelf.gifts.items()] if shelf else [],
     )
+
+
+def _in_stock(source: Source, found: Free | None, wording: Wording) -> tuple[str, str]:
+    """A gift, and how many pieces of it nobody was promised yet, here or where it is sent from."""
+    say, (sent_from, sku) = partial(translate, wording.locale, DOMAIN), source
+    name = name_words(found.names, locale=wording.locale) if found else sku
+    left = say("stock_free", count=format_number(found.pieces, wording.locale)) if found else say("stock_none")
+    return name, f"{left} · {say('sent_from', place=sent_from)}" if sent_from else left
 
 
 def _given(told: Explained, wording: Wording) -> Iterator[tuple[str, str]]:
