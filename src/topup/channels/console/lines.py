@@ -215,6 +215,7 @@ class LinePages:
             },
             reason=form.one("reason"),
             stopping=form.one("schedule"),
+            opened=_opened(form, before, unmasked, asked_of(request, "done", _DONE)),
             done=asked_of(request, "done", _DONE),
             mistake=wording.problem(problem, who=who) if problem else None,
         )
@@ -231,6 +232,17 @@ class LinePages:
             owners = await owners_of(connection, line=ref)
             uses = await uses_of_line(connection, ref)
         return number, forecast, len(owners), uses
+
+
+def _opened(form: Form, before: str, unmasked: Card | None, done: str) -> str:
+    """Which part of the page is open that is folded otherwise: what one asked for, or what was wrong there."""
+    if form.one("schedule") or done == "automatic_stopped":
+        return "automatic"
+    if form.one("card") or unmasked is not None or done.startswith("card"):
+        return "card"
+    if form.one("act"):
+        return "bar"
+    return "moved" if before else ""
 
 
 @dataclass(frozen=True, slots=True)
