@@ -134,7 +134,7 @@ async def test_a_planned_switch_moves_nothing_and_is_undone_and_so_is_stopping(o
     assert (await me.sends("/plan/keep")).headers["location"] == f"{me.home}/plan?done=kept"
     assert "Renews on" in await me.sees("/plan")
     assert (await me.sends("/plan/stop")).headers["location"] == f"{me.home}/plan?done=stopped"
-    assert re.search(r"Lasts until .*, and does not renew", await me.sees("/plan"))
+    assert re.search(r"Lasts through .*, and does not renew", await me.sees("/plan"))
     await me.sends("/plan/keep")
     assert "Renews on" in await me.sees("/plan")
     assert "HK$432.00" in await me.sees("/plans/keep-quarterly"), "nothing moved but the first cycle"
