@@ -147,6 +147,24 @@ async def test_a_plan_that_is_had_now_is_paid_once_for_who_shows_the_owners_docu
     assert await somebody.looked_at() == [("plan_change", somebody.passport[-4:])]
 
 
+async def test_an_offer_that_is_over_changes_nothing_and_what_was_taken_in_time_is_told_again(
+    site, customer, staff, shop, till_number
+):
+    late, early = await customer(10_000), await customer(10_000)
+    offers = [(await somebody.offered("home-monthly", "now"))[1] for somebody in (late, early)]
+    form = "plans/home-monthly/now"
+    assert (await early.clerk.posts(f"{early.path}/{form}", **(early.shows | {"offer": offers[1]}))).status_code == 303
+    with site.later(timedelta(minutes=31)):
+        clerk = await staff()
+        assert (await clerk.opens(shop=shop, number=till_number())).status_code == 303
+        anew = await clerk.posts(f"{late.path}/{form}", **(late.shows | {"offer": offers[0]}))
+        again = await clerk.posts(f"{early.path}/{form}", **(early.shows | {"offer": offers[1]}))
+    assert (anew.status_code, "?offer=" in anew.headers["location"]) == (303, True)
+    assert ((await late.has()).plan, await late.credit(), await late.trail()) == (None, 10_000, [])
+    assert again.headers["location"] == f"{early.path}/plans?done=now"
+    assert len(await early.trail()) == 1
+
+
 async def test_a_change_now_says_what_comes_back_of_the_plan_that_ends(customer, site, staff, shop, till_number):
     somebody = await customer()
     await somebody.wants("home-monthly", "now")
@@ -212,6 +230,8 @@ async def test_where_customers_confirm_the_plan_waits_for_their_yes_to_that_very
         await site.within(displays.confirm(secret=held, sale=offer))
         assert (await clerk.posts(form, **fields)).status_code == 303
         assert "Welcome" in words((await screen.get("/counter/display/")).text)
+        await clerk.sees((await somebody.offered("home-quarterly", "now"))[0])
+        assert "What is left of the plan you have now is lost." in words((await screen.get("/counter/display/")).text)
     [entry] = await somebody.trail()
     assert (entry["after"]["plan"], entry["customer_confirmed"]) == ("home-monthly", True)
 

@@ -126,6 +126,9 @@ class PlanPages:
         choice = await self._choice(place, plan_id)
         way = next((one for one in ways_of(place.shown, choice, place.credit, locale=words.locale)
                     if one.when == when), None)  # fmt: skip
+        if way is None and problem is not None:
+            # It cannot be had any more, perhaps because the same button was pressed twice.
+            return await self.listed(request, who, form, token, problem=problem)
         if way is None:
             return go_to(f"{place.path}/plans/{plan_id}")
         sealed = form.one("offer") or str(request.query_params.get("offer", ""))
@@ -201,6 +204,9 @@ class PlanPages:
         wish = KeyedRequest(_PRINCIPAL, "counter:plan", key, content, place.shown.line_id)
 
         async def under(claim: Claim) -> PlanShown:
+            # Asked here, for what was taken in time is told again whenever the form comes.
+            if await self._is_over(offer):
+                raise Conflict("line_plan_price_changed")
             return await self._plans.take(
                 number=place.e164,
                 plan=offer.plan,

@@ -78,7 +78,7 @@ def _shown(screen: Screen, offered: _Offered, locale: str) -> Shown:
         grants=tuple(Row(included, "") for included in way.included),
         gifts=(),
         more=tuple(Row(label, value) for label, value in _more(offered.held, way, locale)),
-        hint=text("plan.hint") if screen.asks else text("agreed.hint"),
+        hint=" ".join((*way.about, text("plan.hint"))) if screen.asks else text("agreed.hint"),
         code="",
         code_label=text("code_label"),
     )
