@@ -2,6 +2,7 @@
 sent there.
 """
 
+import asyncio
 from datetime import timedelta
 from itertools import count
 from types import SimpleNamespace
@@ -11,12 +12,14 @@ import pytest
 from tests.integration.orders.test_deciding import decided
 from tests.integration.orders.test_offers_interrupted import Died, deadly
 from tests.support.gifts import HOME, OTHER, WORK, became, in_shop, sent_to, stocked, wrong
+from tests.support.locks import somebody_waits
 from tests.support.selling_offers import SENT_MUG, ordered, paid, publish_with, quoted
+from tests.support.simulators import until
 from topup.kernel.errors import Conflict, NotFound
 from topup.kernel.ids import new_id
 from topup.orders.giving_back import kind
 from topup.orders.personal import OrderKeeper
-from topup.shops.stock import addresses
+from topup.shops.stock import addresses, gifts
 from topup.shops.stock.addresses import KEPT_FOR
 from topup.shops.stock.gifts import GiftKey
 from topup.shops.stock.tasks import erase, lapse
@@ -48,6 +51,11 @@ async def says(shop, order, address=HOME, who=None) -> None:
 async def money_back(shop, order) -> None:
     await decided(Approvals(database=shop.database, kinds=[kind()]), "refund", order.payments[0].id)
     await shop.run()
+
+
+async def lapses(shop, now) -> int:
+    async with shop.database.transaction() as transaction:
+        return await gifts.lapse(transaction.connection, 10, now)
 
 
 async def parcels(shop, order, who=None):
@@ -99,6 +107,35 @@ async def test_without_an_address_it_lapses_and_with_one_it_waits_to_be_sent(sho
     assert await sent_to(shop.database, shop.keys, early) == [WORK]
     assert await in_shop(shop.database, place=OTHER) == (2, 1)
     assert await wrong(shop.database) == []
+
+
+async def test_with_an_address_it_waits_though_it_was_not_noted_in_time_that_it_is_promised(shop):
+    """What follows the order is late: its gift was held for less long than that, and what is over lapses first."""
+    order = await paid(shop, await ordered(shop, await quoted(shop)))
+    await says(shop, order)
+    assert await became(shop.database, order) == ["held"]
+    await shop.later(days=1)
+    assert await lapse(shop.database) == 0
+    assert await in_shop(shop.database, place=OTHER) == (2, 1)
+    await shop.run()
+    assert (await became(shop.database, order), await sent_to(shop.database, shop.keys, order)) == (
+        ["promised"],
+        [HOME],
+    )
+    assert await wrong(shop.database) == []
+
+
+async def test_who_lets_go_of_it_sees_an_address_that_was_given_meanwhile(shop):
+    """It is seen under the lock, not only where what is over was looked for."""
+    order = await paid(shop, await ordered(shop, await quoted(shop)))
+    async with shop.database.transaction() as transaction:
+        connection, now = transaction.connection, transaction.now
+        [mine] = await gifts.all_locked(connection, [GiftKey(order.id, "mug")])
+        lapsing = asyncio.ensure_future(lapses(shop, mine.expires_at + timedelta(days=1)))
+        await until(lambda: somebody_waits(shop.database), bool)
+        await addresses.give(connection, shop.keys, mine.key, HOME, now)
+    assert await lapsing == 0
+    assert (await became(shop.database, order), await sent_to(shop.database, shop.keys, order)) == (["held"], [HOME])
 
 
 async def test_with_the_money_goes_the_address_at_once(shop):

@@ -12,6 +12,7 @@ from tests.integration.orders.test_deciding import decided
 from tests.integration.orders.test_offers_interrupted import Died, body_of, deadly, dies
 from tests.support.desk import FOREIGN_NUMBER, LANES, ScriptedGateway, open_shop
 from tests.support.gifts import CLERK, HALL, OTHER, became, in_shop, moves, stocked, wrong
+from tests.support.locks import somebody_waits
 from tests.support.selling_offers import MUG, faults, ordered, paid, publish_with, quoted, states
 from tests.support.simulators import until
 from topup.kernel.errors import Conflict, NotFound
@@ -260,14 +261,6 @@ async def test_who_wants_the_last_piece_waits_for_who_is_deciding_about_it(shop)
         assert not later.done()
     assert not await later
     assert (await in_shop(shop.database), await wrong(shop.database)) == ((1, 1), [])
-
-
-async def somebody_waits(database) -> bool:
-    """Whether a connection to this database waits for a lock."""
-    async with database.read() as transaction:
-        cursor = await transaction.connection.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        [[waiting]] = await cursor.fetchall()
-    return bool(waiting)
 
 
 async def test_what_is_promised_leaves_the_shop_for_nobody_else_but_it_can_break(shop, two_mugs):

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from tests.integration.orders.test_deciding import decided
-from tests.integration.orders.test_gifts import ABROAD, hands_over, somebody_waits, two_mugs  # noqa: F401 - a fixture
+from tests.integration.orders.test_gifts import ABROAD, hands_over, two_mugs  # noqa: F401 - a fixture
 from tests.support.gifts import HALL, became, in_shop, stocked, wrong
+from tests.support.locks import somebody_waits
 from tests.support.selling_offers import MUG, faults, objects, ordered, paid, publish_with, quoted
 from tests.support.simulators import until
 from topup.orders import gifting

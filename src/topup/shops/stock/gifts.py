@@ -64,8 +64,7 @@ ON CONFLICT (order_id, sku) DO UPDATE SET place = excluded.place, quantity = exc
 """
 _LAPSING: Final = """
 SELECT order_id, sku FROM shops.gifts AS g WHERE state IN ('held', 'promised') AND expires_at <= %s
-    AND (state = 'held' OR NOT EXISTS (
-        SELECT FROM shops.gift_addresses AS a WHERE a.order_id = g.order_id AND a.sku = g.sku))
+    AND NOT EXISTS (SELECT FROM shops.gift_addresses AS a WHERE a.order_id = g.order_id AND a.sku = g.sku)
 ORDER BY expires_at LIMIT %s
 """
 _FORGET: Final = """
@@ -229,14 +228,13 @@ async def prolong(connection: Connection, until: Mapping[GiftKey, datetime], now
 
 async def lapse(connection: Connection, limit: int, now: datetime) -> int:
     """Let go of some that were held for orders which nobody made or paid, or that nobody came for, or said where to
-    send. How many.
+    send. How many. What has an address waits to be sent: it was paid for, though it may not be noted yet.
     """
     cursor = await connection.execute(_LAPSING, (now, limit))
     found, _ = await _locked(connection, [GiftKey(*row) for row in await cursor.fetchall()])
     change = _Change(now)
     for one in found:
-        is_addressed = one.state is GiftState.PROMISED and one.addressed_at is not None
-        if one.state in KEPT_BACK and one.expires_at <= now and not is_addressed:
+        if one.state in KEPT_BACK and one.expires_at <= now and one.addressed_at is None:
             state = GiftState.RELEASED if one.state is GiftState.HELD else GiftState.LAPSED
             change.note(one, replace(one, state=state))
     await change.write(connection)
