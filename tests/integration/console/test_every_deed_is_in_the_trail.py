@@ -335,7 +335,11 @@ async def test_a_gift_is_sent_and_comes_back_or_not(site, browser, come, brought
     assert "Mug" not in (await guest.get(shared)).text
 
     mine = GIFT.format(order_id=order_id, sku="mug")
-    assert mine in (await packer.client.get("/console/gifts")).text
+
+    async def to_send() -> str:
+        return (await packer.client.get("/console/gifts")).text
+
+    await until(to_send, lambda text: mine in text)  # once it was noted that the order is paid
     assert "Gifts to send, or asked back: " in (await packer.client.get("/console/work")).text
     assert "Queen" not in (await packer.client.get(mine)).text
     assert "Queen&#39;s Road<br>" in (await packer.posts(f"{mine}/address")).text
