@@ -24,7 +24,7 @@ from topup.notifications import notices
 from topup.notifications.notices import Notice
 from topup.people.operations import seal_contact
 from topup.people.subscribers import accounts
-from topup.people.subscribers.leaving import UNDO, leaves_at
+from topup.people.subscribers.leaving import UNDO, Leaving, leaves_at
 from topup.platform import crash
 
 E164 = parse_msisdn(OWN_NUMBER).e164
@@ -173,6 +173,40 @@ async def test_afterwards_nothing_leads_to_them_and_what_the_law_wants_stays(lea
             await accounts.account(transaction.connection, leaver.shop.keys, subscriber_id=leaver.id)
     assert (await leaver.shop.order(order)).receipt_number == receipt
     figures("erasure", tables_that_led_to_a_person=len(before), after=0)
+
+
+class Unforgetting:
+    """A room that fails over one person."""
+
+    def __init__(self, whose):
+        self.whose = whose
+
+    async def held(self, connection, whose):
+        return {}
+
+    async def unsettled(self, connection, *, subscriber_id):
+        return 0
+
+    async def forget(self, connection, *, subscriber_id, now):
+        if subscriber_id == self.whose:
+            await connection.execute("SELECT 1 / 0")
+
+
+async def test_one_account_that_cannot_be_ended_keeps_nobody_else_and_is_tried_again(leaver):
+    other = await Households(leaver.shop.database, leaver.shop.keys).moves_in("+8613800138999")
+    failing = Unforgetting(leaver.id)
+    away = Leaving(database=leaver.shop.database, keyring=leaver.shop.keys, keepers=[failing])
+    for who in (leaver.id, other):
+        await away.leave(subscriber_id=who)
+    leaver.shop.database.clock_offset += UNDO
+    assert await away.erase_due() == 2
+    erased = "SELECT id FROM people.subscribers WHERE erased_at IS NOT NULL"
+    assert await leaver.rows(erased) == [(other,)]
+    assert await away.erase_due() == 0, "not again at once"
+    failing.whose = None
+    leaver.shop.database.clock_offset += timedelta(hours=1, minutes=1)
+    assert await away.erase_due() == 1
+    assert {who for (who,) in await leaver.rows(erased)} == {leaver.id, other}
 
 
 class Died(BaseException):

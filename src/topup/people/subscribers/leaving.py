@@ -12,7 +12,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from topup.kernel.errors import Conflict
+import structlog
+from psycopg import OperationalError
+
+from topup.kernel.errors import Conflict, Unavailable
 from topup.notifications import notices
 from topup.notifications.templates import Words
 from topup.people.subscribers import accounts, saved
@@ -21,7 +24,7 @@ from topup.people.subscribers.alerts import AlertKind, alert
 from topup.people.subscribers.news import DOMAIN, tell
 from topup.people.subscribers.ports import Keeper
 from topup.platform.crash import crash_label, crash_point
-from topup.platform.database import Connection, Database
+from topup.platform.database import Connection, Database, savepoint
 from topup.platform.jobs import Sweep
 from topup.platform.keys import KeyRing
 
@@ -30,6 +33,7 @@ _EVERY_S: Final = 600.0
 _BATCH: Final = 100
 _BEFORE_ERASURE = crash_label("subscribers.erase.before_commit")
 _AFTER_ERASURE = crash_label("subscribers.erase.after_commit")
+_log: Final = structlog.get_logger(__name__)
 
 _LEAVE: Final = "UPDATE people.subscribers SET leaves_at = %s WHERE id = %s AND erased_at IS NULL"
 _LEAVES: Final = "SELECT leaves_at FROM people.subscribers WHERE id = %s"
@@ -123,7 +127,8 @@ class Leaving:
         await connection.execute(_LEAVE, (None, subscriber_id))
 
     async def erase_due(self) -> int:
-        """End the accounts whose time has come; how many. One with money on its way waits.
+        """End the accounts whose time has come; how many were looked at. One with money on its way waits, and so does
+        one that cannot be ended, which keeps nobody else here.
 
         Each in a transaction of its own: the last of it posts, and who has the ledger waits for nothing else.
         """
@@ -137,15 +142,26 @@ class Leaving:
         async with self._database.transaction() as transaction:
             connection, now = transaction.connection, transaction.now
             row = await (await connection.execute(_DUE, (now,))).fetchone()
-            if row and await self._open(connection, row[0]):
-                await connection.execute(_LATER, (now + _LATER_BY, row[0]))
-            elif row:
-                await self.erase(connection, subscriber_id=row[0], now=now)
             if row:
+                await self._end(connection, subscriber_id=row[0], now=now)
                 crash_point(_BEFORE_ERASURE)
         if row:
             crash_point(_AFTER_ERASURE)
         return row is not None
+
+    async def _end(self, connection: Connection, *, subscriber_id: str, now: datetime) -> None:
+        """End an account, or look at it again later; that it could not be ended is in the log."""
+        try:
+            async with savepoint(connection):
+                if not await self._open(connection, subscriber_id):
+                    await self.erase(connection, subscriber_id=subscriber_id, now=now)
+                    return
+        except (OperationalError, Unavailable):
+            # Of the database, and nothing of this account.
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever one account provokes must not keep the others here
+            _log.error("account_not_ended", subscriber=subscriber_id, error=type(error).__name__)
+        await connection.execute(_LATER, (now + _LATER_BY, subscriber_id))
 
     async def erase(self, connection: Connection, *, subscriber_id: str, now: datetime) -> None:
         """End an account at once. What stays are orders and the books, which name nobody once this is done."""
