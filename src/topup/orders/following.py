@@ -27,7 +27,7 @@ LISTED_AT: Final = len(AGAIN)
 """A person hears of it with this try."""
 _ALONE: Final = 20
 """So many that were put off are tried again in one go, each alone."""
-_PASSING: Final = (Unavailable, errors.SerializationFailure, errors.DeadlockDetected)
+PASSING: Final = (Unavailable, errors.SerializationFailure, errors.DeadlockDetected)
 """What is no order's fault: the sweep runs again."""
 
 _BEFORE: Final = crash_label("offers.put_off.before_commit")
@@ -105,7 +105,7 @@ class Following:
         if marked:
             try:
                 await self._bring(marked)
-            except _PASSING:
+            except PASSING:
                 raise
             except Exception:  # noqa: BLE001 - of whichever of them that is, it is seen when each is alone
                 for row in marked:
@@ -136,7 +136,7 @@ class Following:
     async def _alone(self, row: Row) -> None:
         try:
             await self._bring([row])
-        except _PASSING:
+        except PASSING:
             raise
         except Exception as error:  # noqa: BLE001 - whatever one of them provokes must not stop the others
             await self._put_off(row, error)

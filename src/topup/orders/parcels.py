@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+import structlog
+
 from topup.kernel.errors import Conflict, Invalid, NotFound
 from topup.orders import queries
+from topup.orders.following import PASSING
 from topup.orders.gifting import has_money_back
 from topup.orders.news import tell_of_gift
 from topup.orders.queries import Order, place_of
@@ -21,9 +24,11 @@ from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Connection, Database
 from topup.platform.jobs import Sweep
 from topup.platform.keys import KeyRing
+from topup.platform.metrics import item_parked
 from topup.shops.stock import addresses, gifts, handing_over, parcels
 from topup.shops.stock.gift_states import KEPT_BACK
 from topup.shops.stock.gifts import Gift, GiftKey
+from topup.shops.stock.parcels import Waiting
 from topup.work import trail
 
 LONGEST_TRACKING: Final = 60
@@ -32,6 +37,9 @@ REMINDED_BEFORE: Final = timedelta(days=7)
 """So long before it is too late to say where to, who did not is reminded, once."""
 NOT_AT_ONCE: Final = timedelta(days=1)
 """Who has just paid is asked on the order's page."""
+AGAIN: Final = timedelta(hours=1)
+"""After that it is looked again at who could not be reminded."""
+_WANTED: Final = "orders.gifts_wanted"
 _EVERY_S: Final = 300.0
 _AT_ONCE: Final = 100
 _ADDRESSED: Final = USED - {OrderState.REFUNDING}
@@ -44,6 +52,7 @@ _BEFORE_SEND = crash_label("parcels.send.before_commit")
 _AFTER_SEND = crash_label("parcels.send.after_commit")
 _BEFORE_REMIND = crash_label("parcels.remind.before_commit")
 _AFTER_REMIND = crash_label("parcels.remind.after_commit")
+_log: Final = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +90,7 @@ class Sending:
 
     def sweeps(self) -> list[Sweep]:
         """The sweep of gifts that nobody said where to send."""
-        return [Sweep("orders.gifts_wanted", _EVERY_S, self.remind, batch=_AT_ONCE)]
+        return [Sweep(_WANTED, _EVERY_S, self.remind, batch=_AT_ONCE)]
 
     async def gift(self, key: GiftKey) -> Gift:
         """One that is sent. Raises NotFound `gift_unknown`."""
@@ -173,19 +182,44 @@ class Sending:
         crash_point(_AFTER_SEND)
 
     async def remind(self) -> int:
-        """Remind some payers that nobody said where to send their gift, once each; how many gifts that were."""
+        """Remind some payers that nobody said where to send their gift, once each; of how many gifts that was tried.
+
+        One that cannot be told of stops nobody: it is logged, counted as parked, and tried again after AGAIN.
+        """
+        async with self._database.read() as transaction:
+            due = await parcels.to_remind(transaction.connection, _waiting(transaction.now), limit=_AT_ONCE)
+        if not due:
+            return 0
+        try:
+            await self._remind(due)
+        except PASSING:
+            raise
+        except Exception:  # noqa: BLE001 - of whichever of them that is, it is seen when each is alone
+            for key in due:
+                await self._remind_alone(key)
+        return len(due)
+
+    async def _remind(self, due: Sequence[GiftKey], *, can_be: bool = True) -> None:
+        """Remind of those of which their payer may say where to; the others, or all that cannot be, are put off."""
         async with self._database.transaction() as transaction:
             connection, now = transaction.connection, transaction.now
-            before, since = now + REMINDED_BEFORE, now - NOT_AT_ONCE
-            due = await parcels.to_remind(connection, before=before, since=since, now=now, limit=_AT_ONCE)
-            orders = await queries.orders(connection, [place_of("order", one.key.order_id) for one in due])
-            for one in due:
+            orders = await queries.locked(connection, sorted({place_of("order", key.order_id) for key in due}))
+            open_now = [key for key in due if can_be and orders[key.order_id].state in _ADDRESSED]
+            for one in await parcels.remind(connection, _waiting(now), open_now):
                 await self._tell(connection, orders[one.key.order_id], one, "gift_wanted", now)
-            if due:
-                crash_point(_BEFORE_REMIND)
-        if due:
-            crash_point(_AFTER_REMIND)
-        return len(due)
+            await parcels.remind_later(connection, [key for key in due if key not in open_now], now + AGAIN)
+            crash_point(_BEFORE_REMIND)
+        crash_point(_AFTER_REMIND)
+
+    async def _remind_alone(self, key: GiftKey) -> None:
+        try:
+            await self._remind([key])
+        except PASSING:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever one of them provokes must not stop the others
+            _log.error("gift_payer_not_reminded", order=key.order_id, sku=key.sku, error=type(error).__name__)
+            item_parked(place=_WANTED)
+            await self._remind([key], can_be=False)
 
     async def _tell(self, connection: Connection, order: Order, gift: Gift, news: str, now: datetime) -> None:
         quotes = await queries.quotes(connection, [(order.lane, order.quote_id)])
@@ -207,3 +241,7 @@ async def _keys(connection: Connection, order_id: str) -> list[GiftKey]:
 def _seen(order: Order, sent: Sequence[Gift], subscriber_id: str | None, now: datetime) -> Parcels:
     is_theirs = order.payer_id is None or order.payer_id == subscriber_id
     return Parcels(tuple(sent), order.state in _ADDRESSED, is_theirs, now)
+
+
+def _waiting(now: datetime) -> Waiting:
+    return Waiting(since=now - NOT_AT_ONCE, before=now + REMINDED_BEFORE, now=now)

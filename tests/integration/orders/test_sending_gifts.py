@@ -7,6 +7,7 @@ from itertools import count
 import pytest
 
 from tests.integration.orders.test_deciding import decided
+from tests.integration.orders.test_following import mends, owner, spoils
 from tests.integration.orders.test_offers_interrupted import Died, deadly
 from tests.support.canaries import logs, stored
 from tests.support.desk import FOREIGN_NUMBER, LANES
@@ -25,7 +26,7 @@ from topup.shops.stock.parcels import Standing
 from topup.work import trail
 from topup.work.approvals import Approvals
 
-__all__ = ["deadly", "logs"]
+__all__ = ["deadly", "logs", "owner"]
 _numbers = count(13800139500)
 PACKER = "stf_packer"
 
@@ -237,6 +238,45 @@ async def test_who_has_just_paid_is_not_reminded(shop, monkeypatch):
     assert await shop.desk.sending.remind() == 0
     await shop.later(hours=25)
     assert await shop.desk.sending.remind() == 1
+
+
+async def test_who_cannot_be_reminded_stops_nobody_and_is_looked_at_again(shop, owner, logs):
+    """What its price promised cannot be read: once that is mended its payer is reminded too."""
+    await stocked(shop.database, 1, place=OTHER)
+    spoilt, *others = [await bought(shop, addressed=False, contact="me@mail.example") for _ in range(3)]
+    body = await spoils(owner, spoilt)
+    await shop.later(days=25)
+    assert [await shop.desk.sending.remind() for _ in range(2)] == [3, 0]
+    assert await mailed(shop) == sorted(one.id for one in others)
+    [line] = [line for line in logs.getvalue().splitlines() if "gift_payer_not_reminded" in line]
+    assert spoilt.id[:16] in line
+    await mends(owner, spoilt, body)
+    await shop.later(hours=1)
+    assert [await shop.desk.sending.remind() for _ in range(2)] == [1, 0]
+    assert await mailed(shop) == sorted(one.id for one in (spoilt, *others))
+
+
+async def test_nobody_is_reminded_while_an_address_would_be_refused(shop, owner):
+    """The money is on its way back: only if it is not after all is there something to say."""
+    order = await bought(shop, addressed=False, contact="me@mail.example")
+    await shop.later(days=25)
+    await owner.execute("UPDATE orders.orders SET state = 'refunding' WHERE id = %s", (order.id,))
+    with pytest.raises(Conflict, match="gift_not_to_send"):
+        await shop.desk.sending.give_address(order_id=order.id, subscriber_id=None, address=HOME)
+    assert [await shop.desk.sending.remind() for _ in range(2)] == [1, 0]
+    assert await mailed(shop) == []
+    await owner.execute("UPDATE orders.orders SET state = 'delivered' WHERE id = %s", (order.id,))
+    await shop.later(hours=1)
+    assert [await shop.desk.sending.remind() for _ in range(2)] == [1, 0]
+    assert await mailed(shop) == [order.id]
+
+
+async def mailed(shop) -> list[str]:
+    """The orders whose payers were reminded by mail."""
+    async with shop.database.read() as transaction:
+        sql = "SELECT key FROM notifications.messages WHERE template = 'gift_wanted'"
+        rows = await (await transaction.connection.execute(sql)).fetchall()
+    return sorted(key.split(":")[0] for (key,) in rows)
 
 
 @pytest.mark.parametrize("point", ["before_commit", "after_commit"])

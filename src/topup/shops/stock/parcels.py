@@ -1,12 +1,14 @@
 """Gifts that are sent, as they stand: which are to be sent, of which nobody said where to, and which are asked back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from topup.platform.arrays import columns
 from topup.platform.database import Connection
-from topup.shops.stock.gifts import COLUMNS, NAMED, Gift, gift_of
+from topup.shops.stock.gifts import COLUMNS, NAMED, Gift, GiftKey, gift_of
 
 PAGE: Final = 50
 MOST_PAGES: Final = 200
@@ -41,28 +43,58 @@ SELECT DISTINCT place FROM shops.gifts WHERE is_sent AND state IN ('promised', '
 """
 
 
+_WAITS: Final = """
+g.is_sent AND g.state = 'promised' AND g.until > %(now)s AND g.until <= %(before)s AND g.state_since <= %(since)s
+    AND g.reminded_at IS NULL AND (g.remind_from IS NULL OR g.remind_from <= %(now)s) AND NOT EXISTS (
+        SELECT FROM shops.gift_addresses AS a WHERE a.order_id = g.order_id AND a.sku = g.sku)
+"""
+_TO_REMIND: Final = f"""
+SELECT g.order_id, g.sku FROM shops.gifts AS g WHERE {_WAITS} ORDER BY g.until LIMIT %(limit)s
+"""
 _REMIND: Final = f"""
-WITH due AS (
-    SELECT g.order_id, g.sku FROM shops.gifts AS g
-    WHERE g.is_sent AND g.state = 'promised' AND g.until > %(now)s AND g.until <= %(before)s
-        AND g.state_since <= %(since)s AND g.reminded_at IS NULL AND NOT EXISTS (
-            SELECT FROM shops.gift_addresses AS a WHERE a.order_id = g.order_id AND a.sku = g.sku)
-    ORDER BY g.until LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-), reminded AS (
-    UPDATE shops.gifts AS g SET reminded_at = %(now)s FROM due WHERE g.order_id = due.order_id AND g.sku = due.sku
+WITH reminded AS (
+    UPDATE shops.gifts AS g SET reminded_at = %(now)s FROM unnest(%(orders)s::text[], %(skus)s::text[]) AS k (id, sku)
+    WHERE g.order_id = k.id AND g.sku = k.sku AND {_WAITS} RETURNING g.order_id, g.sku
 )
-SELECT {COLUMNS} FROM due JOIN shops.gifts AS g ON g.order_id = due.order_id AND g.sku = due.sku {NAMED}
+SELECT {COLUMNS} FROM reminded AS r JOIN shops.gifts AS g ON g.order_id = r.order_id AND g.sku = r.sku {NAMED}
+"""
+_NOT_YET: Final = """
+UPDATE shops.gifts AS g SET remind_from = %b FROM unnest(%b::text[], %b::text[]) AS k (id, sku)
+WHERE g.order_id = k.id AND g.sku = k.sku
 """
 
 
-async def to_remind(
-    connection: Connection, *, before: datetime, since: datetime, now: datetime, limit: int
-) -> list[Gift]:
-    """Some that wait for an address since then, and do not wait longer than `before`, of which nobody was told so.
-    They were told with this.
-    """
-    cursor = await connection.execute(_REMIND, {"before": before, "since": since, "now": now, "limit": limit})
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Who is reminded now: of gifts that wait for an address since `since`, and do not wait longer than `before`."""
+
+    since: datetime
+    before: datetime
+    now: datetime
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """For a statement."""
+        return {"since": self.since, "before": self.before, "now": self.now}
+
+
+async def to_remind(connection: Connection, waiting: Waiting, *, limit: int) -> list[GiftKey]:
+    """Some of which nobody was told so."""
+    cursor = await connection.execute(_TO_REMIND, waiting.facts | {"limit": limit})
+    return [GiftKey(*row) for row in await cursor.fetchall()]
+
+
+async def remind(connection: Connection, waiting: Waiting, keys: Sequence[GiftKey]) -> list[Gift]:
+    """Those of these of which nobody was told so yet. They were told with this."""
+    which = {"orders": [key.order_id for key in keys], "skus": [key.sku for key in keys]}
+    cursor = await connection.execute(_REMIND, waiting.facts | which)
     return [gift_of(row) for row in await cursor.fetchall()]
+
+
+async def remind_later(connection: Connection, keys: Sequence[GiftKey], at: datetime) -> None:
+    """Nobody can be told of these now: not before then again."""
+    if keys:
+        await connection.execute(_NOT_YET, (at, *columns([(key.order_id, key.sku) for key in keys])))
 
 
 async def listed(connection: Connection, standing: Standing, *, place: str = "", page: int = 1) -> list[Gift]:
