@@ -1,22 +1,54 @@
 """A plan's renewals in how long a number lives: by hand, over month ends, and in words."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from tests.support.carriers import at
 from tests.unit.lines.test_keeping import DEMONSTRATION, a_line, local, the_end
+from topup.catalogue.checking import check_bytes
+from topup.catalogue.life_cycle import opened
 from topup.catalogue.plan_cycles import beginning
 from topup.catalogue.plan_rules import Plan, WithoutCredit
+from topup.catalogue.versions import CarrierVersion
 from topup.kernel.ids import LineId
 from topup.lines.keeping.kept import Kept
 from topup.lines.keeping.renewals import Renewing, renewing_of
-from topup.lines.keeping.rows import cheapest
+from topup.lines.keeping.rows import Keeping, cheapest, not_before
+from topup.lines.plans.renewing import waiting
 from topup.lines.plans.rows import Held
+from topup.lines.plans.states import PlanStanding
 
 NAMES = {"zh_Hans": "月", "zh_Hant": "月", "en": "By the month"}
 BLOCKS = WithoutCredit(grace_days=3, blocks=("data",), lapse_days=10)
 MONTH = Plan("month", NAMES, 800, "monthly", without_credit=BLOCKS, is_activity=False)
+BY_USE = """
+id = "by-use"
+names = { zh_Hans = "用", zh_Hant = "用", en = "By use" }
+country = "CN"
+time_zone = "Asia/Shanghai"
+currency = "CNY"
+network = "own"
+[numbering]
+ranges = ["+86139"]
+[credit]
+face_values = [10, 20, 50]
+[clocks.number]
+days = 60
+policy = "longest"
+restarts = ["activation", "activity"]
+[[life_cycle.states]]
+id = "active"
+shows = "active"
+leave = [{ when = "clock", clock = "number", to = "over" }]
+[[life_cycle.states]]
+id = "over"
+shows = "recycled"
+blocks = ["topup"]
+on_entry = { forfeit = ["all"], close_line = true, release_number = true }
+"""
+TOP_UPS_TOO = BY_USE.replace('"activity"]', '"activity", { on = "topup", days = 30 }]')
 
 
 def with_plan(line: Kept, plan: Plan) -> Kept:
@@ -75,6 +107,77 @@ def test_a_row_is_worked_out_with_the_plan_that_eats_of_it():
     end = the_end(line, "2027-11-30")
     planned = with_plan(line, replace(MONTH, without_credit=WithoutCredit(lapse_days=300)))
     assert cheapest(planned, end).total.amount_minor >= cheapest(line, end).total.amount_minor
+
+
+def used(file: str = BY_USE, plan: Plan = MONTH) -> Kept:
+    """A line with ten in credit and a plan of eight that counts as use: the renewal of the 6th of December is paid,
+    that of the 6th of January is not, and on the 16th the plan is over. The clock ends it on the 5th of February.
+    """
+    carrier = CarrierVersion("by-use", 1, check_bytes(file.encode(), name="by-use.toml").document)
+    now = at(carrier, "2026-11-05 12:00")
+    facts = opened(carrier.line_rules, now=now, zone=carrier.zone).facts
+    line = Kept(carrier, facts, now, carrier.zone).topped_up(1000)
+    return with_plan(line, replace(plan, is_activity=True))
+
+
+def days_that_keep(line: Kept, row: Keeping, end: datetime) -> list[bool]:
+    """Whether the row's only top-up keeps the number if it is made on this day, the next, … and on its last."""
+    [only] = row.top_ups
+    days = (only.at - line.now).days + 1
+    tries = [line.now, *(line.now.replace(hour=16) + timedelta(days=day) for day in range(days))]
+    after = (line.at(one).topped_up(only.amount.amount_minor) for one in tries if one <= only.at)
+    return [one.is_kept(end) for one in after]
+
+
+def test_where_only_use_counts_a_top_up_comes_before_the_plan_is_over():
+    line = used()
+    ahead, runway = line.ahead(line.now + timedelta(days=300)), line.runway()
+    assert local(line, ahead.unpaid_at) == "2027-01-06 00:00"
+    assert local(line, ahead.over_at) == "2027-01-16 00:00"
+    assert local(line, runway.kept_until) == "2027-02-05 00:00"
+    assert line.at(ahead.over_at).topped_up(5000).runway().kept_until == runway.kept_until, "nothing helps then"
+    end = the_end(line, "2027-03-10")
+    row = cheapest(line, end)
+    assert [(one.amount.amount_minor, local(line, one.before)) for one in row.top_ups] == [(1000, "2027-01-16 00:00")]
+    # Whoever pays on time has the renewal of the 6th of January paid then, and 60 days from there: too few.
+    assert str(not_before(line, row, end)) == "2027-01-09"
+    assert sum(days_that_keep(line, row, end)) == 7
+
+
+def test_from_the_day_on_that_is_named_no_later_one_fails_though_an_earlier_one_keeps_it_too():
+    line = used(TOP_UPS_TOO)
+    end = the_end(line, "2027-02-28")
+    row = cheapest(line, end)
+    assert local(line, row.top_ups[0].before) == "2027-02-05 00:00"
+    # Before the 16th of January it pays the plan, which is good for 60 days; then for 30 only.
+    kept = days_that_keep(line, row, end)
+    fails = [day for day, keeps in enumerate(kept) if not keeps]
+    assert kept[0]
+    assert fails
+    named = not_before(line, row, end)
+    assert (named - line.now.date()).days == fails[-1] + 1
+    assert str(named) == "2027-01-29"
+
+
+def test_a_plan_that_is_over_as_soon_as_it_is_not_paid_blocks_nothing():
+    at_once = replace(MONTH, without_credit=WithoutCredit(blocks=("data",), lapse_days=0))
+    line = used(plan=at_once)
+    ahead, runway = line.ahead(line.now + timedelta(days=300)), line.runway()
+    assert local(line, ahead.over_at) == "2027-01-06 00:00"
+    assert (ahead.unpaid_at, ahead.blocked_at, ahead.line.renewing) == (ahead.over_at, None, None)
+    assert runway.serves_until == runway.kept_until
+    # As it really happens.
+    due = ahead.over_at
+    held = Held(
+        3, LineId("lin"), "by-use", "month", "active", line.now, line.now, 2, line.now, due, 800, [], None,
+        ending=False, blocks=[], next_at=due,
+    )  # fmt: skip
+    after = waiting(held, at_once, line.zone, due)
+    assert (after.stands, after.blocks) == (PlanStanding.LAPSED, [])
+    # One that waits already when the file says so is over at the next look.
+    waits = replace(line, renewing=replace(line.renewing, due=line.now, tried=line.now))
+    over = replace(waits, facts=replace(line.facts, funds=())).ahead(line.now + timedelta(days=1))
+    assert (over.over_at, over.blocked_at, over.line.renewing) == (line.now, None, None)
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ class Kept:
         except (Invalid, Conflict):
             return None
         line, plan = replace(self, facts=after), self.renewing
-        if plan is None or plan.tried is None or plan.is_over_at(self.now, self.zone):
+        if plan is None or plan.tried is None:
             return line
         # What waits for money is looked at as soon as there is some.
         return _renewed(line, plan, [])[0]
@@ -194,14 +194,14 @@ class Kept:
             line = _alone(line, max(due, line.now), changes)
             if line.rules.state(line.facts.state).closes:
                 break
-            if plan.is_over_at(line.now, line.zone):
-                line, over_at = replace(line, renewing=None), line.now
-                break
             line, price = _renewed(line, plan, changes)
             if price is not None:
                 paid.append(price)
             elif unpaid_at is None:
                 unpaid_at = line.now
+            if price is None and line.renewing is None:
+                over_at = line.now
+                break
             if blocked_at is None and _plan_blocks(line) - here:
                 blocked_at = line.now
         return Ahead(_alone(line, until, changes), tuple(changes), tuple(paid), unpaid_at, blocked_at, over_at)
@@ -251,12 +251,13 @@ def _alone(line: Kept, until: datetime, changes: list[Change]) -> Kept:
 
 def _renewed(line: Kept, plan: Renewing, changes: list[Change]) -> tuple[Kept, int | None]:
     """The line after its plan's next cycle was to be paid now, and the price that was (None: it could not be); what
-    changed by it is added to `changes`.
+    changed by it is added to `changes`. A plan that has waited for too long then is over.
     """
     terms = plan.cycle_at(line.now, line.zone)
     funds = taken(line.facts.funds, terms.price_minor, line.now)
     if funds is None:
-        return replace(line, renewing=plan.unpaid(line.now)), None
+        waits = plan.unpaid(line.now)
+        return replace(line, renewing=None if waits.is_over_at(line.now, line.zone) else waits), None
     facts, is_paid = line.facts, terms.price_minor > 0
     if is_paid or plan.plan.is_activity:
         event = Event("activity" if plan.plan.is_activity else "funds", funds=funds if is_paid else None)

@@ -43,15 +43,18 @@ class Renewing:
         if self.never_began:
             return None
         stops = [at for at in stops_of(self.plan, self.due, zone) if at > self.tried]
+        if not stops:
+            return self.tried
         # A cycle that costs its share by days costs less from day to day: there may be enough for it yet.
         again = [self.tried + LOOK_AGAIN] if self.plan.proration == "day" else []
-        return min([*again, *stops], default=None)
+        return min([*again, *stops])
 
     def blocks_at(self, instant: datetime, zone: ZoneInfo) -> tuple[Blockable, ...]:
-        """What is blocked then, for it is not paid."""
-        if self.tried is None or self.never_began or instant < stops_of(self.plan, self.due, zone)[0]:
+        """What is blocked then, for it is not paid; nothing any more once it is over."""
+        if self.tried is None or self.never_began:
             return _NOTHING
-        return self.plan.without_credit.blocks
+        blocked_at, over_at = stops_of(self.plan, self.due, zone)
+        return self.plan.without_credit.blocks if blocked_at <= instant < over_at else _NOTHING
 
     def is_over_at(self, instant: datetime, zone: ZoneInfo) -> bool:
         """Whether it has waited for too long then."""

@@ -84,14 +84,14 @@ def cheapest(line: Kept, end: datetime) -> Keeping | None:
 def not_before(line: Kept, row: Keeping, end: datetime) -> date | None:
     """The day, in the line's zone, from which on the only top-up of a row keeps the number until `end`.
 
-    None for a row of more than one. Between two changes later is never worse; what is sought is the first of the days
-    from which on none fails.
+    None for a row of more than one. Between two changes later is never worse, but a plan that waits takes what comes
+    before it is over; what is sought is the first of the days from which on none fails.
     """
     if len(row.top_ups) != 1:
         return None
     last = row.top_ups[0]
-    changed = [one.at for one in line.changes(last.at)]
-    changed += [one.ends_at for one in line.facts.funds if one.ends_at is not None]
+    ahead = line.ahead(last.at)
+    changed = _ends(line, ahead) + _waits(line, ahead)
     starts = sorted({line.now, *(one for one in changed if line.now < one < last.before)})
 
     def keeps(instant: datetime) -> bool:
@@ -126,10 +126,23 @@ def _longer(row: _Row, ahead: Ahead, loss: Change, end: datetime) -> Iterator[_R
 
 
 def _deadlines(line: Kept, ahead: Ahead, loss: Change) -> list[datetime]:
-    """The instants before which a top-up may do what it does not do later: each change, and each end of money."""
-    ends = [one.at for one in ahead.changes if one.at <= loss.at]
-    ends += [one.ends_at for one in line.facts.funds if one.ends_at is not None and one.ends_at < loss.at]
-    return sorted({max(end, line.now + _JUST_BEFORE) for end in ends})
+    """The instants before which a top-up may do what it does not do later: each change, and each end of money. Paying
+    a plan in time is worth one only where its renewals count as use; others just take.
+    """
+    ends = _ends(line, ahead)
+    if line.renewing is not None and line.renewing.plan.is_activity:
+        ends += _waits(line, ahead)
+    return sorted({max(end, line.now + _JUST_BEFORE) for end in ends if end <= loss.at})
+
+
+def _ends(line: Kept, ahead: Ahead) -> list[datetime]:
+    """Each change of its life, and each end of money it has."""
+    return [one.at for one in ahead.changes] + [one.ends_at for one in line.facts.funds if one.ends_at is not None]
+
+
+def _waits(line: Kept, ahead: Ahead) -> list[datetime]:
+    """When its plan begins to wait for money, and when it is over for want of it."""
+    return [at for at in (ahead.unpaid_at, ahead.over_at) if at is not None and at > line.now]
 
 
 def _is_in_vain(ready: Kept, amount_minor: int, after: Kept, end: datetime) -> bool:
