@@ -250,14 +250,20 @@ async def test_nobody_pays_more_than_was_said_and_no_offer_is_made_up_or_another
     assert ((await somebody.has()).plan, await somebody.trail()) == (None, [])
 
 
-async def test_without_enough_credit_it_begins_with_the_first_top_up_that_is_enough(customer):
+async def test_without_enough_credit_it_begins_with_the_first_top_up_that_is_enough(site, customer):
     somebody = await customer(100, registered=False)
     page = await somebody.clerk.sees(f"{somebody.path}/plans/home-monthly")
     assert "plans/home-monthly/when_paid" in page
     assert "plans/home-monthly/now" not in page
     gone = await somebody.clerk.client.get(f"{somebody.path}/plans/home-monthly/now")
     assert gone.headers["location"] == f"{somebody.path}/plans/home-monthly"
-    address, _ = await somebody.offered("home-monthly", "when_paid")
+    address, offer = await somebody.offered("home-monthly", "when_paid")
+    keyring = site.house.store.keyring
+    cheaper = msgspec.structs.replace(offer_of(keyring, offer), told_minor=offer_of(keyring, offer).told_minor - 1)
+    form = f"{somebody.path}/plans/home-monthly/when_paid"
+    told = await somebody.clerk.posts(form, **(somebody.shows | {"offer": cheaper.sealed(keyring)}))
+    assert (told.status_code, "?offer=" in told.headers["location"]) == (303, True), "it is said anew"
+    assert (await somebody.has()).plan is None
     assert "registered with no document" in await somebody.clerk.sees(address)
     assert (await somebody.wants("home-monthly", "when_paid")).status_code == 303
     assert (await somebody.has()).plan.id == "home-monthly"

@@ -280,6 +280,16 @@ async def test_nobody_pays_more_than_they_were_told(street, line):
     assert await street.has(line, START) == {"CNY": 20_000}
 
 
+async def test_who_waits_for_money_pays_no_more_than_they_were_told_either(street, line):
+    for plan, price in (("monthly", 3000), ("calendar", 6000)):
+        with pytest.raises(Conflict, match="line_plan_price_changed"):
+            await street.takes(line, plan, at=START, when="when_paid", at_most=price - 1)
+    # On the 31st a day of it costs less; but on which day the money comes, nobody knows.
+    held = await street.takes(line, "calendar", at=START, when="when_paid", at_most=6000)
+    assert await street.takes(line, "calendar", at=START, when="when_paid", at_most=0) == held, "it is not begun anew"
+    assert await street.told(line) == ["unpaid"]
+
+
 async def test_a_renewal_keeps_a_number_only_where_it_counts_as_activity(street):
     kept, lost = await street.opened("planned", NUMBER, "+85366120001", at=START)
     for one, plan in ((kept, "monthly"), (lost, "small")):

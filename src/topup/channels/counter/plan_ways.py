@@ -1,7 +1,7 @@
 """The ways in which a line at a till can have a plan, and what each costs: the same words for clerk and customer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from topup.catalogue.plan_cycles import Terms
@@ -83,7 +83,7 @@ def ways_of(shown: PlanShown, choice: Choice, credit: Money, *, locale: str) -> 
     if choice.next_cycle is not None and not choice.is_held:
         found.append(_later("next_cycle", shown, choice.next_cycle, locale))
     if shown.plan is None and to_pay > credit.amount_minor:
-        found.append(_later("when_paid", shown, choice.at_once.terms, locale))
+        found.append(_later("when_paid", shown, _whole(choice), locale))
     return found
 
 
@@ -121,6 +121,12 @@ def _later(when: When, shown: PlanShown, terms: Terms, locale: str) -> Way:
         included=tuple(included_words(terms.grants, locale=locale)),
         told_minor=terms.price_minor,
     )
+
+
+def _whole(choice: Choice) -> Terms:
+    """What it costs at most: on which day the money comes, and how many days are left then, is not known."""
+    plan = choice.plan
+    return replace(choice.at_once.terms, price_minor=plan.price_minor, grants=plan.grants, is_whole=True)
 
 
 def _cycle(terms: Terms, shown: PlanShown, locale: str) -> PriceRow:

@@ -129,9 +129,10 @@ class Plans:
         """Have a plan: `now`, after the cycle at hand, or as soon as there is money for it (of a line without one).
 
         The plan that the line has already is not begun a second time; asked for after the cycle at hand, it undoes what
-        was wished. `at_most` is what the owner was told that it costs on the whole. Who may send the same late, when
-        another plan was taken since, sends it under a key, and `answer` is where its answer is kept. `noting` writes
-        down beside it, in its transaction, what else there is to know of it, and gives what the trail is to tell.
+        was wished. `at_most` is what the owner was told that it costs on the whole; `when_paid`, a whole cycle of it.
+        Who may send the same late, when another plan was taken since, sends it under a key, and `answer` is where its
+        answer is kept. `noting` writes down beside it, in its transaction, what else there is to know of it, and gives
+        what the trail is to tell.
 
         Raises those of `show`, Invalid `line_plan_unknown`, `line_plan_not_on_sale`, `currency_wrong`, Conflict
         `line_closed`, `line_plan_unpaid`, `line_plan_held` (another one), `line_plan_price_changed`,
@@ -216,6 +217,9 @@ async def take(connection: Connection, place: Place, asked: Asked, now: datetime
     """Do what is asked for of a line that is locked. Raises the Conflicts of `Plans.take`."""
     plan, held = asked.plan, place.held
     if asked.when == "when_paid":
+        if place.plan is None:
+            # What it costs on the day that brings the money is not known yet: a whole cycle at most.
+            _agreed(plan.price_minor, asked.at_most)
         return await operations.begin_when_paid(connection, place, plan, now)
     if asked.when == "next_cycle" and place.plan is not None:
         _agreed(switch_next(place, plan).price_minor, asked.at_most)

@@ -117,7 +117,9 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A plan one decides about; `lacks`: there is not enough credit for having it now."""
+    """A plan one decides about; `lacks`: there is not enough credit for having it now. `when_paid_told`: the most it
+    may cost, minor units, if it begins with the first money; None where it cannot.
+    """
 
     id: str
     name: str
@@ -130,7 +132,7 @@ class Decision:
     lacks: bool
     now: Offer | None
     next: Offer | None
-    when_paid: bool
+    when_paid_told: int | None
     loses: bool
 
 
@@ -229,7 +231,7 @@ class PlanWords:
             lacks=can_begin and to_pay > credit.amount_minor,
             now=self._now(choice) if can_begin else None,
             next=self._next(choice.next_cycle) if choice.next_cycle and not choice.is_held else None,
-            when_paid=self.of.plan is None and to_pay > credit.amount_minor,
+            when_paid_told=plan.price_minor if self.of.plan is None and to_pay > credit.amount_minor else None,
             loses=self.of.plan is not None and not waits and bool(self.of.included),
         )
 
