@@ -341,7 +341,10 @@ async def test_a_gift_is_sent_and_comes_back_or_not(site, browser, come, brought
 
     await until(to_send, lambda text: mine in text)  # once it was noted that the order is paid
     assert "Gifts to send, or asked back: " in (await packer.client.get("/console/work")).text
-    assert "Queen" not in (await packer.client.get(mine)).text
+    page = (await packer.client.get(mine)).text
+    assert [text in page for text in ("Queen", "Address given", "Address changed")] == [False, True, False]
+    await guest.post(form, data=ADDRESS | {"name": "Bob Chen"})
+    assert "Address changed" in (await packer.client.get(mine)).text
     assert "Queen&#39;s Road<br>" in (await packer.posts(f"{mine}/address")).text
     await doing.does(packer, f"{GIFT}/sent", f"{mine}/sent", tracking="SF 123")
     assert (await packer.posts(f"{mine}/sent", tracking="SF 456")).status_code == 303, "again, it changes nothing"

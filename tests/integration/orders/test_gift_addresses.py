@@ -81,6 +81,35 @@ async def test_it_can_be_said_once_it_is_paid_and_said_otherwise_until_it_left(s
         await shop.desk.sending.parcels(order_id=new_id("order", 1), subscriber_id=None)
 
 
+async def test_that_it_was_changed_stays_with_the_gift_though_never_what(shop):
+    order = await bought(shop)
+
+    async def changed():
+        [one] = (await parcels(shop, order)).gifts
+        return one.changed_at and one.changed_at - one.addressed_at
+
+    seen = [await changed()]
+    for address in (HOME, HOME, WORK, WORK):
+        await says(shop, order, address)
+        seen.append(await changed())
+        await shop.later(minutes=5)
+    assert seen[:3] == [None] * 3, "the same again is no change"
+    assert seen[3] == seen[4] >= timedelta(minutes=10)
+    await money_back(shop, order)
+    [gift] = (await parcels(shop, order)).gifts
+    assert (gift.addressed_at, gift.changed_at is None) == (None, False), "also when the address is gone"
+
+
+async def test_an_address_that_cannot_be_opened_any_more_can_be_said_anew(shop):
+    order = await bought(shop)
+    await says(shop, order)
+    async with shop.database.transaction() as transaction:
+        swap = "UPDATE shops.gift_addresses SET address = %s WHERE order_id = %s"
+        await transaction.connection.execute(swap, (b"spoilt", order.id))
+    await says(shop, order)
+    assert await sent_to(shop.database, shop.keys, order) == [HOME]
+
+
 async def test_what_is_stored_is_sealed_for_its_gift_alone(shop):
     order, other = await bought(shop), await bought(shop)
     await says(shop, order)

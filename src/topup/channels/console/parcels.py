@@ -196,6 +196,8 @@ def _facts(gift: Gift, wording: Wording) -> Sequence[tuple[str, str]]:
     day = fetched_by_words(gift.until, zone=wording.zone, locale=wording.locale)
     found = [(say("until"), day if gift.state in KEPT_BACK and gift.addressed_at is None else "")]
     found += [(say("given"), wording.moment(gift.addressed_at) if gift.addressed_at else "")]
+    changed = gift.changed_at if gift.addressed_at and gift.changed_at and gift.changed_at > gift.addressed_at else None
+    found += [(say("changed"), wording.moment(changed) if changed else "")]
     found += [(say("since"), wording.moment(gift.since) if gift.since and gift.state not in KEPT_BACK else "")]
     found += [(say("tracking"), gift.tracking)]
     return [(name, value) for name, value in found if value]

@@ -10,12 +10,14 @@ import msgspec
 
 from topup.people.postal import PostalAddress
 from topup.platform.database import Connection
-from topup.platform.keys import KeyRing
+from topup.platform.keys import CannotOpen, KeyRing
 from topup.shops.stock.gifts import GiftKey
 
 KEPT_FOR: Final = timedelta(days=30)
 """So long after a gift was sent it is known where to, for who asks what became of it."""
 
+_KNOWN: Final = "SELECT address FROM shops.gift_addresses WHERE order_id = %b AND sku = %b"
+_CHANGED: Final = "UPDATE shops.gifts SET address_changed_at = %b WHERE order_id = %b AND sku = %b"
 _GIVE: Final = """
 INSERT INTO shops.gift_addresses (order_id, sku, address, given_at) VALUES (%b, %b, %b, %b)
 ON CONFLICT (order_id, sku) DO UPDATE SET address = excluded.address
@@ -35,7 +37,14 @@ DELETE FROM shops.gift_addresses AS a USING (
 
 
 async def give(connection: Connection, keyring: KeyRing, key: GiftKey, address: PostalAddress, now: datetime) -> None:
-    """Send it there; another address takes the place of the one before, and the gift keeps its turn."""
+    """Send it there; another address takes the place of the one before, and the gift keeps its turn. That it was
+    changed stays with the gift.
+    """
+    row = await (await connection.execute(_KNOWN, (key.order_id, key.sku))).fetchone()
+    if row is not None:
+        if _opened(keyring, key, bytes(row[0])) == address:
+            return
+        await connection.execute(_CHANGED, (now, key.order_id, key.sku))
     sealed = keyring.seal(msgspec.json.encode(address), _bound_to(key))
     await connection.execute(_GIVE, (key.order_id, key.sku, sealed, now))
 
@@ -67,6 +76,14 @@ async def erase_old(connection: Connection, limit: int, now: datetime) -> int:
     """Erase some of those whose gifts were sent long enough ago. How many."""
     cursor = await connection.execute(_ERASE, (now, limit))
     return cursor.rowcount
+
+
+def _opened(keyring: KeyRing, key: GiftKey, sealed: bytes) -> PostalAddress | None:
+    """The one before; None where nobody can open it any more: then another may take its place all the same."""
+    try:
+        return msgspec.json.decode(keyring.unseal(sealed, _bound_to(key)), type=PostalAddress)
+    except CannotOpen:
+        return None
 
 
 def _bound_to(key: GiftKey) -> str:

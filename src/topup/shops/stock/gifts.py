@@ -24,7 +24,7 @@ Spot = tuple[str, str]
 COLUMNS: Final = (
     # What `gift_of` reads, of `shops.gifts AS g` with what NAMED joins to it.
     "g.order_id, g.sku, g.place, g.quantity, g.worth_minor, g.currency, g.until, g.expires_at, g.state, g.is_sent,"
-    " i.names, a.given_at, g.state_since, g.tracking"
+    " i.names, a.given_at, g.state_since, g.tracking, g.address_changed_at"
 )
 NAMED: Final = """
 JOIN shops.stock_items AS i ON i.sku = g.sku
@@ -114,6 +114,8 @@ class Gift:
     """When it came to its state; None where it was not read."""
     tracking: str = ""
     """Of one that was sent: what the courier calls it, if anything."""
+    changed_at: datetime | None = None
+    """When another address took the place of the one before."""
 
     @property
     def spot(self) -> Spot:
@@ -358,9 +360,11 @@ def gift_of(row: tuple[Any, ...]) -> Gift:
         given,
         since,
         tracking,
+        changed,
     ) = row
     key = GiftKey(order_id, sku)
     at = GiftState(state)
-    return Gift(
+    gift = Gift(
         key, place, quantity, worth_minor, currency, until, expires_at, at, is_sent, names, given, since, tracking
     )
+    return replace(gift, changed_at=changed)

@@ -73,6 +73,7 @@ CREATE TABLE shops.gifts (
     tracking    text NOT NULL DEFAULT '',       -- once it was sent: what the courier calls it
     reminded_at timestamptz,                    -- when its payer was reminded that nobody said where to
     remind_from timestamptz,                    -- set where that could not be: when it is tried again
+    address_changed_at timestamptz,             -- when another address took the place of the one before; never which
     PRIMARY KEY (order_id, sku)
 );
 -- Where a gift is sent: sealed, and gone as soon as nothing is sent there, or a while after it was.
@@ -92,4 +93,4 @@ CREATE INDEX gifts_sent ON shops.gifts (state_since) WHERE is_sent AND state = '
 CREATE INDEX gifts_lapsing ON shops.gifts (expires_at) WHERE state IN ('held', 'promised');
 GRANT SELECT, INSERT ON shops.gifts TO topup_app;
 GRANT UPDATE (place, quantity, worth_minor, currency, state, state_since, until, expires_at, is_sent, tracking,
-    reminded_at, remind_from) ON shops.gifts TO topup_app;
+    reminded_at, remind_from, address_changed_at) ON shops.gifts TO topup_app;
