@@ -42,6 +42,7 @@ def told(monkeypatch, *words: str) -> dict:
         (("--product", "200", "--coupon", "radio5"), {"spring-tiers": 2500, "radio": 875, "thanks": 0}, 16_625),
         (("--product", "50", "--coupon", "MEMBER-1"), {"spring-tiers": 300, "members": 500, "thanks": 0}, 4200),
         (("--product", "100", "--channel", "counter"), {"spring-tiers": 1000, "thanks": 0, "umbrella": 0}, 9000),
+        (("--product", "300"), {"spring-tiers": 2500, "power-bank": 0, "thanks": 0}, 27_500),
         (("--product", "data-10gb-30d"), {"pack-points": 0}, 4000),
     ],
 )
