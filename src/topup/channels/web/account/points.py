@@ -1,7 +1,9 @@
 """One's points: what there is with each carrier, until when, and what came and went."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 from typing import Final
 
 from topup.catalogue.queries import Snapshot
@@ -55,14 +57,27 @@ class PointsPages:
             there = await balances(connection, who.id, now)
             moved = await movements(connection, who.id, before=before, limit=_PAGE)
             snapshot = await Snapshot.load(connection)
+        told = together(moved, is_cut=len(moved) == _PAGE)
         wording, zone = reader_of(request).wording, who.zone or "Asia/Shanghai"
         return page(
             request,
             "account/points.html",
             purses=[_purse(one, snapshot, wording, zone) for one in there],
-            entries=[_entry(one, snapshot, wording, zone, now) for one in moved],
-            earlier=moved[-1].sequence if len(moved) == _PAGE else 0,
+            entries=[_entry(one, snapshot, wording, zone, now) for one in told],
+            earlier=told[-1].sequence if len(moved) == _PAGE else 0,
         )
+
+
+def together(moved: Sequence[Movement], *, is_cut: bool) -> list[Movement]:
+    """What happened at once for one reason, as one: points that end on different days are moved apart. The place of
+    each is that of its last part. With `is_cut` there may be more after these, and what may go on there is left to it.
+    """
+    parts = [
+        list(those) for _, those in groupby(moved, lambda one: (one.carrier_id, one.purpose, one.reference, one.at))
+    ]
+    if is_cut and len(parts) > 1:
+        parts.pop()
+    return [replace(those[-1], points=sum(one.points for one in those)) for those in parts]
 
 
 def _place(text: str) -> int | None:
