@@ -32,6 +32,8 @@ from topup.shops.stock.parcels import Waiting
 from topup.work import trail
 
 LONGEST_TRACKING: Final = 60
+_BETWEEN: Final = " ./_-"
+"""What couriers write between the letters and digits of a reference."""
 SHOWN: Final = "stock.gift_address_shown"
 REMINDED_BEFORE: Final = timedelta(days=7)
 """So long before it is too late to say where to, who did not is reminded, once."""
@@ -165,7 +167,7 @@ class Sending:
         `gift_money_back`, and those of `handing_over.send`.
         """
         said = " ".join(tracking.split())
-        if len(said) > LONGEST_TRACKING or not said.isprintable():
+        if len(said) > LONGEST_TRACKING or not all(sign.isalnum() or sign in _BETWEEN for sign in said):
             raise Invalid("gift_tracking", most=LONGEST_TRACKING)
         async with self._database.transaction() as transaction:
             connection, now = transaction.connection, transaction.now

@@ -43,8 +43,8 @@ class UnreadableAddress(Invalid):
 def parse_address(*, name: str, address: str, postcode: str, country: str, phone: str) -> PostalAddress:
     """An address as people type it: `address` has a line for each line there is, `postcode` and `phone` may be empty.
 
-    Free text, as every country writes it otherwise; full-width digits of a postcode or phone are taken. Raises
-    UnreadableAddress.
+    Free text, as every country writes it otherwise, but with a letter or a digit in it; full-width digits of a postcode
+    or phone are taken. Raises UnreadableAddress.
     """
     lines = tuple(filter(None, map(_plain, address.splitlines())))
     found = PostalAddress(_plain(name), lines, _narrow(postcode).upper(), _plain(country), _narrow(phone))
@@ -70,4 +70,4 @@ def _narrow(text: str) -> str:
 
 
 def _is_text(text: str, longest: int) -> bool:
-    return 0 < len(text) <= longest and text.isprintable()
+    return len(text) <= longest and text.isprintable() and any(map(str.isalnum, text))

@@ -124,7 +124,7 @@ async def test_what_cannot_be_sent_is_refused_and_moves_nothing(shop):
     with pytest.raises(NotFound, match="order_unknown"):
         await shop.desk.sending.send(GiftKey("ord_nobodys", "mug"), by=PACKER)
     await shop.desk.sending.give_address(order_id=order.id, subscriber_id=None, address=HOME)
-    for tracking in ("x" * 61, "SF\x07"):
+    for tracking in ("x" * 61, "SF\x07", "SF \N{GRINNING FACE}"):
         with pytest.raises(Invalid, match="gift_tracking"):
             await sends(shop, order, tracking)
     await publish_with(shop.database, MUG, version_of="# once more\n")
