@@ -13,10 +13,13 @@ from tests.support.canaries import logs, stored
 from tests.support.desk import FOREIGN_NUMBER, LANES
 from tests.support.gifts import HOME, OTHER, WORK, became, in_shop, sent_to, stocked, wrong
 from tests.support.households import Households
+from tests.support.locks import somebody_waits
 from tests.support.selling_offers import MUG, SENT_MUG, ordered, paid, publish_with, quoted
+from tests.support.simulators import until
 from topup.care.reminders.orders import OrdersHearing
 from topup.kernel.errors import Conflict, Invalid, NotFound
 from topup.notifications.templates import render
+from topup.orders import giving_back
 from topup.orders import parcels as orders_parcels
 from topup.orders.giving_back import kind
 from topup.shops.stock import parcels
@@ -176,24 +179,46 @@ async def test_nothing_is_sent_once_the_money_goes_back_though_the_gift_does_not
     assert await sent_to(shop.database, shop.keys, order) == []
 
 
-async def test_of_sending_and_the_money_that_goes_back_one_comes_first_and_the_other_sees_it(shop):
-    """Whichever it is: sent and asked back, or let go and not sent; and the stock is what it should be."""
-    seen = set()
-    for _ in range(6):
-        await stocked(shop.database, 1, place=OTHER)
-        order, (before, _) = await bought(shop), await in_shop(shop.database, place=OTHER)
-        said = await asyncio.gather(sends(shop, order), money_back(shop, order), return_exceptions=True)
-        await shop.run()
-        [state] = await became(shop.database, order)
-        left, held = await in_shop(shop.database, place=OTHER)
-        if isinstance(said[0], Conflict):
-            assert (state, left, held) == ("released", before, 0)
-        else:
-            assert said == [None, None]
-            assert (state, left, held) == ("asked_back", before - 1, 0)
-        seen.add(state)
-        assert await wrong(shop.database) == []
-    assert seen <= {"released", "asked_back"}
+async def test_money_that_goes_back_while_a_gift_is_sent_waits_and_asks_it_back(shop, monkeypatch):
+    order, send, meanwhile = await bought(shop), orders_parcels.handing_over.send, []
+
+    async def is_asked_back_meanwhile(*gift, **how):
+        meanwhile.append(await waiting(shop, money_back(shop, order)))
+        return await send(*gift, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(orders_parcels.handing_over, "send", is_asked_back_meanwhile)
+        await sends(shop, order)
+    await meanwhile[0]
+    assert (await became(shop.database, order), await in_shop(shop.database, place=OTHER)) == (["asked_back"], (1, 0))
+    assert len(await deeds(shop, order)) == 1
+    assert await wrong(shop.database) == []
+
+
+async def test_who_sends_while_the_money_goes_back_waits_and_sends_nothing(shop, monkeypatch):
+    order, follow_money, meanwhile = await bought(shop), giving_back.operations.follow_money, []
+
+    async def is_sent_meanwhile(*asked):
+        meanwhile.append(await waiting(shop, sends(shop, order)))
+        return await follow_money(*asked)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(giving_back.operations, "follow_money", is_sent_meanwhile)
+        await decided(Approvals(database=shop.database, kinds=[kind()]), "refund", order.payments[0].id)
+    with pytest.raises(Conflict, match="gift_money_back"):
+        await meanwhile[0]
+    await shop.run()
+    assert (await became(shop.database, order), await in_shop(shop.database, place=OTHER)) == (["released"], (2, 0))
+    assert (await deeds(shop, order), await sent_to(shop.database, shop.keys, order)) == ([], [])
+    assert await wrong(shop.database) == []
+
+
+async def waiting(shop, doing) -> asyncio.Future:
+    """It is begun, and waits for who has the order now."""
+    begun = asyncio.ensure_future(doing)
+    await until(lambda: somebody_waits(shop.database), lambda waits: waits or begun.done())
+    assert not begun.done()
+    return begun
 
 
 async def test_who_packs_sees_who_waits_longest_first_and_each_look_is_in_the_trail(shop):
