@@ -29,7 +29,7 @@ from topup.platform.database import Database
 @dataclass(frozen=True)
 class Agreed:
     """What is agreed to, for numbers that begin so; the line is opened at one time, and it is due at another (None: at
-    once, whenever that is).
+    once, whenever that is), whichever of its days was drawn for it.
     """
 
     agreement: Agreement
@@ -41,7 +41,7 @@ class Agreed:
 
 AGREED = {
     "low": Agreed(
-        Agreement(Trigger.LOW, threshold_minor=1_000_000, amount_minor=3000, cap_minor=20_000, interval_days=30),
+        Agreement(Trigger.LOW, threshold_minor=20_000, amount_minor=3000, cap_minor=20_000, interval_days=30),
         "1380013",
         "qingfeng",
     ),
@@ -50,7 +50,7 @@ AGREED = {
         "+8525123",
         "yunfan",
         datetime(2030, 3, 10, 4, tzinfo=UTC),
-        datetime(2030, 11, 1, 4, tzinfo=UTC),
+        datetime(2030, 11, 3, 4, tzinfo=UTC),
     ),
 }
 _MOST_ROUNDS = 40

@@ -264,6 +264,7 @@ def test_exported_heads_are_believed_only_as_they_were_signed(demonstration: Pat
 
 def test_an_audit_goes_on_from_a_head(demonstration: Path, tmp_path: Path) -> None:
     head = tmp_path / "head.json"
+    assert recharge(demonstration, "13800138009", "50")[0] == 0
     assert topup(demonstration, "audit", "head", "--out", str(head)).code == 0
     printed = json.loads(topup(demonstration, "audit", "head").out)
     assert printed["lanes"] == json.loads(head.read_text())["lanes"]

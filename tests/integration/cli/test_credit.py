@@ -40,7 +40,7 @@ def test_staff_give_and_take_and_lines_share(demonstration: Path) -> None:
 
     shared = topup(demonstration, "share", ONE, OTHER, "10", "--yes")
     assert (shared.code, shared.err) == (0, "")
-    for words in ("¥10.00", "¥0.50", "¥10.50", "139 0013 9000", "until", "shr_"):
+    for words in ("¥10.00", "¥0.50", "¥10.50", "139 0013 9000", "through", "shr_"):
         assert words in shared.out
     assert buckets(demonstration, ONE) == {"main": 4500 - 1050}
     assert buckets(demonstration, OTHER) == {"shared": 1000}

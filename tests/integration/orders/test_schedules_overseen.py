@@ -39,6 +39,7 @@ async def trail_of(automatic, subject) -> list:
 async def test_what_tops_a_number_up_is_listed_and_shown_with_how_it_went(automatic, runtime, capsys):
     schedule = await automatic.agrees(MONTHLY)
     await automatic.passes(days=7)
+    capsys.readouterr()  # what was logged meanwhile
     await list_automatic(runtime, None, number=OWN_NUMBER, as_json=True)
     [listed] = json.loads(capsys.readouterr().out)["automatic"]
     assert (listed["id"], listed["state"], listed["agreement"]["day"]) == (schedule, "active", 15)
