@@ -7,6 +7,9 @@
 
 SET ROLE topup_ledger;
 
+-- It took no ids for buckets before: another function to PostgreSQL, and nobody's now.
+DROP FUNCTION IF EXISTS ledger.post_plain(
+    ledger.template[], smallint[], bigint[], bytea[], integer[], smallint[], text, bytea, text, bigint[], text, timestamptz);
 CREATE OR REPLACE FUNCTION ledger.post_plain(
     templates ledger.template[], lanes smallint[], sequences bigint[], hashes bytea[], template integer[],
     lane smallint[], keys text, fingerprints bytea, line_ids text, amounts bigint[], reference_texts text,
