@@ -12,13 +12,12 @@ from enum import StrEnum
 from typing import Any, Final, LiteralString
 
 import structlog
-from psycopg import errors
 
-from topup.kernel.errors import Unavailable
 from topup.platform.arrays import columns
 from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Connection, Database
 from topup.platform.metrics import item_parked
+from topup.platform.one_by_one import alone, together_or_alone
 from topup.work.operations import Decision, close_for_person, list_anew
 
 AGAIN: Final = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
@@ -27,8 +26,6 @@ LISTED_AT: Final = len(AGAIN)
 """A person hears of it with this try."""
 _ALONE: Final = 20
 """So many that were put off are tried again in one go, each alone."""
-PASSING: Final = (Unavailable, errors.SerializationFailure, errors.DeadlockDetected)
-"""What is no order's fault: the sweep runs again."""
 
 _BEFORE: Final = crash_label("offers.put_off.before_commit")
 _AFTER: Final = crash_label("offers.put_off.after_commit")
@@ -103,15 +100,9 @@ class Following:
             marked: list[Row] = await (await connection.execute(self._statements.due, (limit,))).fetchall()
             again = await self._due_again(connection, {row[:2] for row in marked}, now)
         if marked:
-            try:
-                await self._bring(marked)
-            except PASSING:
-                raise
-            except Exception:  # noqa: BLE001 - of whichever of them that is, it is seen when each is alone
-                for row in marked:
-                    await self._alone(row)
+            await together_or_alone(marked, self._bring, self._put_off)
         for row in again:
-            await self._alone(row)
+            await alone(row, self._bring, self._put_off)
         return len(marked) + len(again)
 
     async def _due_again(self, connection: Connection, marked: Collection[Row], now: datetime) -> list[Row]:
@@ -132,14 +123,6 @@ class Following:
         places = columns([row[:2] for row in rows])
         solved = await (await connection.execute(_FOLLOWED, (*places, self._what.value))).fetchall()
         await close_for_person(connection, [(lane, self._what.listed_as, order) for lane, order in solved], now)
-
-    async def _alone(self, row: Row) -> None:
-        try:
-            await self._bring([row])
-        except PASSING:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever one of them provokes must not stop the others
-            await self._put_off(row, error)
 
     async def _put_off(self, row: Row, error: Exception) -> None:
         """Not marked any more, and due later: what comes next of the order marks it again, and it is tried at once."""

@@ -13,7 +13,6 @@ import structlog
 
 from topup.kernel.errors import Conflict, Invalid, NotFound
 from topup.orders import queries
-from topup.orders.following import PASSING
 from topup.orders.gifting import has_money_back
 from topup.orders.news import tell_of_gift
 from topup.orders.queries import Order, place_of
@@ -25,6 +24,7 @@ from topup.platform.database import Connection, Database
 from topup.platform.jobs import Sweep
 from topup.platform.keys import KeyRing
 from topup.platform.metrics import item_parked
+from topup.platform.one_by_one import together_or_alone
 from topup.shops.stock import addresses, gifts, handing_over, parcels
 from topup.shops.stock.gift_states import KEPT_BACK
 from topup.shops.stock.gifts import Gift, GiftKey
@@ -190,15 +190,8 @@ class Sending:
         """
         async with self._database.read() as transaction:
             due = await parcels.to_remind(transaction.connection, _waiting(transaction.now), limit=_AT_ONCE)
-        if not due:
-            return 0
-        try:
-            await self._remind(due)
-        except PASSING:
-            raise
-        except Exception:  # noqa: BLE001 - of whichever of them that is, it is seen when each is alone
-            for key in due:
-                await self._remind_alone(key)
+        if due:
+            await together_or_alone(due, self._remind, self._put_off)
         return len(due)
 
     async def _remind(self, due: Sequence[GiftKey], *, can_be: bool = True) -> None:
@@ -213,15 +206,10 @@ class Sending:
             crash_point(_BEFORE_REMIND)
         crash_point(_AFTER_REMIND)
 
-    async def _remind_alone(self, key: GiftKey) -> None:
-        try:
-            await self._remind([key])
-        except PASSING:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever one of them provokes must not stop the others
-            _log.error("gift_payer_not_reminded", order=key.order_id, sku=key.sku, error=type(error).__name__)
-            item_parked(place=_WANTED)
-            await self._remind([key], can_be=False)
+    async def _put_off(self, key: GiftKey, error: Exception) -> None:
+        _log.error("gift_payer_not_reminded", order=key.order_id, sku=key.sku, error=type(error).__name__)
+        item_parked(place=_WANTED)
+        await self._remind([key], can_be=False)
 
     async def _tell(self, connection: Connection, order: Order, gift: Gift, news: str, now: datetime) -> None:
         quotes = await queries.quotes(connection, [(order.lane, order.quote_id)])

@@ -1,22 +1,22 @@
 """What time does to sessions: those of which nobody spoke in time are closed, and old ones are forgotten."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final
 
 import structlog
-from psycopg import errors
 
 from topup.catalogue.queries import CatalogueCache
 from topup.charging.sessions import openings
 from topup.charging.sessions.requests import Expiry
 from topup.charging.sessions.work import take_in
-from topup.kernel.errors import Unavailable
 from topup.kernel.ids import SessionId
 from topup.platform.crash import crash_label, crash_point
 from topup.platform.database import Database
 from topup.platform.jobs import Sweep
 from topup.platform.metrics import item_parked
+from topup.platform.one_by_one import PASSING, alone
 
 BATCH: Final = 200
 KEPT_FOR: Final = timedelta(days=7)
@@ -24,8 +24,6 @@ KEPT_FOR: Final = timedelta(days=7)
 PUT_OFF_FOR: Final = timedelta(hours=1)
 """When a session that could not be closed is tried again; what it holds, the ledger gives back after a day."""
 _NAME: Final = "usage.sessions"
-_PASSING: Final = (Unavailable, errors.SerializationFailure, errors.DeadlockDetected)
-"""What is no session's fault: the sweep runs again."""
 _EVERY_S: Final = 2.0
 _FORGET_EVERY_S: Final = 300.0
 
@@ -87,7 +85,7 @@ async def expire(database: Database, catalogue: CatalogueCache, lanes: int) -> i
             if due:
                 await take_in(connection, due, now, catalogue=catalogue, lanes=lanes)
                 crash_point(_BEFORE_EXPIRY)
-    except _PASSING:
+    except PASSING:
         raise
     except Exception:
         if not due:
@@ -101,17 +99,19 @@ async def expire(database: Database, catalogue: CatalogueCache, lanes: int) -> i
 
 async def _expire_alone(database: Database, catalogue: CatalogueCache, expiry: Expiry, lanes: int) -> None:
     """Close one session if it is due still; where that fails, look at it later."""
-    try:
+
+    async def close(items: Sequence[Expiry]) -> None:
         async with database.transaction() as transaction:
-            await take_in(transaction.connection, [expiry], transaction.now, catalogue=catalogue, lanes=lanes)
-    except _PASSING:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever one of them provokes must not touch the others
+            await take_in(transaction.connection, items, transaction.now, catalogue=catalogue, lanes=lanes)
+
+    async def put_off(_: Expiry, error: Exception) -> None:
         _log.error("usage_session_not_closed", session=expiry.session_id, error=type(error).__name__)
         item_parked(place=_NAME)
         async with database.transaction() as transaction:
             values = (transaction.now + PUT_OFF_FOR, expiry.lane, expiry.session_id)
             await transaction.connection.execute(_PUT_OFF, values)
+
+    await alone(expiry, close, put_off)
 
 
 async def forget(database: Database, lanes: int) -> int:
